@@ -1,0 +1,3 @@
+"""Talking heads: make a portrait speak."""
+
+__version__ = "0.1.0"

@@ -215,7 +215,8 @@ class Motion:
 
     def _each(self, change: Callable[[Floats], Floats]) -> Motion:
         """This motion with `change` applied to every per-frame array."""
-        changed: dict[str, Any] = {n: change(v) for n in _PER_FRAME if (v := getattr(self, n)) is not None}
+        values: dict[str, Any] = {name: getattr(self, name) for name in _PER_FRAME}
+        changed: dict[str, Any] = {name: change(value) for name, value in values.items() if value is not None}
         return replace(self, **changed)
 
     @staticmethod
@@ -226,16 +227,8 @@ class Motion:
         first = chunks[0]
         if any(chunk.fps != first.fps for chunk in chunks):
             raise MotionError("chunks of one motion must share their frame rate")
-        joined = {}
-        for name in (
-            "blendshapes",
-            "expression",
-            "rotation",
-            "translation",
-            "scale",
-            "eye_ratio",
-            "lip_ratio",
-        ):
+        joined: dict[str, Any] = {}
+        for name in _PER_FRAME:
             values = [getattr(chunk, name) for chunk in chunks]
             joined[name] = None if any(v is None for v in values) else np.concatenate(values)
         return replace(first, **joined)
@@ -312,12 +305,13 @@ class Renderer(Protocol):
     """Whatever draws: crops a face as it likes it, then turns motion into frames of that crop, lazily.
 
     `source` is one portrait for a still picture, or one portrait per frame for a source video (which may be longer or
-    shorter than the motion: drawing stops with the shorter). It never opens a file.
+    shorter than the motion: drawing stops with the shorter). `crop` takes the `whole` picture where it already is a
+    face crop. A renderer never opens a file.
     """
 
     @property
     def name(self) -> str: ...
 
-    def crop(self, image: Image, face: Face) -> Portrait: ...
+    def crop(self, image: Image, face: Face, whole: bool = False) -> Portrait: ...
 
     def render(self, source: Portrait | Iterable[Portrait], motion: Iterable[Motion]) -> Iterator[Frame]: ...

@@ -1,0 +1,70 @@
+"""The command line. Each command lives in a file of its own and is imported when it is called."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+import click
+
+from talkinghead import __version__
+from talkinghead.errors import TalkingHeadError
+
+# name -> (module under talkinghead.cli, one line of help): the group's own help imports none of them.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "speak": ("speak", "Make a picture or a video speak a recording."),
+    "doctor": ("doctor", "Say what is installed and which renderer would draw."),
+    "checkpoints": ("checkpoints", "List, download and verify weights."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command's module only to run it, and turns our errors into one line."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"talkinghead.cli.{COMMANDS[name][0]}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except TalkingHeadError as error:
+            _stop(ctx, str(error), error)
+        except KeyboardInterrupt:
+            click.echo("talkinghead: stopped", err=True)
+            sys.exit(130)
+        except MemoryError as error:
+            _stop(ctx, "not enough memory: try a smaller picture", error)
+        except OSError as error:
+            # What reaches here is the system's own: a full disk, a vanished file, a closed pipe.
+            place = f" ({error.filename})" if error.filename else ""
+            _stop(ctx, f"{error.strerror or error}{place}", error)
+
+
+def _stop(ctx: click.Context, message: str, error: BaseException) -> None:
+    """One line and exit code 1; the traceback only where --debug asked for it."""
+    if ctx.find_root().meta.get("talkinghead.debug"):
+        raise error
+    click.echo(f"talkinghead: {' '.join(message.split())}", err=True)
+    sys.exit(1)
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="talkinghead")
+def main() -> None:
+    """Make a picture speak.
+
+    \b
+    talkinghead speak portrait.png speech.wav     writes portrait--speech.mp4
+    talkinghead doctor                            says what is here and what would make it better
+    """

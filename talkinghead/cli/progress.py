@@ -1,0 +1,66 @@
+"""How far long work has come: a bar on a terminal, plain lines elsewhere, nothing when quiet."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+import click
+
+_PLAIN_LINE_EVERY_S = 10.0
+
+
+class Advance(Protocol):
+    """Called with the number of frames done so far."""
+
+    def __call__(self, done: int) -> None: ...
+
+
+def say(message: str, quiet: bool = False) -> None:
+    """One line for people, on standard error, so that standard output stays clean for programs."""
+    if not quiet:
+        click.echo(message, err=True)
+
+
+@contextmanager
+def progress(label: str, total: int | None, quiet: bool = False) -> Iterator[Advance]:
+    """Show the progress of `total` frames (None: unknown) while the block runs."""
+    if quiet:
+        yield lambda done: None
+    elif sys.stderr.isatty():
+        with _bar(label, total) as advance:
+            yield advance
+    else:
+        yield _plain_lines(label, total)
+
+
+@contextmanager
+def _bar(label: str, total: int | None) -> Iterator[Advance]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn(label), BarColumn(), MofNCompleteColumn(), TextColumn("frames"), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
+        task = shown.add_task(label, total=total)
+        yield lambda done: shown.update(task, completed=done)
+
+
+def _plain_lines(label: str, total: int | None) -> Advance:
+    begin = last = time.monotonic()
+
+    def advance(done: int) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last < _PLAIN_LINE_EVERY_S or not done:
+            return
+        last = now
+        if total:
+            left_s = (now - begin) * (total - done) / done
+            say(f"{label}: {done}/{total} frames, {left_s:.0f} s left")
+        else:
+            say(f"{label}: {done} frames")
+
+    return advance

@@ -1,0 +1,25 @@
+"""LivePortrait's networks (arXiv 2407.03168) as published: names and shapes match its state dicts.
+
+    picture -- AppearanceExtractor (F) --> feature volume -+
+    picture -- MotionExtractor (M) --> keypoints ----------+-- WarpingModule (W) --> feature map -- Generator (G) --> frame
+
+Letters in shapes: B batch, C channels, D x H x W depth, height, width, K = 21 keypoints.
+"""
+
+from talkinghead.liveportrait.networks.appearance import AppearanceExtractor
+from talkinghead.liveportrait.networks.generator import Generator
+from talkinghead.liveportrait.networks.motion import MotionExtractor, RawMotion
+from talkinghead.liveportrait.networks.retargeting import Retargeting, eye_retargeting, lip_retargeting, stitching
+from talkinghead.liveportrait.networks.warping import WarpingModule
+
+__all__ = [
+    "AppearanceExtractor",
+    "Generator",
+    "MotionExtractor",
+    "RawMotion",
+    "Retargeting",
+    "WarpingModule",
+    "eye_retargeting",
+    "lip_retargeting",
+    "stitching",
+]

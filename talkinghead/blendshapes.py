@@ -119,6 +119,13 @@ _TABLE: dict[str, _Deltas] = {
     "browDownRight": _blend((15, _BROW_DOWN)),
 }
 
+# The shapes for which a slider was made; the others borrow a part of one.
+_SLIDERS_OWN = frozenset(
+    name
+    for name in _TABLE
+    if name.startswith(("eyeBlink", "eyeLook", "jaw", "mouthPucker", "mouthSmile", "mouthStretch", "brow"))
+)
+
 
 @lru_cache(maxsize=1)
 def directions() -> npt.NDArray[np.float32]:
@@ -141,13 +148,15 @@ def to_expression(blendshapes: npt.NDArray[np.floating]) -> npt.NDArray[np.float
 def _least_squares() -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], float]:
     """(A^T scaled, Gram matrix, Lipschitz constant) of the ridge-regularised fit.
 
-    Axes are scaled to equal weight per keypoint so that the jaw's large deltas do not drown the lids' small ones.
+    Keypoints are scaled to equal reach so that the jaw's large deltas do not drown the lids' small ones.
     """
     a = directions().reshape(N_BLENDSHAPES, -1).astype(np.float64)
-    scale = 1.0 / np.maximum(np.abs(a).max(axis=0), 1e-3)
+    reach = np.maximum(np.abs(directions()).max(axis=(0, 2)), 1e-3)
+    scale = 1.0 / np.repeat(reach, 3)
     scaled = a * scale
-    # The ridge picks the smallest weights among shapes that share a slider (left and right smile, say).
-    gram = scaled @ scaled.T + 1e-3 * np.eye(N_BLENDSHAPES)
+    # The ridge decides among shapes that share a slider: both sides alike, and the slider's own shape first.
+    ridge = np.array([1e-3 if name in _SLIDERS_OWN else 2e-2 for name in BLENDSHAPE_NAMES])
+    gram = scaled @ scaled.T + np.diag(ridge)
     return scaled * scale, gram, float(np.linalg.eigvalsh(gram)[-1])
 
 

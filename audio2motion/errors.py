@@ -1,0 +1,5 @@
+"""The one error that audio2motion raises on purpose."""
+
+
+class Audio2MotionError(Exception):
+    """Something that was handed in cannot be used: one line says what, and what to do about it."""

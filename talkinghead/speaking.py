@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,7 @@ class Recording:
         return read_audio_blocks(self._path, self._rate_hz)
 
 
+@lru_cache(maxsize=2)
 def load_predictor(motion_model: str, device: str = "cpu") -> Predictor:
     """The speech model: "embedded" or the folder of an audio2motion checkpoint.
 

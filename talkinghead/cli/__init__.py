@@ -14,6 +14,8 @@ from talkinghead.errors import TalkingHeadError
 # name -> (module under talkinghead.cli, one line of help): the group's own help imports none of them.
 COMMANDS: dict[str, tuple[str, str]] = {
     "speak": ("speak", "Make a picture or a video speak a recording."),
+    "edit": ("edit", "Change the face in a picture."),
+    "batch": ("batch", "Make many videos from a manifest."),
     "doctor": ("doctor", "Say what is installed and which renderer would draw."),
     "checkpoints": ("checkpoints", "List, download and verify weights."),
 }

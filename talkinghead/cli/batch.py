@@ -1,0 +1,53 @@
+"""`talkinghead batch`: many videos from a manifest."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from talkinghead.cli.options import logging_options
+from talkinghead.cli.progress import say
+
+
+@click.command()
+@click.argument("manifest", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("-o", "--output", type=click.Path(path_type=Path, file_okay=False), default=Path(), metavar="DIR",
+              help="Folder for the videos and the journal  [default: here]")  # fmt: skip
+@click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Processes on this machine.")
+@click.option("--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True)
+@click.option("--ray-address", metavar="ADDRESS", help="Of the Ray cluster; without it, as Ray finds one.")
+@logging_options
+def command(
+    manifest: Path, output: Path, workers: int, engine: str, ray_address: str | None, quiet: bool, verbose: bool
+) -> None:
+    """Make every video that MANIFEST (.csv or .jsonl) lists.
+
+    \b
+    Columns: source, and one of audio, driving, text; optional output; any other column is an
+    option of `speak` or `animate` by its long name, e.g.
+        source,audio,seed,still
+        face.png,one.wav,1,
+        face.png,two.wav,2,yes
+
+    What went well is remembered in DIR/batch-journal.jsonl: a second run does only what is missing. Exits with code
+    1 where a job failed.
+    """
+    from talkinghead import batch
+
+    jobs = batch.read_manifest(manifest, output)
+
+    def report(outcome: batch.Outcome) -> None:
+        if outcome.error is not None:
+            click.echo(f"row {outcome.row} failed: {' '.join(outcome.error.split())}", err=True)
+        else:
+            say(f"row {outcome.row}: {outcome.output}", quiet)
+
+    outcomes = batch.run(
+        jobs, output, workers=workers, engine="ray" if engine == "ray" else "local", address=ray_address, report=report
+    )
+    failed = sum(outcome.error is not None for outcome in outcomes)
+    say(f"{len(outcomes) - failed} made, {failed} failed, {len(jobs) - len(outcomes)} done before", quiet)
+    if failed:
+        sys.exit(1)

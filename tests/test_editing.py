@@ -42,7 +42,7 @@ def test_nothing_asked_is_rest():
 
 @pytest.mark.parametrize("name", CONTROLS)
 def test_every_control_does_something(name):
-    rest, moved = to_motion({}), to_motion({name: 0.7})
+    rest, moved = to_motion({}), to_motion({name: 0.5})
     parts = ("blendshapes", "rotation", "translation", "scale")
     assert any(not np.array_equal(getattr(rest, part), getattr(moved, part)) for part in parts)
 

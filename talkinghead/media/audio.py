@@ -1,0 +1,188 @@
+"""Sound in: any audio or video file, or a stream on standard input, as blocks of mono samples in constant memory.
+
+soundfile reads what it is exact at (WAV, FLAC, AIFF and their like); ffmpeg reads everything else. A file that is cut
+off gives what can still be decoded; only one that gives nothing at all is an error.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from talkinghead.errors import AudioError
+from talkinghead.media.ffmpeg import FFmpeg, check_file, describe, explain, input_arguments, scan, stream_lines
+from talkinghead.media.stdin import stdin_file
+from talkinghead.types import Floats
+
+SPEECH_RATE_HZ = 16_000
+_WHAT = "an audio or video file, or - for a WAV stream on standard input"
+_EXACT_FORMATS = {"WAV", "WAVEX", "RF64", "W64", "FLAC", "AIFF", "AU", "CAF"}
+
+
+@dataclass(frozen=True, slots=True)
+class AudioInfo:
+    """A recording: seconds, samples per second, channels, and ffmpeg's name of its codec.
+
+    `duration_s` is exact for PCM and FLAC, else the end of the last packet (at most 0.1 s more than decodes).
+    """
+
+    duration_s: float
+    rate_hz: int
+    channels: int
+    codec: str
+
+
+def audio_path(path: str | os.PathLike[str]) -> Path:
+    """`path` as a file that can be opened as often as needed; "-" is standard input, read to its end and kept.
+
+    Raises:
+        AudioError: there is no such file, it cannot be read, or it is empty.
+    """
+    return stdin_file() if os.fspath(path) == "-" else check_file(Path(path), AudioError, _WHAT)
+
+
+def probe_audio(path: str | os.PathLike[str]) -> AudioInfo:
+    """What the first sound track of a file (or "-") is.
+
+    Raises:
+        AudioError: there is no file, no sound in it, or none of it can be read.
+    """
+    file = audio_path(path)
+    facts, said = scan(file, "Audio")
+    if facts is None:
+        raise _unusable(path, said)
+    rate = re.search(r"(\d+) Hz", facts.line)
+    if rate is None or facts.duration_s <= 0:
+        raise AudioError(f"{_name(path)} holds no sound that can be decoded: export it again, as WAV for instance")
+    return AudioInfo(facts.duration_s, int(rate[1]), _channels(facts.line), facts.codec)
+
+
+def read_audio_blocks(
+    path: str | os.PathLike[str], rate_hz: int = SPEECH_RATE_HZ, block_s: float = 1.0
+) -> Iterator[Floats]:
+    """The first sound track of a file (or "-") as blocks of mono float32 at `rate_hz`, channels mixed
+    down.
+
+    Every block has `block_s` seconds but the last, which has what remains (at least one sample). Memory stays the
+    same however long the file is.
+
+    Raises:
+        AudioError: there is no file, no sound in it, nothing that can be decoded, or samples that are not numbers.
+    """
+    file = audio_path(path)
+    return _blocks(_checked(_decoded(file, rate_hz, path), rate_hz, path), max(1, round(block_s * rate_hz)))
+
+
+def _name(path: str | os.PathLike[str]) -> str:
+    return "standard input" if os.fspath(path) == "-" else os.fspath(path)
+
+
+def _unusable(path: str | os.PathLike[str], said: str) -> AudioError:
+    """Why ffmpeg finds no sound in a file."""
+    if "Video:" in said:
+        return AudioError(f"{_name(path)} has no sound track: give {_WHAT}")
+    return AudioError(f"{_name(path)} cannot be read as sound ({explain(said)}): give {_WHAT}")
+
+
+def _channels(line: str) -> int:
+    """The number of channels in ffmpeg's words ("stereo", "5.1(side)", "6 channels")."""
+    layout = re.search(r"\d+ Hz, ([^,]+)", line)
+    words = layout[1].strip() if layout else "mono"
+    if words in ("mono", "stereo"):
+        return 1 if words == "mono" else 2
+    if count := re.match(r"(\d+) channels", words):
+        return int(count[1])
+    if count := re.match(r"(\d+)\.(\d+)(?:\.(\d+))?", words):
+        return sum(int(n) for n in count.groups() if n)
+    return {"quad": 4, "hexagonal": 6, "octagonal": 8}.get(words.split("(")[0], 2)
+
+
+def _decoded(file: Path, rate_hz: int, path: str | os.PathLike[str]) -> Iterator[Floats]:
+    """Mono samples in pieces of any length."""
+    import soundfile
+
+    try:
+        with soundfile.SoundFile(file) as sound:
+            # A header with its length left at 0 reads as empty: ffmpeg reads such a file to its end.
+            if sound.format in _EXACT_FORMATS and sound.frames > 0:
+                yield from _resampled(sound, rate_hz)
+                return
+    except soundfile.LibsndfileError:
+        pass
+    yield from _through_ffmpeg(file, rate_hz, path)
+
+
+def _resampled(sound: object, rate_hz: int) -> Iterator[Floats]:
+    """An open SoundFile's channels averaged, at another rate."""
+    import soundfile
+    import soxr
+
+    assert isinstance(sound, soundfile.SoundFile)
+    blocks = (block.mean(axis=1) for block in sound.blocks(sound.samplerate, dtype="float32", always_2d=True))
+    if sound.samplerate == rate_hz:
+        yield from blocks
+        return
+    stream = soxr.ResampleStream(sound.samplerate, rate_hz, 1, dtype="float32", quality="HQ")
+    for block in blocks:
+        yield stream.resample_chunk(block)
+    yield stream.resample_chunk(np.zeros(0, np.float32), last=True)
+
+
+def from_the_start(file: Path) -> list[str]:
+    """Arguments for decoded sound to start at 0.
+
+    A video's gets silence where it starts after the picture. Sound on its own starts with its first sample, whatever
+    an encoder's delay has put into its time stamps.
+    """
+    with_picture = bool(stream_lines(describe(file), "Video"))
+    return ["-af", "aresample=async=1:first_pts=0" if with_picture else "asetpts=N/SR/TB"]
+
+
+def _through_ffmpeg(file: Path, rate_hz: int, path: str | os.PathLike[str]) -> Iterator[Floats]:
+    """The first sound track as ffmpeg decodes it; where it starts after the picture, silence comes first."""
+    arguments = [*input_arguments(file), "-map", "0:a:0", *from_the_start(file), "-ac", "1", "-ar", str(rate_hz),
+                 "-f", "f32le", "-c:a", "pcm_f32le", "pipe:1"]  # fmt: skip
+    with FFmpeg(arguments, read=True) as ffmpeg:
+        assert ffmpeg.process.stdout is not None
+        found = False
+        while piece := ffmpeg.process.stdout.read(4 * rate_hz):
+            found = True
+            yield np.frombuffer(piece[: len(piece) // 4 * 4], np.float32)
+        if not ffmpeg.finish() and not found:
+            raise _unusable(path, ffmpeg.said)
+
+
+def _checked(pieces: Iterable[Floats], rate_hz: int, path: str | os.PathLike[str]) -> Iterator[Floats]:
+    """`pieces` as they are, provided that they are numbers and that there are any."""
+    samples = 0
+    for piece in pieces:
+        bad = ~np.isfinite(piece)
+        if bad.any():
+            at_s = (samples + int(np.argmax(bad))) / rate_hz
+            raise AudioError(
+                f"{_name(path)} holds samples that are not finite numbers, first at {at_s:.2f} s: export it again"
+            )
+        samples += len(piece)
+        yield piece
+    if samples == 0:
+        raise AudioError(f"{_name(path)} holds no sound: it has not a single sample")
+
+
+def _blocks(pieces: Iterable[Floats], length: int) -> Iterator[Floats]:
+    """Pieces of any length as blocks of `length`, the last as long as it is."""
+    waiting: list[Floats] = []
+    held = 0
+    for piece in pieces:
+        waiting.append(piece)
+        held += len(piece)
+        while held >= length:
+            joined = np.concatenate(waiting)
+            yield joined[:length]
+            waiting, held = [joined[length:]], held - length
+    if held:
+        yield np.concatenate(waiting)

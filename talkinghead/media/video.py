@@ -1,0 +1,186 @@
+"""Video in and out, a frame at a time."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+
+from talkinghead.errors import VideoError
+from talkinghead.media.audio import audio_path, probe_audio
+from talkinghead.media.containers import container_of
+from talkinghead.media.encoder import Encoder
+from talkinghead.media.ffmpeg import (
+    SQUARE_PIXELS,
+    FFmpeg,
+    check_file,
+    explain,
+    first_picture,
+    input_arguments,
+    scan,
+    stream_lines,
+)
+from talkinghead.media.frames import check_folder, write_frames
+from talkinghead.media.output import check_writable, whole_file
+from talkinghead.types import Pixels
+
+SYNTHETIC = "Synthetic video: the face was animated by talkinghead."
+_WHAT = "a video file"
+_REORDERED = 16
+
+
+class VideoReader:
+    """A video's frames as RGB uint8 (H, W, 3) at a constant rate, turned upright, decoded as they are asked for.
+
+    Iterate as often as needed: each time starts anew. `fps` is exact (24000/1001, not 23.98), `size_px` is (width,
+    height) as shown. `frames` counts the packets that are there: the decoder may give one more or less, fewer where
+    the file is damaged; None where the container does not tell. A rate that varies is made constant by repeating and
+    leaving out; a picture that starts after the sound repeats its first frame, so that frame k belongs to k / fps
+    seconds of sound.
+
+    Raises:
+        VideoError: there is no file, no video in it, or not one frame that can be decoded.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], fps: Fraction | None = None) -> None:
+        self.path = check_file(Path(path), VideoError, _WHAT)
+        facts, said = scan(self.path, "Video")
+        if facts is None:
+            sound = "is sound alone" if stream_lines(said, "Audio") else f"cannot be read as video ({explain(said)})"
+            raise VideoError(f"{self.path} {sound}: give {_WHAT}")
+        first = first_picture(self.path)
+        if first is None:
+            raise VideoError(f"{self.path} holds no frame that can be decoded: export it again")
+        own_fps, self.size_px = first
+        self.fps = Fraction(fps) if fps else own_fps
+        self.has_audio = bool(stream_lines(said, "Audio"))
+        # A stream's last time stamp lacks the reordered frames; its packets are all of them unless the rate varies.
+        span = facts.duration_s * own_fps
+        counted = facts.packets if abs(facts.packets - span) <= max(_REORDERED, 0.02 * span) else round(span)
+        self.frames = max(1, round(counted * self.fps / own_fps)) if counted else None
+        # Untagged pictures of HD size follow BT.709 by custom, which ffmpeg does not assume.
+        tagged = any(name in facts.line for name in ("bt709", "bt2020", "bt470", "smpte", "gbr", "fcc", "rgb"))
+        self._matrix = ":in_color_matrix=bt709" if not tagged and min(self.size_px) >= 720 else ""
+        self._running: list[FFmpeg] = []
+
+    def __iter__(self) -> Iterator[Pixels]:
+        width, height = self.size_px
+        rate = f"fps={self.fps.numerator}/{self.fps.denominator}:start_time=0"
+        # These flags give back the colours without a shift; the default ones lose 1 to 2 grey levels.
+        exact = f"{SQUARE_PIXELS}:flags=bicubic+accurate_rnd+full_chroma_int{self._matrix},setsar=1,format=rgb24"
+        arguments = [*input_arguments(self.path), "-map", "0:V:0", "-vf", f"{rate},{exact}", "-f", "rawvideo",
+                     "pipe:1"]  # fmt: skip
+        size = width * height * 3
+        with FFmpeg(arguments, read=True) as ffmpeg:
+            self._running.append(ffmpeg)
+            pipe = ffmpeg.process.stdout
+            assert pipe is not None
+            empty = True
+            while not pipe.closed and len(frame := pipe.read(size)) == size:
+                empty = False
+                yield np.frombuffer(frame, np.uint8).reshape(height, width, 3)
+            self._running.remove(ffmpeg)
+            if empty:
+                raise VideoError(f"{self.path} holds no frame that can be decoded ({explain(ffmpeg.said)})")
+
+    def close(self) -> None:
+        """Stop every decoder that still runs."""
+        while self._running:
+            self._running.pop().close()
+
+    def __enter__(self) -> VideoReader:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+
+@dataclass(frozen=True, slots=True)
+class WriteResult:
+    """What was written: `frames` of `size_px` (width, height) at `fps` to `path`.
+
+    `audio`: "copied" (the original stream), "aac", "opus", "flac" or "wav" (encoded anew), None where there is none.
+    """
+
+    path: Path
+    frames: int
+    fps: Fraction
+    size_px: tuple[int, int]
+    audio: str | None
+
+    @property
+    def duration_s(self) -> float:
+        """Of the picture."""
+        return float(self.frames / self.fps)
+
+
+def _is_folder(path: str | os.PathLike[str]) -> bool:
+    text = os.fspath(path)
+    return text.endswith(("/", os.sep)) or Path(text).is_dir()
+
+
+def check_target(path: str | os.PathLike[str], force: bool = False) -> None:
+    """Whether `write_video` would accept the name `path`: asked before hours of work, not after.
+
+    Raises:
+        OutputError: an unknown suffix, something there already without `force`, or a folder that cannot be written.
+    """
+    if _is_folder(path):
+        check_folder(Path(path), force)
+    else:
+        container_of(Path(path))
+        check_writable(Path(path), force)
+
+
+def write_video(
+    path: str | os.PathLike[str],
+    frames: Iterable[Pixels],
+    fps: Fraction,
+    audio: str | os.PathLike[str] | None = None,
+    *,
+    duration_s: float | None = None,
+    force: bool = False,
+    comment: str = SYNTHETIC,
+    metadata: Mapping[str, str] | None = None,
+    quality: int | None = None,
+) -> WriteResult:
+    """Write frames (H, W, 3) RGB uint8, all of one size, with the first sound track of `audio`.
+
+    The suffix of `path` picks the container (.mp4 .mov .mkv .webm .gif); a path ending in / gets numbered PNG files
+    and audio.wav. Encoding runs beside whatever makes the frames. Odd sizes grow by a repeated edge where the codec
+    wants even ones. The sound is copied as it is where the container takes it. The file appears whole or not at all.
+
+    - `audio`: any audio or video file, "-" for what came through standard input, or None;
+    - `duration_s`: where the sound ends at the latest, None for all of it;
+    - `comment`, `metadata`: the container's tags; an empty comment leaves that tag out;
+    - `quality`: the codec's constant rate factor, lower is better (H.264: 0 to 51, default 18; VP9: 0 to 63, 24).
+
+    Raises:
+        OutputError: the file exists and `force` is not set, it cannot be written, or there are no frames.
+        AudioError: `audio` holds no sound.
+    """
+    check_target(path, force)
+    sound = None if audio is None else audio_path(audio)
+    tags = {**({"comment": comment} if comment else {}), **(metadata or {})}
+    rate = Fraction(fps)
+    if _is_folder(path):
+        count, size_px, kept = write_frames(Path(path), frames, sound, duration_s, tags)
+        return WriteResult(Path(path), count, rate, size_px, kept)
+    target, container = Path(path), container_of(Path(path))
+    info = probe_audio(sound) if sound is not None and container.encoded else None
+    with whole_file(target, force) as part:
+        encoder = Encoder(part, container, rate, sound if info else None, info, duration_s, tags, quality)
+        try:
+            for frame in frames:
+                encoder.write(frame)
+            encoder.finish()
+        finally:
+            encoder.close()
+            if isinstance(frames, Generator):  # stops what draws ahead, now and not at the next collection
+                frames.close()
+    return WriteResult(target, encoder.frames, rate, encoder.size_px, encoder.sound)

@@ -110,9 +110,7 @@ class ConvNext(nn.Module):
 class MotionExtractor(nn.Module):
     """(B, 3, 256, 256) RGB in 0..1 -> RawMotion; the published depths and widths are the defaults (tiny)."""
 
-    def __init__(
-        self, depths: tuple[int, ...] = (3, 3, 9, 3), widths: tuple[int, ...] = (96, 192, 384, 768)
-    ) -> None:
+    def __init__(self, depths: tuple[int, ...] = (3, 3, 9, 3), widths: tuple[int, ...] = (96, 192, 384, 768)) -> None:
         super().__init__()
         self.detector = ConvNext(depths, widths)
 

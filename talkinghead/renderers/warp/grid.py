@@ -1,0 +1,113 @@
+"""Displacement fields on a coarse grid: where they live, how they are inverted and brought to full size.
+
+Fields are float32 (h, w, 2) in crop pixels, x then y. Node (i, j) of the grid lies on pixel
+((j + 0.5) * step - 0.5, (i + 0.5) * step - 0.5), so that `cv2.resize` by `step` lands on pixels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from talkinghead.types import Floats, Pixels
+
+# Nodes per pupil distance: lips are about six nodes thick, and every field is smooth on that scale.
+_NODES_PER_UNIT = 40
+
+
+@dataclass(frozen=True)
+class Rect:
+    """Half-open rectangle [x0, x1) x [y0, y1), in nodes or in pixels."""
+
+    x0: int
+    y0: int
+    x1: int
+    y1: int
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        return slice(self.y0, self.y1), slice(self.x0, self.x1)
+
+    @property
+    def empty(self) -> bool:
+        return self.x1 <= self.x0 or self.y1 <= self.y0
+
+    def clipped(self, width: int, height: int) -> Rect:
+        return Rect(max(self.x0, 0), max(self.y0, 0), min(self.x1, width), min(self.y1, height))
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The nodes over a crop of `width_px` x `height_px`."""
+
+    width_px: int
+    height_px: int
+    step: int
+
+    @classmethod
+    def over(cls, pixels: Pixels, unit_px: float) -> Grid:
+        height, width = pixels.shape[:2]
+        return cls(width, height, max(1, round(unit_px / _NODES_PER_UNIT)))
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(rows, columns) of nodes; the last ones may lie outside the crop."""
+        return -(-self.height_px // self.step), -(-self.width_px // self.step)
+
+    @property
+    def whole(self) -> Rect:
+        return Rect(0, 0, self.shape[1], self.shape[0])
+
+    def rect(self, low_px: Floats, high_px: Floats) -> Rect:
+        """The nodes that cover a rectangle of pixels."""
+        x0, y0 = np.floor(low_px / self.step).astype(int)
+        x1, y1 = np.ceil(high_px / self.step).astype(int) + 1
+        return Rect(int(x0), int(y0), int(x1), int(y1)).clipped(self.shape[1], self.shape[0])
+
+    def points(self, rect: Rect) -> Floats:
+        """(h, w, 2) pixels of the nodes in `rect`."""
+        x = (np.arange(rect.x0, rect.x1, dtype=np.float32) + 0.5) * self.step - 0.5
+        y = (np.arange(rect.y0, rect.y1, dtype=np.float32) + 0.5) * self.step - 0.5
+        return np.dstack(np.meshgrid(x, y)).astype(np.float32)
+
+    def pixels_of(self, rect: Rect) -> Rect:
+        """The pixels that the nodes in `rect` stand for."""
+        s = self.step
+        return Rect(rect.x0 * s, rect.y0 * s, rect.x1 * s, rect.y1 * s).clipped(self.width_px, self.height_px)
+
+    def full_size(self, field: Floats, rect: Rect) -> Floats:
+        """A field on `rect` at every pixel of `pixels_of(rect)`."""
+        h, w = field.shape[:2]
+        out = self.pixels_of(rect)
+        big = field if self.step == 1 else cv2.resize(field, (w * self.step, h * self.step))
+        return big[: out.y1 - out.y0, : out.x1 - out.x0]
+
+    def sample(self, field: Floats, rect: Rect, at_px: Floats) -> Floats:
+        """`field`, given on `rect`, at (..., 2) pixels; zero outside."""
+        shape = at_px.shape[:-1]
+        nodes = (at_px.reshape(1, -1, 2) if at_px.ndim < 3 else at_px) + 0.5
+        nodes = nodes * np.float32(1 / self.step) - np.array([rect.x0 + 0.5, rect.y0 + 0.5], np.float32)
+        found = cv2.remap(field, nodes, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+        return found.reshape(*shape, field.shape[2])
+
+
+def inverted(field: Floats, step: int, iterations: int, start: Floats | None = None) -> Floats:
+    """The displacement that undoes `field`: e with e(x) = -field(x + e(x)), by fixed-point iteration.
+
+    Converges where the field's gradient is below 1, which every field here keeps.
+    """
+    h, w = field.shape[:2]
+    nodes = np.dstack(np.meshgrid(np.arange(w, dtype=np.float32), np.arange(h, dtype=np.float32)))
+    back = -field if start is None else start
+    for _ in range(iterations):
+        at = cv2.scaleAdd(back, 1 / step, nodes)
+        back = -cv2.remap(field, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return back
+
+
+def identity(rect: Rect) -> Floats:
+    """(h, w, 2) coordinates of the pixels in `rect`."""
+    x, y = np.arange(rect.x0, rect.x1, dtype=np.float32), np.arange(rect.y0, rect.y1, dtype=np.float32)
+    return np.dstack(np.meshgrid(x, y))

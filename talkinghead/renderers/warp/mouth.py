@@ -1,0 +1,182 @@
+"""The inside of the mouth: cavity, tongue and teeth, painted on a canvas that is aligned with the lips.
+
+On the canvas the lips' edges are one number per column, so everything is columns and rows; the canvas is brought into
+the picture with the head's map.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from talkinghead.renderers.warp.fields import smoothstep
+from talkinghead.renderers.warp.slit import Slit
+from talkinghead.renderers.warp.tones import Tones
+from talkinghead.types import Floats
+
+# Widths of teeth from the middle outwards, in millimetres, upper and lower; adults' pupils are 63 mm apart.
+_MM = 1 / 63
+_UPPER_MM, _LOWER_MM = (8.6, 6.6, 7.6, 7.0, 6.8, 10.0), (5.4, 5.9, 6.8, 7.0, 7.0, 10.0)
+_ARCH_MM = 29.0
+UPPER_EDGE, LOWER_EDGE = 0.030, 0.022  # of the teeth under the rest line of the lips, in D
+_MIN_UNIT_PX = 90.0
+
+
+@dataclass(frozen=True)
+class Lips:
+    """The lips' edges on the canvas's columns (n,), in D, and the jaw's drop in D."""
+
+    upper: Floats
+    lower: Floats
+    jaw: float
+
+    @property
+    def middle(self) -> Floats:
+        return (self.upper + self.lower) / 2
+
+    @property
+    def gap(self) -> Floats:
+        return self.lower - self.upper
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A row of teeth, painted once: `colour` (h, w, 3) 0..255 and `cover` (h, w) 0..1."""
+
+    colour: Floats
+    cover: Floats
+
+
+class MouthCanvas:
+    """The canvas of one portrait's mouth, with its teeth."""
+
+    def __init__(self, slit: Slit, tones: Tones) -> None:
+        self.slit, self.tones = slit, tones
+        unit = max(slit.axes.unit_px, _MIN_UNIT_PX)
+        self.unit = unit
+        self.a0, self.b0 = -(slit.left + 0.30), float(slit.upper.min()) - 0.34
+        columns = round((slit.right + 0.30 - self.a0) * unit)
+        rows = round((float(slit.lower.max()) + 0.66 - self.b0) * unit)
+        self.a = (self.a0 + np.arange(columns, dtype=np.float32) / unit).astype(np.float32)
+        self.b = (self.b0 + np.arange(rows, dtype=np.float32) / unit).astype(np.float32)
+        self.softness = tones.softness_px / slit.axes.unit_px
+        # Teeth belong to the skull: their place is the middle of the resting mouth, not its tilt at the corners.
+        self.rest = float(np.median(0.7 * slit.upper + 0.3 * slit.lower))
+        self._upper_row = self._teeth(_UPPER_MM, UPPER_EDGE, 1.0, upper=True)
+        self._lower_row = self._teeth(_LOWER_MM, LOWER_EDGE, 0.86, upper=False)
+
+    def to_canvas(self) -> npt.NDArray[np.float64]:
+        """(2, 3): crop pixels to canvas pixels (column, row)."""
+        axes = self.slit.axes
+        linear = axes.from_px * self.unit
+        shift = -linear @ axes.origin - self.unit * np.array([self.a0, self.b0])
+        return np.column_stack([linear, shift])
+
+    def corners_px(self) -> Floats:
+        """(4, 2) crop pixels of the canvas's corners."""
+        ends = [(x, y) for x in (self.a[0], self.a[-1]) for y in (self.b[0], self.b[-1])]
+        return self.slit.axes.pixels(np.array(ends, np.float32))
+
+    def edges(self, above: Floats, below: Floats, jaw: float) -> Lips:
+        """Lips from the displacement (n, 2), in pixels, of the slit's upper and lower curve."""
+        slit = self.slit
+        up, down = above @ slit.axes.from_px.T, below @ slit.axes.from_px.T
+        upper = np.interp(self.a, slit.a + up[:, 0], slit.upper + up[:, 1])
+        lower = np.interp(self.a, slit.a + down[:, 0], slit.lower + down[:, 1])
+        left, right = slit.a[0] + up[0, 0], slit.a[-1] + up[-1, 0]
+        outside = (self.a <= left) | (self.a >= right)
+        middle = (upper + lower) / 2
+        upper, lower = np.where(outside, middle, upper), np.where(outside, middle, lower)
+        return Lips(upper.astype(np.float32), lower.astype(np.float32), jaw)
+
+    def paint(self, lips: Lips, closed_line: float) -> tuple[Floats, Floats, Floats]:
+        """(colour (h, w, 3) 0..255, cover (h, w) 0..1, side (h, w): 1 under the lips' middle)."""
+        b, px = self.b[:, None], 1 / self.unit
+        side = np.clip((b - lips.middle) / px + 0.5, 0, 1).astype(np.float32)
+        soft = max(self.softness, 1.2 * px)
+        cover = smoothstep(-0.5, 0.5, (b - lips.upper) / soft) * smoothstep(-0.5, 0.5, (lips.lower - b) / soft)
+        cover *= np.clip(lips.gap / (1.5 * px), 0, 1)
+        colour = np.broadcast_to(self.tones.cavity, (*cover.shape, 3)).copy()
+        rows = np.flatnonzero((cover > 0.002).any(1))
+        if len(rows):
+            part = slice(rows[0], rows[-1] + 1)
+            self._paint_open(colour, lips, part)
+        line = self._contact_line(lips, closed_line)
+        if line is not None:
+            cover = np.maximum(cover, line)
+        return colour, cover, side
+
+    def _contact_line(self, lips: Lips, closed_line: float) -> Floats | None:
+        """The dark line between lips that meet: pressed lips, and an open mouth that was closed, have lost theirs."""
+        overlap = np.clip(-lips.gap / 0.05, 0, 1)
+        strength = np.maximum(0.55 * overlap, closed_line * np.clip(1 - lips.gap / 0.02, 0, 1))
+        if float(strength.max()) < 0.01:
+            return None
+        inside = smoothstep(0.0, 0.16, self.a - self.a[0] - 0.30) * smoothstep(0.0, 0.16, self.a[-1] - 0.30 - self.a)
+        width = np.maximum(0.016, 0.7 * self.softness)
+        distance = (self.b[:, None] - lips.middle) / width
+        return (strength * inside * np.exp(-distance * distance)).astype(np.float32)
+
+    def _paint_open(self, colour: Floats, lips: Lips, part: slice) -> None:
+        b, a = self.b[part, None], self.a[None, :]
+        half = max(self.slit.left, self.slit.right)
+        depth = np.clip((b - lips.upper) / np.maximum(lips.gap, 0.02), 0, 1)
+        view = colour[part]
+        view *= (0.75 + 0.65 * depth * depth)[..., None]
+        top = lips.jaw + self.rest + 0.015
+        tongue = 1 - smoothstep(0.55, 1.0, np.hypot(a / (0.70 * half), (b - top - 0.10) / 0.125))
+        shade = 0.62 + 0.38 * smoothstep(top - 0.03, top + 0.09, b)
+        _lay(view, self.tones.tongue * shade[..., None], 0.92 * tongue)
+        lower = _shifted(self._lower_row, lips.jaw * self.unit, part)
+        _lay(view, lower.colour, lower.cover)
+        _lay(view, self._upper_row.colour[part], self._upper_row.cover[part])
+        # What the lips shade: under the upper lip, at the corners, a little over the lower lip.
+        shadow = 1 - 0.42 * np.exp(-np.maximum(b - lips.upper, 0) / 0.035)
+        shadow *= 1 - 0.22 * np.exp(-np.maximum(lips.lower - b, 0) / 0.025)
+        shadow *= 1 - 0.55 * smoothstep(0.45, 1.05, np.abs(self.slit.u(self.a)))
+        view *= shadow[..., None].astype(np.float32)
+
+    def _teeth(self, widths_mm: tuple[float, ...], edge: float, scale: float, upper: bool) -> _Row:
+        """One row of teeth at rest: an arch seen from the front."""
+        half = max(min(self.slit.left, self.slit.right), 0.30)
+        size = scale * _MM * half / 0.40
+        arch = _ARCH_MM * size
+        bounds = arch * np.sin(np.minimum(np.cumsum((0.0, *widths_mm)) * size / arch, np.pi / 2))
+        a, b = np.abs(self.a)[None, :], self.b[:, None] - self.rest
+        tooth = np.clip(np.searchsorted(bounds, self.a.__abs__(), side="right") - 1, 0, len(widths_mm) - 1)
+        left, right = bounds[tooth], bounds[tooth + 1]
+        across = np.clip((a - (left + right) / 2) / np.maximum((right - left) / 2, 1e-4), -1, 1)
+        lengths = np.array([0.0, 0.010, 0.002, 0.014, 0.022, 0.03] if upper else [0.0, 0.001, -0.003, 0.006, 0.01, 0.02])
+        rounding = 0.013 * np.abs(across) ** (4 if upper else 6)
+        sign = 1.0 if upper else -1.0
+        tip = sign * edge + 0 * a if upper else edge + 0 * a
+        tip = tip - sign * (lengths[tooth] + rounding)
+        soft = max(0.8 * self.softness, 1.2 / self.unit)
+        inside = smoothstep(-0.5, 0.5, sign * (tip - b) / soft) * (1 - smoothstep(0.96, 1.04, a / bounds[-1]))
+        gap = np.exp(-(((1 - np.abs(across)) * (right - left) / 2) / 0.006) ** 2)
+        light = (1 - 0.10 * across**2) * (1 - 0.50 * (a / arch) ** 2) * (1 - 0.30 * gap)
+        into = sign * (tip - b)  # from the biting edge towards the gum
+        light = light * (0.90 + 0.10 * smoothstep(0.0, 0.03, into)) * (1 - 0.25 * smoothstep(0.05, 0.18, into))
+        if not upper:
+            light = light * 0.86
+        gum = smoothstep(0.135, 0.155, into + 0.02 * (across**2 - 0.5))
+        colour = self.tones.teeth * light[..., None] * (1 - gum[..., None]) + self.tones.gum * (0.8 * gum)[..., None]
+        return _Row(colour.astype(np.float32), inside.astype(np.float32))
+
+
+def _lay(view: Floats, colour: Floats, cover: Floats) -> None:
+    """`colour` over `view`, in place."""
+    view += (colour - view) * cover[..., None].astype(np.float32)
+
+
+def _shifted(row: _Row, down: float, part: slice) -> _Row:
+    """A row of teeth moved `down` by a fractional number of rows, and cut to `part`."""
+    matrix = np.array([[1, 0, 0], [0, 1, part.start - down]], np.float64)
+    size = (row.cover.shape[1], part.stop - part.start)
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    colour = cv2.warpAffine(row.colour, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    cover = cv2.warpAffine(row.cover, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    return _Row(colour, cover)

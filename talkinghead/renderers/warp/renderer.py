@@ -1,0 +1,81 @@
+"""The embedded renderer: a photo warped by blendshapes and head pose, on a CPU, in real time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from talkinghead.renderers.warp.controls import to_controls
+from talkinghead.renderers.warp.cropping import crop_portrait
+from talkinghead.renderers.warp.plan import Plan
+from talkinghead.renderers.warp.tones import Tones
+from talkinghead.types import Face, Floats, Frame, Image, Motion, Portrait
+
+# How fast the colours of a video's mouth follow its light: per frame.
+_TONE_RATE = 0.08
+_NO_TURN = np.zeros(3, np.float32)
+
+
+class WarpRenderer:
+    """Draws a portrait by warping it; needs no weights.
+
+    Blendshapes of 0 are the portrait's own neutral face with its mouth closed; `IGNORED_BLENDSHAPES` names those that
+    do nothing. Rotation, translation and scale count from the motion's rest and are bent towards what one picture can
+    show (14 degrees of pitch, 18 of yaw and roll, less yaw for a face that is turned already). For a source video the
+    mouth and jaw are replaced, and every frame keeps its own pose and eyes.
+
+    `crop_size_px` asks for crops whose longer side has that many pixels; by default a crop keeps the picture's own.
+    """
+
+    name = "warp"
+
+    def __init__(self, crop_size_px: int | None = None) -> None:
+        if crop_size_px is not None and crop_size_px < 32:
+            raise ValueError(f"crop_size_px must be at least 32, not {crop_size_px}")
+        self._crop_size_px = crop_size_px
+        self._last: tuple[Portrait, Plan] | None = None
+
+    def crop(self, image: Image, face: Face, whole: bool = False) -> Portrait:
+        """A rectangle of `image` in whole pixels around `face`, or all of it."""
+        return crop_portrait(image, face, self._crop_size_px, whole)
+
+    def render(self, source: Portrait | Iterable[Portrait], motion: Iterable[Motion]) -> Iterator[Frame]:
+        """Frames, one per frame of motion; for a source video, until the shorter of the two ends."""
+        if isinstance(source, Portrait):
+            return self._render_still(source, motion)
+        return self._render_video(source, motion)
+
+    def _render_still(self, portrait: Portrait, motion: Iterable[Motion]) -> Iterator[Frame]:
+        plan = self._plan(portrait)
+        for chunk in motion:
+            rest = chunk.rest
+            for i in range(len(chunk)):
+                pixels = plan.draw(
+                    to_controls(chunk.blendshapes[i] - rest.blendshapes),
+                    chunk.rotation[i] - rest.rotation,
+                    chunk.translation[i] - rest.translation,
+                    float(chunk.scale[i] / rest.scale),
+                )
+                yield Frame(pixels, portrait)
+
+    def _render_video(self, portraits: Iterable[Portrait], motion: Iterable[Motion]) -> Iterator[Frame]:
+        weights = (w - chunk.rest.blendshapes for chunk in motion for w in chunk.blendshapes)
+        tones: Tones | None = None
+        # Motion first: a source video may be endless.
+        source = iter(portraits)
+        for blendshapes in weights:
+            portrait = next(source, None)
+            if portrait is None:
+                return
+            yield self._video_frame(portrait, blendshapes, tones)
+
+    def _video_frame(self, portrait: Portrait, blendshapes: Floats, tones: Tones | None) -> Frame:
+        plan = Plan(portrait, tones, head=False)
+        return Frame(plan.draw(to_controls(blendshapes), _NO_TURN, _NO_TURN, 1.0), portrait)
+
+    def _plan(self, portrait: Portrait) -> Plan:
+        """The portrait's plan, kept for the next call with the same portrait."""
+        if self._last is None or self._last[0] is not portrait:
+            self._last = (portrait, Plan(portrait))
+        return self._last[1]

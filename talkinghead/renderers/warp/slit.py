@@ -1,0 +1,119 @@
+"""The three openings of a face, mouth and eyes, as curves between two corners."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from talkinghead.renderers.warp import mesh
+from talkinghead.renderers.warp.mesh import Axes
+from talkinghead.types import Floats, Pixels
+
+_SAMPLES = 65
+# An inner-lip gap below this, in pupil distances, is a closed mouth.
+CLOSED_GAP = 0.035
+
+
+@dataclass(frozen=True)
+class Slit:
+    """An opening between `upper` and `lower`: curves b(a) at `a` (n,), from corner to corner, in units of D.
+
+    `upper_outer` and `lower_outer` are the lips' outer borders (for an eye: the same curves again).
+    """
+
+    axes: Axes
+    a: Floats
+    upper: Floats
+    lower: Floats
+    upper_outer: Floats
+    lower_outer: Floats
+
+    @property
+    def left(self) -> float:
+        return float(-self.a[0])
+
+    @property
+    def right(self) -> float:
+        return float(self.a[-1])
+
+    @property
+    def gap(self) -> Floats:
+        return np.maximum(self.lower - self.upper, 0)
+
+    def u(self, a: Floats) -> Floats:
+        """`a` in half-widths: -1 and 1 at the corners."""
+        return np.where(a < 0, a / self.left, a / self.right).astype(np.float32)
+
+    def along(self, values: Floats, a: Floats) -> Floats:
+        """A curve given at `self.a`, anywhere; its ends are held."""
+        return np.interp(a, self.a, values).astype(np.float32)
+
+
+def _smoothed(values: Floats, radius: int) -> Floats:
+    padded = np.pad(values, radius, mode="reflect", reflect_type="odd")
+    kernel = np.hanning(2 * radius + 3)[1:-1]
+    return np.convolve(padded, kernel / kernel.sum(), mode="valid").astype(np.float32)
+
+
+def _curve(axes: Axes, points: Floats, indices: tuple[int, ...], a: Floats) -> Floats:
+    found = axes.coordinates(points[list(indices), :2])
+    order = np.argsort(found[:, 0])
+    return _smoothed(np.interp(a, found[order, 0], found[order, 1]), 3)
+
+
+def eye_slit(points: Floats, upper: tuple[int, ...], lower: tuple[int, ...], unit_px: float) -> Slit:
+    """The opening between two lids."""
+    axes = mesh.slit_axes(points, upper[0], upper[-1], unit_px)
+    ends = axes.coordinates(points[[upper[0], upper[-1]], :2])[:, 0]
+    a = np.linspace(ends[0], ends[1], _SAMPLES, dtype=np.float32)
+    top, bottom = _curve(axes, points, upper, a), _curve(axes, points, lower, a)
+    middle = (top + bottom) / 2
+    top, bottom = np.minimum(top, middle), np.maximum(bottom, middle)
+    return Slit(axes, a, top, bottom, top, bottom)
+
+
+def mouth_slit(points: Floats, pixels: Pixels, unit_px: float) -> Slit:
+    """The opening between the lips; where they are closed, their line snapped to the darkest path."""
+    middle = (points[13, :2] + points[14, :2]) / 2
+    axes = mesh.slit_axes(points, mesh.INNER_UPPER[0], mesh.INNER_UPPER[-1], unit_px, middle)
+    ends = axes.coordinates(points[[mesh.INNER_UPPER[0], mesh.INNER_UPPER[-1]], :2])[:, 0]
+    a = np.linspace(min(ends[0], -0.08), max(ends[1], 0.08), _SAMPLES, dtype=np.float32)
+    upper, lower = _curve(axes, points, mesh.INNER_UPPER, a), _curve(axes, points, mesh.INNER_LOWER, a)
+    upper_outer, lower_outer = _curve(axes, points, mesh.OUTER_UPPER, a), _curve(axes, points, mesh.OUTER_LOWER, a)
+    if float((lower - upper).max()) < CLOSED_GAP:
+        seam = (upper + lower) / 2
+        thickness = max(float((lower_outer - upper_outer).max()) / 2, 0.05)
+        seam = _snapped(pixels, axes, a, seam, 0.45 * thickness)
+        upper = lower = seam
+    else:
+        middle_line = (upper + lower) / 2
+        upper, lower = np.minimum(upper, middle_line), np.maximum(lower, middle_line)
+    return Slit(axes, a, upper, lower, np.minimum(upper_outer, upper - 0.02), np.maximum(lower_outer, lower + 0.02))
+
+
+def _snapped(pixels: Pixels, axes: Axes, a: Floats, seam: Floats, reach: float) -> Floats:
+    """`seam` moved to the darkest smooth path within `reach` of it (dynamic programming over columns)."""
+    rows = max(5, 2 * round(reach * axes.unit_px) + 1)
+    offsets = np.linspace(-reach, reach, rows, dtype=np.float32)
+    at = axes.pixels(np.dstack([np.broadcast_to(a, (rows, len(a))), seam + offsets[:, None]]))
+    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+    dark = cv2.remap(grey, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).astype(np.float32)
+    dark = cv2.GaussianBlur(dark, (3, 3), 0)
+    span = max(float(np.ptp(dark)), 8.0)
+    cost = dark / span + 0.6 * (offsets[:, None] / max(reach, 1e-6)) ** 2
+    # The corners belong to the mesh: the path may leave it only between them.
+    taper = np.minimum(np.arange(len(a)), np.arange(len(a))[::-1]) / 8
+    cost = cost + np.maximum(1 - taper, 0) * 4 * np.abs(offsets[:, None]) / max(reach, 1e-6)
+    total, back = cost[:, 0], np.zeros((len(a), rows), np.int64)
+    step_cost = 0.12 * np.abs(np.arange(rows)[:, None] - np.arange(rows)[None, :]) ** 1.5
+    for column in range(1, len(a)):
+        choices = total[None, :] + step_cost
+        back[column] = choices.argmin(1)
+        total = cost[:, column] + choices.min(1)
+    path = np.empty(len(a), np.int64)
+    path[-1] = int(total.argmin())
+    for column in range(len(a) - 1, 0, -1):
+        path[column - 1] = back[column, path[column]]
+    return _smoothed(seam + offsets[path], 3)

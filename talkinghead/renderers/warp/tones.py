@@ -1,0 +1,93 @@
+"""Colours measured on the portrait from which the inside of its mouth is painted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from talkinghead.renderers.warp import mesh
+from talkinghead.types import Floats, Pixels
+
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+
+
+@dataclass(frozen=True)
+class Tones:
+    """RGB, float32, 0..255: of the mouth's inside, and how soft (px) and grainy (levels) the picture is."""
+
+    skin: Floats
+    lip: Floats
+    cavity: Floats
+    tongue: Floats
+    teeth: Floats
+    gum: Floats
+    softness_px: float
+    grain: float
+
+    def blended(self, other: Tones, weight: float) -> Tones:
+        """This, moved towards `other` by `weight`."""
+        return Tones(*((1 - weight) * getattr(self, n) + weight * getattr(other, n) for n in self.__dataclass_fields__))
+
+
+def measure_tones(pixels: Pixels, points: Floats) -> Tones:
+    """Tones of the face with `points` (478, 3) in `pixels`."""
+    face = _inside(pixels, points, mesh.OVAL)
+    lips = np.concatenate(
+        [_inside(pixels, points, mesh.OUTER_UPPER + mesh.INNER_UPPER[::-1]),
+         _inside(pixels, points, mesh.OUTER_LOWER + mesh.INNER_LOWER[::-1])]
+    )  # fmt: skip
+    luma = face @ _LUMA
+    low, high = np.percentile(luma, (45, 92))
+    skin = np.median(face[luma >= low], axis=0)
+    bright = face[luma >= high].mean(0) if (luma >= high).any() else skin
+    lip = np.median(lips, axis=0) if len(lips) else skin
+    level = float(np.clip(bright @ _LUMA * 0.98, 105, 222))
+    tint = bright / max(float(bright @ _LUMA), 1.0) * level
+    # A mouth's inside is red even where lips are painted grey, pale or brown; a statue's is not.
+    chroma = float(np.clip((skin[0] - skin[2]) / max(float(skin.mean()), 1.0), 0, 1))
+    red = lip * np.array([1.0, 1 - 0.25 * min(1.0, 3 * chroma), 1 - 0.20 * min(1.0, 3 * chroma)], np.float32)
+    return Tones(
+        skin=skin.astype(np.float32),
+        lip=lip.astype(np.float32),
+        cavity=np.float32(0.20) * red.astype(np.float32) + np.float32(0.02) * skin.astype(np.float32),
+        tongue=(0.72 * red).astype(np.float32),
+        teeth=(0.55 * level + 0.45 * tint).astype(np.float32),
+        gum=(0.80 * red).astype(np.float32),
+        softness_px=_softness_px(pixels, points),
+        grain=_grain(pixels, points),
+    )
+
+
+def _inside(pixels: Pixels, points: Floats, outline: tuple[int, ...]) -> Floats:
+    """(n, 3) the pixels inside a polygon of mesh points."""
+    mask = np.zeros(pixels.shape[:2], np.uint8)
+    cv2.fillPoly(mask, [np.round(points[list(outline), :2]).astype(np.int32)], 1)
+    return pixels[mask > 0].astype(np.float32)
+
+
+def _face_patch(pixels: Pixels, points: Floats) -> Floats:
+    low, high = points[list(mesh.OVAL), :2].min(0), points[list(mesh.OVAL), :2].max(0)
+    x0, y0 = np.maximum(low, 0).astype(int)
+    x1, y1 = high.astype(int)
+    return cv2.cvtColor(pixels[y0:y1, x0:x1], cv2.COLOR_RGB2GRAY).astype(np.float32)
+
+
+def _softness_px(pixels: Pixels, points: Floats) -> float:
+    """Width of the picture's sharpest edges: contrast over steepest slope."""
+    patch = _face_patch(pixels, points)
+    if min(patch.shape) < 8:
+        return 1.0
+    slope = np.hypot(cv2.Sobel(patch, cv2.CV_32F, 1, 0, scale=0.125), cv2.Sobel(patch, cv2.CV_32F, 0, 1, scale=0.125))
+    contrast = float(np.percentile(patch, 99) - np.percentile(patch, 1))
+    return float(np.clip(0.45 * contrast / max(float(np.percentile(slope, 99.7)), 1.0), 0.7, 6.0))
+
+
+def _grain(pixels: Pixels, points: Floats) -> float:
+    """Standard deviation of the picture's finest detail on smooth skin (robust: the median)."""
+    patch = _face_patch(pixels, points)
+    if min(patch.shape) < 8:
+        return 0.0
+    fine = patch - cv2.GaussianBlur(patch, (0, 0), 1.0)
+    return float(np.median(np.abs(fine)) * 1.48)

@@ -160,7 +160,7 @@ def _lip_fields(c: MouthCoordinates, add) -> None:  # type: ignore[no-untyped-de
     for side, weight in (("l", 1 - c.to_right), ("r", c.to_right)):
         add(f"raise_{side}", above=(0.0, -RAISE * over * lateral_over * weight))
         add(f"lower_{side}", below=(0.0, LOWER * under * lateral_under * weight))
-    flat = np.exp(-np.abs(c.u / 1.02) ** 6).astype(np.float32)
+    flat = np.exp(-(np.abs(c.u / 1.02) ** 6)).astype(np.float32)
     add("press_upper", above=(0.0, PRESS * flat * (1 - smoothstep(c.lip_over, c.lip_over + 0.22, c.over))))
     add("press_lower", below=(0.0, -PRESS * flat * (1 - smoothstep(c.lip_under, c.lip_under + 0.24, c.under))))
     add("bite", below=(0.0, -BITE * flat * (1 - smoothstep(c.lip_under, c.lip_under + 0.30, c.under))))

@@ -93,17 +93,23 @@ class Grid:
         return found.reshape(*shape, field.shape[2])
 
 
-def inverted(field: Floats, step: int, iterations: int, start: Floats | None = None) -> Floats:
-    """The displacement that undoes `field`: e with e(x) = -field(x + e(x)), by fixed-point iteration.
+def inverted(field: Floats, step: int, iterations: int) -> Floats:
+    """The displacement that undoes `field`: e with e(x) = -field(x + e(x)).
 
-    Converges where the field's gradient is below 1, which every field here keeps.
+    Newton's method with the diagonal of the Jacobian, which is enough for fields without strong shear; plain fixed-point
+    iteration diverges where skin is stretched to more than twice its length, as a closing lid is.
     """
     h, w = field.shape[:2]
     nodes = np.dstack(np.meshgrid(np.arange(w, dtype=np.float32), np.arange(h, dtype=np.float32)))
-    back = -field if start is None else start
+    slope = np.empty_like(field)
+    slope[..., 0] = cv2.Sobel(field[..., 0], cv2.CV_32F, 1, 0, ksize=1, scale=0.5 / step)
+    slope[..., 1] = cv2.Sobel(field[..., 1], cv2.CV_32F, 0, 1, ksize=1, scale=0.5 / step)
+    both = np.dstack([field, 1 / np.maximum(1 + slope, 0.35)])
+    back = -field * both[..., 2:]
     for _ in range(iterations):
         at = cv2.scaleAdd(back, 1 / step, nodes)
-        back = -cv2.remap(field, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        found = cv2.remap(both, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        back -= (back + found[..., :2]) * found[..., 2:]
     return back
 
 

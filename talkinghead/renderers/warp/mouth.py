@@ -149,14 +149,16 @@ class MouthCanvas:
         tooth = np.clip(np.searchsorted(bounds, self.a.__abs__(), side="right") - 1, 0, len(widths_mm) - 1)
         left, right = bounds[tooth], bounds[tooth + 1]
         across = np.clip((a - (left + right) / 2) / np.maximum((right - left) / 2, 1e-4), -1, 1)
-        lengths = np.array([0.0, 0.010, 0.002, 0.014, 0.022, 0.03] if upper else [0.0, 0.001, -0.003, 0.006, 0.01, 0.02])
+        lengths = np.array(
+            [0.0, 0.010, 0.002, 0.014, 0.022, 0.03] if upper else [0.0, 0.001, -0.003, 0.006, 0.01, 0.02]
+        )
         rounding = 0.013 * np.abs(across) ** (4 if upper else 6)
         sign = 1.0 if upper else -1.0
         tip = sign * edge + 0 * a if upper else edge + 0 * a
         tip = tip - sign * (lengths[tooth] + rounding)
         soft = max(0.8 * self.softness, 1.2 / self.unit)
         inside = smoothstep(-0.5, 0.5, sign * (tip - b) / soft) * (1 - smoothstep(0.96, 1.04, a / bounds[-1]))
-        gap = np.exp(-(((1 - np.abs(across)) * (right - left) / 2) / 0.006) ** 2)
+        gap = np.exp(-((((1 - np.abs(across)) * (right - left) / 2) / 0.006) ** 2))
         light = (1 - 0.10 * across**2) * (1 - 0.50 * (a / arch) ** 2) * (1 - 0.30 * gap)
         into = sign * (tip - b)  # from the biting edge towards the gum
         light = light * (0.90 + 0.10 * smoothstep(0.0, 0.03, into)) * (1 - 0.25 * smoothstep(0.05, 0.18, into))

@@ -71,7 +71,7 @@ class WarpRenderer:
             yield self._video_frame(portrait, blendshapes, tones)
 
     def _video_frame(self, portrait: Portrait, blendshapes: Floats, tones: Tones | None) -> Frame:
-        plan = Plan(portrait, tones, head=False)
+        plan = Plan(portrait, tones, mouth_only=True)
         return Frame(plan.draw(to_controls(blendshapes), _NO_TURN, _NO_TURN, 1.0), portrait)
 
     def _plan(self, portrait: Portrait) -> Plan:

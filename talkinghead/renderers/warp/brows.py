@@ -1,0 +1,128 @@
+"""Displacement fields of brows and lids, built once per picture."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from talkinghead.renderers.warp import mesh
+from talkinghead.renderers.warp.fields import Field, Region, bell, smoothstep
+from talkinghead.renderers.warp.grid import Grid, Rect
+from talkinghead.renderers.warp.slit import Slit
+from talkinghead.types import Floats, Pixels
+
+BROW_UP, BROW_DOWN, BROW_PINCH, WIDE, UNDER = 0.11, 0.065, 0.035, 0.17, 0.26
+# Shares of the lid gap that each lid closes: together a little more than all of it.
+LID_UPPER, LID_LOWER = 0.92, 0.11
+
+
+def upper_region(points: Floats, eyes: tuple[Slit, Slit], grid: Grid, window: Floats, glasses: bool) -> Region:
+    """Fields of every brow and lid control."""
+    unit = eyes[0].axes.unit_px
+    oval = points[list(mesh.OVAL), :2]
+    low = oval.min(0) - 0.25 * unit
+    high = np.array(
+        [oval[:, 0].max() + 0.25 * unit, points[[mesh.LEFT_IRIS[0], mesh.RIGHT_IRIS[0]], 1].max() + 0.75 * unit]
+    )
+    low[1] = points[mesh.FOREHEAD, 1] - 0.5 * unit
+    rect = grid.rect(low, high)
+    region = Region(rect)
+    at, clip = grid.points(rect), window[rect.slices]
+    for side, slit, brow in (("l", eyes[0], mesh.LEFT_BROW), ("r", eyes[1], mesh.RIGHT_BROW)):
+        _eye_fields(region, points, slit, brow, side, at, clip, glasses)
+    return region
+
+
+def brow_distance(points: Floats, slit: Slit, brow: tuple[tuple[int, ...], ...]) -> float:
+    """From the upper lid to the brow's lower edge, in D."""
+    lower = slit.axes.coordinates(points[list(brow[0]), :2])[1:4, 1].mean()
+    return float(max(slit.upper.min() - lower, 0.12))
+
+
+def _eye_fields(
+    region: Region, points: Floats, slit: Slit, brow: tuple[tuple[int, ...], ...], side: str,
+    at: Floats, clip: Floats, glasses: bool,
+) -> None:  # fmt: skip
+    axes, fields = slit.axes, region.fields
+    local = axes.coordinates(at)
+    a, b = local[..., 0], local[..., 1]
+    across, down = axes.across * axes.unit_px, axes.down * axes.unit_px
+
+    def vector(dx: Floats | float, dy: Floats | float) -> Floats:
+        x, y = np.broadcast_to(dx, a.shape) * clip, np.broadcast_to(dy, a.shape) * clip
+        return np.dstack([x * across[0] + y * down[0], x * across[1] + y * down[1]]).astype(np.float32)
+
+    over = slit.along(slit.upper, a.ravel()).reshape(a.shape) - b
+    under = b - slit.along(slit.lower, a.ravel()).reshape(a.shape)
+    reach = brow_distance(points, slit, brow)
+    _brow_fields(
+        fields,
+        axes.coordinates(points[list(brow[0]), :2]),
+        a,
+        b,
+        reach,
+        side,
+        lambda dx, dy: vector(dx, dy) * np.float32(0.45 if glasses else 1.0),
+    )
+    gap = slit.along(slit.gap, a.ravel()).reshape(a.shape)
+    widest = float(slit.gap.max())
+    # Past the corners, and towards the brow, the lid's pull is spread sideways.
+    spread = widest * bell(a / (0.75 * max(slit.left, slit.right))) * 0.9
+    far = smoothstep(0.0, 0.8 * reach, over)
+    pull = gap * (1 - far) + spread * far
+    if glasses:
+        reach *= 0.62
+    lid = (1 - 0.18 * smoothstep(0.0, 0.35 * reach, over)) * (1 - smoothstep(0.22 * reach, 0.98 * reach, over))
+    # Under the eye the upper lid's pull must be gone before the lower lid's skin is drawn from it.
+    lid = lid * (1 - smoothstep(0.0, 0.12, under))
+    low = 1 - smoothstep(0.0, 0.16 if glasses else 0.26, under)
+    fields[f"lid_{side}"] = Field(above=vector(0.0, LID_UPPER * pull * lid), below=vector(0.0, -LID_LOWER * gap * low))
+    fields[f"wide_{side}"] = Field(above=vector(0.0, -WIDE * pull * lid), below=vector(0.0, 0.05 * gap * low))
+    cheek = bell(a / (0.9 * max(slit.left, slit.right))) * widest
+    fields[f"under_{side}"] = Field(
+        below=vector(0.0, -UNDER * (gap * low + 0.25 * cheek * smoothstep(0.0, 0.1, under) * low))
+    )
+
+
+def _brow_fields(fields: dict[str, Field], brow: Floats, a: Floats, b: Floats, reach: float, side: str, vector) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+    line = np.interp(a.ravel(), brow[:, 0], brow[:, 1]).reshape(a.shape)
+    above = line - b
+    vertical = np.where(above > 0, bell(np.maximum(above - 0.12, 0) / 0.52), 1 - smoothstep(0.02, 0.95 * reach, -above))
+    inner, outer = (brow[-1, 0], brow[0, 0]) if side == "l" else (brow[0, 0], brow[-1, 0])
+    t = (a - inner) / (outer - inner)  # 0 at the nose, 1 at the temple
+    inwards = (1 - smoothstep(0.05, 0.85, t)) * (1 - smoothstep(0.0, 0.55, -t))
+    outwards = smoothstep(0.05, 0.7, t) * (1 - smoothstep(1.0, 1.45, t))
+    # Both sides share the middle, which half of each moves.
+    shape_inner = inwards * vertical
+    own = Field(both=vector(0.0, -BROW_UP * shape_inner))
+    earlier = fields.get("brow_inner")
+    if earlier is not None and earlier.both is not None and own.both is not None:
+        own = Field(both=np.where(np.abs(earlier.both) > np.abs(own.both), earlier.both, own.both))
+    fields["brow_inner"] = own
+    fields[f"brow_outer_{side}"] = Field(both=vector(0.0, -BROW_UP * outwards * vertical))
+    whole = np.maximum(inwards, outwards * 0.75) * vertical
+    towards_nose = 1.0 if side == "l" else -1.0
+    fields[f"brow_down_{side}"] = Field(both=vector(towards_nose * BROW_PINCH * shape_inner, BROW_DOWN * whole))
+
+
+def wears_glasses(pixels: Pixels, points: Floats, unit_px: float) -> bool:
+    """Whether a frame crosses the bridge of the nose: a strong edge along the eye line where skin is smooth."""
+    left, right = points[468, :2], points[473, :2]
+    across = (right - left) / max(float(np.linalg.norm(right - left)), 1e-3)
+    down = mesh.face_down(points)
+    centre = points[168, :2] + 0.08 * unit_px * down
+    a, b = np.meshgrid(np.linspace(-0.10, 0.10, 15, dtype=np.float32), np.linspace(-0.22, 0.22, 45, dtype=np.float32))
+    at = (centre + (a[..., None] * across + b[..., None] * down) * unit_px).astype(np.float32)
+    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+    patch = cv2.GaussianBlur(cv2.remap(grey, at, None, cv2.INTER_LINEAR).astype(np.float32), (5, 3), 0)
+    profile = patch.mean(1)
+    jumps = np.abs(profile[3:] - profile[:-3])
+    return bool(jumps.max() > 0.13 * max(float(np.median(patch)), 30.0))
+
+
+def eye_rect(slit: Slit, grid: Grid) -> Rect:
+    """The nodes around an eye's opening."""
+    ends = np.array([(slit.a[0] - 0.12, float(slit.upper.min()) - 0.22), (slit.a[-1] + 0.12, float(slit.upper.min()) - 0.22),
+                     (slit.a[0] - 0.12, float(slit.lower.max()) + 0.28), (slit.a[-1] + 0.12, float(slit.lower.max()) + 0.28)])  # fmt: skip
+    corners = slit.axes.pixels(ends.astype(np.float32))
+    return grid.rect(corners.min(0), corners.max(0))

@@ -1,0 +1,102 @@
+"""The eyes: an eyeball that stays, lids that cover it, a gaze that moves the iris behind them."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from talkinghead.renderers.warp.brows import WIDE
+from talkinghead.renderers.warp.fields import smoothstep
+from talkinghead.renderers.warp.slit import Slit
+from talkinghead.types import Floats, Pixels
+
+GAZE_X, GAZE_Y = 0.105, 0.060
+_MIN_UNIT_PX = 90.0
+
+
+class EyeCanvas:
+    """Masks of one eye's lids, on a canvas aligned with its corners, and its gaze."""
+
+    def __init__(self, slit: Slit, iris: Floats, pixels: Pixels) -> None:
+        """`iris` (5, 3): its centre and four points of its rim, in pixels."""
+        self.slit = slit
+        self.unit = max(slit.axes.unit_px, _MIN_UNIT_PX)
+        self.a = np.arange(slit.a[0] - 0.12, slit.a[-1] + 0.12, 1 / self.unit, dtype=np.float32)
+        self.b = np.arange(slit.upper.min() - 0.22, slit.lower.max() + 0.15, 1 / self.unit, dtype=np.float32)
+        self.iris = slit.axes.coordinates(iris[0, :2])
+        rim = slit.axes.coordinates(iris[1:, :2]) - self.iris
+        self.iris_radius = float(np.clip(np.hypot(rim[:, 0], rim[:, 1]).mean(), 0.05, 0.13))
+        self.lash = self._lash_tone(pixels)
+
+    def to_canvas(self) -> npt.NDArray[np.float64]:
+        """(2, 3): crop pixels to canvas pixels (column, row)."""
+        linear = self.slit.axes.from_px * self.unit
+        return np.column_stack([linear, -linear @ self.slit.axes.origin - self.unit * np.array([self.a[0], self.b[0]])])
+
+    def _lash_tone(self, pixels: Pixels) -> Floats:
+        """The darkest colour along the upper lid, which is what lashes look like here."""
+        line = self.slit.axes.pixels(np.column_stack([self.slit.a, self.slit.upper]))
+        colours = cv2.remap(pixels, line[None], None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[0]
+        order = np.argsort(colours.sum(1))
+        return colours[order[: max(3, len(order) // 5)]].mean(0).astype(np.float32)
+
+    def masks(self, above: Floats, below: Floats) -> tuple[Floats, Floats, Floats]:
+        """(cover, side, lash), each (h, w) 0..1, from the lids' displacement (n, 2) in pixels.
+
+        `cover` is where the eyeball shows, `side` 1 under the lids' middle, `lash` the line of closed lids.
+        """
+        slit, b, px = self.slit, self.b[:, None], 1 / self.unit
+        up, down = above @ slit.axes.from_px.T, below @ slit.axes.from_px.T
+        upper = np.interp(self.a, slit.a + up[:, 0], slit.upper + up[:, 1]).astype(np.float32)
+        lower = np.interp(self.a, slit.a + down[:, 0], slit.lower + down[:, 1]).astype(np.float32)
+        middle = (upper + lower) / 2
+        side = np.clip((b - middle) / px + 0.5, 0, 1).astype(np.float32)
+        soft = max(1.6 / slit.axes.unit_px, 1.2 * px)
+        cover = smoothstep(-0.5, 0.5, (b - upper) / soft) * smoothstep(-0.5, 0.5, (lower - b) / soft)
+        inside = (self.a > slit.a[0]) & (self.a < slit.a[-1])
+        cover *= np.clip((lower - upper) / (1.5 * px), 0, 1) * inside
+        rest = np.maximum(np.interp(self.a, slit.a, slit.gap), 1e-3)
+        closing = np.clip(1 - (lower - upper) / rest, 0, 1) * inside
+        t = np.clip((self.a - slit.a[0]) / (slit.a[-1] - slit.a[0]), 0, 1)
+        taper = smoothstep(0.0, 0.22, t) * (1 - smoothstep(0.78, 1.0, t))
+        distance = (b - np.minimum(upper, lower) - 0.004) / max(0.017, 0.9 / slit.axes.unit_px)
+        lash = 0.6 * taper * smoothstep(0.55, 1.0, closing) * np.exp(-distance * distance)
+        return cover.astype(np.float32), side, lash.astype(np.float32)
+
+    def gaze(self, at_px: Floats, x: float, y: float, wide: float) -> Floats:
+        """Where the eyeball at `at_px` (h, w, 2) is seen in the portrait: displacement in pixels."""
+        slit = self.slit
+        local = slit.axes.coordinates(at_px)
+        a, b = local[..., 0], local[..., 1]
+        upper = slit.along(slit.upper, a.ravel()).reshape(a.shape)
+        lower = slit.along(slit.lower, a.ravel()).reshape(a.shape)
+        move = np.array([x * GAZE_X, y * GAZE_Y], np.float32)
+        reach = self.iris_radius + 1.7 * max(float(np.hypot(*move)), 0.05)
+        distance = np.hypot(a - self.iris[0] - move[0], b - self.iris[1] - move[1])
+        rigid = 1 - smoothstep(0.9 * self.iris_radius, reach, distance)
+        # Nothing of the lids may be drawn into the eye.
+        rigid = rigid * smoothstep(-0.01, 0.07, b - upper) * smoothstep(-0.01, 0.05, lower - b)
+        dx, dy = -move[0] * rigid, -move[1] * rigid
+        if wide > 0:
+            # A wider eye shows no more than was photographed: its upper half is stretched.
+            share = np.clip((lower - b) / np.maximum(lower - upper, 1e-3), 0, 1.3)
+            dy = dy + wide * WIDE * (lower - upper) / (1 + wide * WIDE) * share
+        return (np.dstack([dx, dy]) @ slit.axes.to_px.T).astype(np.float32)
+
+
+def without_eyes(pixels: Pixels, eyes: tuple[Slit, Slit]) -> Pixels:
+    """A copy of the picture in which lid skin covers the eyeballs: what lids are drawn from."""
+    filled = pixels.copy()
+    for slit in eyes:
+        line = np.concatenate([np.column_stack([slit.a, slit.upper]), np.column_stack([slit.a, slit.lower])[::-1]])
+        outline = slit.axes.pixels(line.astype(np.float32))
+        low = np.maximum(np.floor(outline.min(0)).astype(int) - 6, 0)
+        high = np.ceil(outline.max(0)).astype(int) + 7
+        part = filled[low[1] : high[1], low[0] : high[0]]
+        if part.size == 0 or min(part.shape[:2]) < 4:
+            continue
+        mask = np.zeros(part.shape[:2], np.uint8)
+        cv2.fillPoly(mask, [np.round(outline - low).astype(np.int32)], 255)
+        part[...] = cv2.inpaint(np.ascontiguousarray(part), mask, 3, cv2.INPAINT_TELEA)
+    return filled

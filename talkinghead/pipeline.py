@@ -41,6 +41,10 @@ class Canvas(Protocol):
         """What a renderer's `render` takes: one portrait, or one per frame."""
         ...
 
+    def finished(self, frame: Frame, pasted: Callable[[Frame], Pixels]) -> Pixels:
+        """A drawn frame in its place: `pasted` does it, unless the canvas knows better (a frame without a face)."""
+        ...
+
 
 @dataclass(frozen=True)
 class Still:
@@ -51,6 +55,9 @@ class Still:
 
     def portraits(self) -> Portrait:
         return self.portrait
+
+    def finished(self, frame: Frame, pasted: Callable[[Frame], Pixels]) -> Pixels:
+        return pasted(frame)
 
 
 def open_still(image: Image, renderer: Renderer, settings: Settings) -> Still:
@@ -106,6 +113,12 @@ def ahead(items: Iterable[T], depth: int = _CHUNKS_AHEAD) -> Iterator[T]:
         thread.join(timeout=5.0)
 
 
+def _pasted(frame: Frame) -> Pixels:
+    from talkinghead.faces.paste import paste_back
+
+    return paste_back(frame.portrait.image.pixels, frame)
+
+
 class Clip:
     """A speaking picture, drawn when its frames are asked for.
 
@@ -156,17 +169,15 @@ class Clip:
 
         return self._renderer.render(self._canvas.portraits(), watched())
 
-    def pasted(self, frame: Frame) -> Pixels:
+    def finished(self, frame: Frame) -> Pixels:
         """A drawn frame as it belongs into the video: pasted back, or the crop alone."""
-        from talkinghead.faces.paste import paste_back
-
         if self._settings.framing != "picture":
             return frame.pixels
-        return paste_back(frame.portrait.image.pixels, frame)
+        return self._canvas.finished(frame, _pasted)
 
     def __iter__(self) -> Iterator[Pixels]:
         for frame in self.drawn():
-            yield self.pasted(frame)
+            yield self.finished(frame)
 
     def save(
         self,
@@ -197,7 +208,7 @@ class Clip:
 
         def frames() -> Iterator[Pixels]:
             for done, frame in enumerate(self.drawn(watch), start=1):
-                pixels = self.pasted(frame)
+                pixels = self.finished(frame)
                 if observer:
                     observer.see_frame(frame, pixels)
                 yield pixels

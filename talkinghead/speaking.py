@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from fractions import Fraction
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,8 @@ from talkinghead.types import Floats, MotionSource, Renderer
 
 if TYPE_CHECKING:
     from audio2motion import Predictor
+
+_VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".mpg", ".mpeg", ".ts", ".wmv", ".flv"})
 
 
 class Recording:
@@ -59,25 +62,46 @@ def open_driver(motion_model: str, audio: Path, fps: Fraction, duration_s: float
     return AudioMotionSource(recording, predictor, fps, seed=seed, duration_s=duration_s)
 
 
-def open_canvas(source: Path, renderer: Renderer, settings: Settings) -> Canvas:
-    """The picture that speaks, with its face found."""
+def is_video(source: Path) -> bool:
+    """Whether SOURCE is to be read as a video: by its suffix, so that a picture's own errors are heard."""
+    return source.suffix.lower() in _VIDEO_SUFFIXES
+
+
+def open_canvas(source: Path, renderer: Renderer, settings: Settings, *, loop: bool = True) -> Canvas:
+    """The picture or video that is drawn upon, with its face found; a video repeats where it may `loop`."""
+    if is_video(source):
+        from talkinghead.source_video import SourceVideo
+
+        crop = partial(renderer.crop, whole=settings.framing == "whole")
+        return SourceVideo(source, crop, fps=settings.fps, face=settings.face, loop=loop)
     from talkinghead.media.images import read_image
 
     return open_still(read_image(source), renderer, settings)
+
+
+def frame_rate(source: Path, settings: Settings) -> Fraction:
+    """The frame rate that was asked for, else the source video's own, else 25."""
+    if settings.fps is not None or not is_video(source):
+        return settings.fps or DEFAULT_FPS
+    from talkinghead.media.video import VideoReader
+
+    with VideoReader(source) as reader:
+        return reader.fps
 
 
 def speak(source: str | Path, audio: str | Path, settings: Settings, *, motion_model: str = "embedded") -> Clip:
     """A clip of `source` speaking `audio`; see `talkinghead.speak`."""
     from talkinghead.media.audio import probe_audio
 
-    info = probe_audio(Path(audio))
-    fps = settings.fps or DEFAULT_FPS
+    source, audio = Path(source), Path(audio)
+    info = probe_audio(audio)
+    settings = replace(settings, fps=frame_rate(source, settings))
     renderer, note = select(settings)
     canvas, driver = _together(
-        lambda: open_canvas(Path(source), renderer, settings),
-        lambda: open_driver(motion_model, Path(audio), fps, info.duration_s, settings.seed),
+        lambda: open_canvas(source, renderer, settings),
+        lambda: open_driver(motion_model, audio, settings.fps or DEFAULT_FPS, info.duration_s, settings.seed),
     )
-    return Clip(canvas, driver, renderer, settings, audio=Path(audio), duration_s=info.duration_s, note=note)
+    return Clip(canvas, driver, renderer, settings, audio=audio, duration_s=info.duration_s, note=note)
 
 
 def _together(first: Callable[[], Canvas], second: Callable[[], MotionSource]) -> tuple[Canvas, MotionSource]:

@@ -1,0 +1,85 @@
+"""Head pose from a face mesh: the similarity that takes a reference mesh to the frame's.
+
+Weighted least squares in closed form (Umeyama, PAMI 1991) over points that expressions hardly move. What the
+similarity does not explain is the expression.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float64]
+
+# Points on bone: forehead, temples, cheekbones, bridge of the nose.
+_STABLE = {
+    1.0: (10, 109, 338, 67, 297, 103, 332, 54, 284, 21, 251, 162, 389, 127, 356, 234, 454, 34, 264),
+    1.5: (168, 6, 197, 195, 193, 417, 122, 351, 196, 419, 188, 412),
+    0.7: (116, 345, 93, 323),
+    0.5: (5, 4),
+}
+STABLE_POINTS = np.array([point for points in _STABLE.values() for point in points])
+_WEIGHTS = np.array([weight for weight, points in _STABLE.items() for _ in points])
+
+
+class Poses(NamedTuple):
+    """Similarities frame = scale * rotation @ reference + offset.
+
+    `rotation` (T, 3, 3), `scale` (T,), `offset` (T, 3).
+    """
+
+    rotation: Array
+    scale: Array
+    offset: Array
+
+    def undo(self, points: Array) -> Array:
+        """Points (T, N, 3) of the frames in the reference's own frame."""
+        return ((points - self.offset[:, None]) / self.scale[:, None, None]) @ self.rotation
+
+    def apply(self, points: Array) -> Array:
+        """Points (N, 3) or (T, N, 3) of the reference's frame as the frames see them."""
+        return self.scale[:, None, None] * (points @ self.rotation.transpose(0, 2, 1)) + self.offset[:, None]
+
+
+def align(meshes: npt.NDArray[np.floating], reference: npt.NDArray[np.floating]) -> Poses:
+    """Similarities that take `reference` (478, 3) to each of `meshes` (T, 478, 3), by their stable points."""
+    w = _WEIGHTS / _WEIGHTS.sum()
+    source = np.asarray(reference, np.float64)[STABLE_POINTS]
+    target = np.asarray(meshes, np.float64)[:, STABLE_POINTS]
+    source_mean, target_mean = w @ source, np.einsum("n,tni->ti", w, target)
+    centred = source - source_mean
+    covariance = np.einsum("n,tni,nj->tij", w, target - target_mean[:, None], centred)
+    u, singular, vt = np.linalg.svd(covariance)
+    sign = np.ones((len(target), 3))
+    sign[:, 2] = np.sign(np.linalg.det(u @ vt))
+    rotation = (u * sign[:, None]) @ vt
+    scale = (singular * sign).sum(1) / float(np.einsum("n,ni,ni->", w, centred, centred))
+    return Poses(rotation, scale, target_mean - scale[:, None] * (rotation @ source_mean))
+
+
+def to_degrees(rotation: npt.NDArray[np.floating]) -> Array:
+    """Rotation matrices (T, 3, 3), column vectors, x right, y down, z inward, to pitch, yaw, roll (T, 3) in degrees.
+
+    rotation = Rz(roll) Ry(yaw) Rx(pitch), LivePortrait's order.
+    """
+    r = np.asarray(rotation, np.float64)
+    pitch = np.arctan2(r[:, 2, 1], r[:, 2, 2])
+    yaw = np.arcsin(np.clip(-r[:, 2, 0], -1.0, 1.0))
+    roll = np.arctan2(r[:, 1, 0], r[:, 0, 0])
+    return np.degrees(np.stack([pitch, yaw, roll], 1))
+
+
+def from_degrees(angles_deg: npt.NDArray[np.floating]) -> Array:
+    """Pitch, yaw, roll (T, 3) in degrees to rotation matrices (T, 3, 3)."""
+    c, s = np.cos(np.radians(angles_deg)).T, np.sin(np.radians(angles_deg)).T
+    one, zero = np.ones_like(c[0]), np.zeros_like(c[0])
+
+    def stack(*rows: tuple[Array, Array, Array]) -> Array:
+        return np.stack([np.stack(row, -1) for row in rows], -2)
+
+    rx = stack((one, zero, zero), (zero, c[0], -s[0]), (zero, s[0], c[0]))
+    ry = stack((c[1], zero, s[1]), (zero, one, zero), (-s[1], zero, c[1]))
+    rz = stack((c[2], -s[2], zero), (s[2], c[2], zero), (zero, zero, one))
+    return np.asarray(rz @ ry @ rx)

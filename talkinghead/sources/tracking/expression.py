@@ -1,0 +1,164 @@
+"""What a face does beyond its neutral shape, as ARKit weights.
+
+Jaw, lips, cheeks, nose and brows: bounded least squares on a table of what each blendshape does to the points of the
+mesh (`arkit_basis.npz`, in pupil distances, made by `benchmarks/tracking_basis.py` from the geometry that the embedded
+renderer draws by: what one draws, the other finds again). Lids and gaze have a measure each: the gap between the
+lids over the eye's width, and the iris's place between the eye's corners.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+
+import numpy as np
+
+from talkinghead.blendshapes import BLENDSHAPE_INDEX, BLENDSHAPE_NAMES, N_BLENDSHAPES
+from talkinghead.sources.tracking.alignment import Array
+from talkinghead.sources.tracking.solver import Solver
+
+INNER_UPPER = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308)
+INNER_LOWER = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308)
+OUTER_UPPER = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291)
+OUTER_LOWER = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291)
+_LIPS = tuple(dict.fromkeys(INNER_UPPER + INNER_LOWER + OUTER_UPPER + OUTER_LOWER))
+_CHIN = (152, 148, 377, 176, 400, 149, 378, 199, 200, 18)
+_MIDFACE = (50, 280, 205, 425, 48, 278, 64, 294, 129, 358, 2)
+_BROWS = (46, 53, 52, 65, 55, 70, 63, 105, 66, 107, 285, 295, 282, 283, 276, 336, 296, 334, 293, 300)
+_POINTS = _LIPS + _CHIN + _MIDFACE + _BROWS
+_IMPORTANCE = np.repeat(
+    np.concatenate([np.full(len(p), w) for p, w in ((_LIPS, 1.0), (_CHIN, 0.6), (_MIDFACE, 0.4), (_BROWS, 0.7))]), 2
+)
+
+# Shapes that others can stand in for must earn their weight; what a mesh cannot tell takes no part.
+_RIDGE, _RIDGE_RARE, _SPARSITY = 0.03, 0.12, 0.002
+_RARE = ("mouthDimple", "mouthShrug", "mouthRoll", "mouthPress", "mouthFunnel", "noseSneer", "cheek", "jawForward")
+_UNSEEN = ("tongueOut", "cheekPuff", "mouthClose")
+
+# Of the distance by which lips are parted, the upper lip's share.
+_UPPER_SHARE = 0.3
+
+
+@dataclass(frozen=True)
+class _Eye:
+    """An eye's points: pairs of upper and lower lid, the corners, the iris, and the person's side."""
+
+    pairs: tuple[tuple[int, int], ...]
+    outer: int
+    inner: int
+    iris: int
+    side: str
+
+
+_EYES = (
+    _Eye(((160, 144), (159, 145), (158, 153)), 33, 133, 468, "Right"),
+    _Eye(((387, 373), (386, 374), (385, 380)), 263, 362, 473, "Left"),
+)
+
+# How far weight 1 moves the iris, in pupil distances.
+_GAZE_X, _GAZE_Y = 0.105, 0.060
+# By how much of their gap weight 1 widens the lids.
+_WIDE = 0.22
+# Lid gap over the eye's width when the lids touch, as the mesh sees it.
+_SHUT = 0.25
+_LID_OF_LOOKING_DOWN = 0.28
+_LID_OF_LOOKING_UP = 0.3
+
+
+@lru_cache(maxsize=1)
+def load_basis() -> Array:
+    """(52, 478, 2): displacement of the mesh's points, x right and y down, in pupil distances, at weight 1."""
+    with files("talkinghead.sources.tracking").joinpath("arkit_basis.npz").open("rb") as file:
+        held = np.load(file, allow_pickle=False)
+        names, table = list(held["names"]), held["basis"].astype(np.float64)
+    return np.stack([table[names.index(name)] for name in BLENDSHAPE_NAMES])
+
+
+@lru_cache(maxsize=1)
+def _solver() -> Solver:
+    ridge, limit = np.full(N_BLENDSHAPES, _RIDGE), np.ones(N_BLENDSHAPES)
+    for i, name in enumerate(BLENDSHAPE_NAMES):
+        if name.startswith(_RARE):
+            ridge[i] = _RIDGE_RARE
+        if name.startswith("eye") or name in _UNSEEN:
+            limit[i] = 0.0
+    basis = load_basis()[:, _POINTS].reshape(N_BLENDSHAPES, -1)
+    return Solver(basis, _IMPORTANCE, ridge, np.full(N_BLENDSHAPES, _SPARSITY), limit)
+
+
+def close_mouth(mesh: Array) -> Array:
+    """A mesh (478, 3) with its lips together: weights count from there, as the renderers' neutral mouth is closed."""
+    closed = mesh.copy()
+    gap = mesh[list(INNER_LOWER)] - mesh[list(INNER_UPPER)]
+    for upper, outer_upper, lower, outer_lower, parted in zip(
+        INNER_UPPER[1:-1], OUTER_UPPER[1:-1], INNER_LOWER[1:-1], OUTER_LOWER[1:-1], gap[1:-1]
+    ):
+        closed[[upper, outer_upper]] += _UPPER_SHARE * parted
+        closed[[lower, outer_lower]] -= (1 - _UPPER_SHARE) * parted
+    return closed
+
+
+def _lid_ratio(meshes: Array, eye: _Eye) -> Array:
+    """Gap between the lids over the eye's width (T,)."""
+    gaps = [np.linalg.norm(meshes[:, a] - meshes[:, b], axis=1) for a, b in eye.pairs]
+    return np.asarray(np.mean(gaps, axis=0) / np.linalg.norm(meshes[:, eye.outer] - meshes[:, eye.inner], axis=1))
+
+
+def _iris_place(meshes: Array, eye: _Eye) -> Array:
+    """The iris from the middle of the eye's corners (T, 2)."""
+    return np.asarray(meshes[:, eye.iris, :2] - (meshes[:, eye.outer, :2] + meshes[:, eye.inner, :2]) / 2)
+
+
+@dataclass(frozen=True)
+class ExpressionFit:
+    """Weights of one person's meshes.
+
+    `neutral` (478, 3) with closed lips; per eye `open_lids` (2,), the open lids' ratio, and `iris` (2, 2), its rest.
+    """
+
+    neutral: Array
+    open_lids: Array
+    iris: Array
+
+    @classmethod
+    def of(cls, mesh: Array) -> ExpressionFit:
+        """The fit that takes `mesh` (478, 3), in pupil distances, for neutral but for parted lips."""
+        one = mesh[None]
+        return cls(
+            close_mouth(mesh),
+            np.array([_lid_ratio(one, eye)[0] for eye in _EYES]),
+            np.stack([_iris_place(one, eye)[0] for eye in _EYES]),
+        )
+
+    @property
+    def kept_by_portrait(self) -> Array:
+        """(52,) 1 for the parts of its expression that a renderer leaves in a portrait, 0 for what it takes away."""
+        return np.array([0.0 if name in ("jawOpen", "mouthClose") else 1.0 for name in BLENDSHAPE_NAMES])
+
+    def __call__(self, upright: Array) -> Array:
+        """Weights (T, 52) of meshes (T, 478, 3) in the neutral's own frame."""
+        moved = (upright - self.neutral)[:, _POINTS, :2].reshape(len(upright), -1)
+        weights = _solver().solve(moved)
+        for number, eye in enumerate(_EYES):
+            self._look(upright, eye, number, weights)
+        return weights
+
+    def _look(self, upright: Array, eye: _Eye, number: int, weights: Array) -> None:
+        """Gaze and lids of one eye, written into `weights`."""
+
+        def put(name: str, values: Array) -> None:
+            weights[:, BLENDSHAPE_INDEX[f"eye{name}{eye.side}"]] = np.clip(values, 0.0, 1.0)
+
+        share = _lid_ratio(upright, eye) / self.open_lids[number]
+        # A mesh guesses the iris behind a closed lid: trust it as far as the eye is open.
+        trust = np.clip((share - 0.35) / 0.3, 0.0, 1.0)
+        aside, down = ((_iris_place(upright, eye) - self.iris[number]) * trust[:, None]).T
+        outwards = (-aside if eye.side == "Right" else aside) / _GAZE_X
+        put("LookOut", outwards)
+        put("LookIn", -outwards)
+        put("LookDown", down / _GAZE_Y)
+        put("LookUp", -down / _GAZE_Y)
+        closed = (1 - share) / (1 - _SHUT)
+        put("Blink", closed - _LID_OF_LOOKING_DOWN * np.clip(down / _GAZE_Y, 0, 1))
+        put("Wide", (share - 1) / _WIDE - _LID_OF_LOOKING_UP * np.clip(-down / _GAZE_Y, 0, 1))

@@ -1,0 +1,74 @@
+"""What a driver does while its face is lost: hold, then ease to rest, then ease back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float64]
+
+HOLD_S = 0.25
+EASE_S = 0.6
+RETURN_S = 0.2
+
+
+@dataclass
+class TrackReport:
+    """How tracking went: `frames` in all, of which `lost` showed no face, in `gaps` runs, the longest `longest_s`."""
+
+    frames: int = 0
+    lost: int = 0
+    gaps: int = 0
+    longest_s: float = 0.0
+
+
+def _smoothstep(x: float) -> float:
+    x = min(max(x, 0.0), 1.0)
+    return x * x * (3 - 2 * x)
+
+
+class Recovery:
+    """Fills gaps in a stream of rows (C,): None where no face was found."""
+
+    def __init__(self, rate_hz: float, rest: Array) -> None:
+        self.report = TrackReport()
+        self._rate_hz, self.rest = rate_hz, rest
+        self._last: Array | None = None
+        self._current = rest
+        self._missing = 0
+        self._from: Array | None = None
+        self._back = 0
+
+    def step(self, row: Array | None) -> Array:
+        """The row as it is, or what stands in for it."""
+        self.report.frames += 1
+        if row is None:
+            return self._lost()
+        if self._missing:
+            self._from, self._back, self._missing = self._current, 0, 0
+        if self._from is not None:
+            self._back += 1
+            part = _smoothstep(self._back / (RETURN_S * self._rate_hz + 1))
+            blended = self._from + part * (row - self._from)
+            if part >= 1:
+                self._from = None
+            self._last = self._current = blended
+            return blended
+        self._last = self._current = row
+        return row
+
+    def _lost(self) -> Array:
+        report = self.report
+        report.lost += 1
+        report.gaps += self._missing == 0
+        self._missing += 1
+        missing_s = self._missing / self._rate_hz
+        report.longest_s = max(report.longest_s, missing_s)
+        if self._last is None:
+            self._current = self.rest.copy()
+        else:
+            part = _smoothstep((missing_s - HOLD_S) / EASE_S)
+            self._current = self._last + part * (self.rest - self._last)
+        return self._current

@@ -1,4 +1,4 @@
-"""The eyes: an eyeball that stays, lids that cover it, a gaze that moves the iris behind them."""
+"""The lids: what of the eyeball they leave open, and the skin that covers it."""
 
 from __future__ import annotations
 
@@ -6,27 +6,21 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from talkinghead.renderers.warp.brows import WIDE
 from talkinghead.renderers.warp.fields import smoothstep
 from talkinghead.renderers.warp.slit import Slit
 from talkinghead.types import Floats, Pixels
 
-GAZE_X, GAZE_Y = 0.105, 0.060
 _MIN_UNIT_PX = 90.0
 
 
 class EyeCanvas:
-    """Masks of one eye's lids, on a canvas aligned with its corners, and its gaze."""
+    """Masks of one eye's lids, on a canvas aligned with its corners."""
 
-    def __init__(self, slit: Slit, iris: Floats, pixels: Pixels) -> None:
-        """`iris` (5, 3): its centre and four points of its rim, in pixels."""
+    def __init__(self, slit: Slit, pixels: Pixels) -> None:
         self.slit = slit
         self.unit = max(slit.axes.unit_px, _MIN_UNIT_PX)
         self.a = np.arange(slit.a[0] - 0.12, slit.a[-1] + 0.12, 1 / self.unit, dtype=np.float32)
         self.b = np.arange(slit.upper.min() - 0.22, slit.lower.max() + 0.15, 1 / self.unit, dtype=np.float32)
-        self.iris = slit.axes.coordinates(iris[0, :2])
-        rim = slit.axes.coordinates(iris[1:, :2]) - self.iris
-        self.iris_radius = float(np.clip(np.hypot(rim[:, 0], rim[:, 1]).mean(), 0.05, 0.13))
         self.lash = self._lash_tone(pixels)
 
     def to_canvas(self) -> npt.NDArray[np.float64]:
@@ -63,27 +57,6 @@ class EyeCanvas:
         distance = (b - np.minimum(upper, lower) - 0.004) / max(0.017, 0.9 / slit.axes.unit_px)
         lash = 0.6 * taper * smoothstep(0.55, 1.0, closing) * np.exp(-distance * distance)
         return cover.astype(np.float32), side, lash.astype(np.float32)
-
-    def gaze(self, at_px: Floats, x: float, y: float, wide: float) -> Floats:
-        """Where the eyeball at `at_px` (h, w, 2) is seen in the portrait: displacement in pixels."""
-        slit = self.slit
-        local = slit.axes.coordinates(at_px)
-        a, b = local[..., 0], local[..., 1]
-        upper = slit.along(slit.upper, a.ravel()).reshape(a.shape)
-        lower = slit.along(slit.lower, a.ravel()).reshape(a.shape)
-        move = np.array([x * GAZE_X, y * GAZE_Y], np.float32)
-        reach = self.iris_radius + 1.7 * max(float(np.hypot(*move)), 0.05)
-        distance = np.hypot(a - self.iris[0] - move[0], b - self.iris[1] - move[1])
-        rigid = 1 - smoothstep(0.9 * self.iris_radius, reach, distance)
-        # Nothing of the lids may be drawn into the eye.
-        rigid = rigid * smoothstep(-0.01, 0.07, b - upper) * smoothstep(-0.01, 0.05, lower - b)
-        dx, dy = -move[0] * rigid, -move[1] * rigid
-        if wide > 0:
-            # A wider eye shows no more than was photographed: its upper half is stretched.
-            share = np.clip((lower - b) / np.maximum(lower - upper, 1e-3), 0, 1.3)
-            dy = dy + wide * WIDE * (lower - upper) / (1 + wide * WIDE) * share
-        return (np.dstack([dx, dy]) @ slit.axes.to_px.T).astype(np.float32)
-
 
 def without_eyes(pixels: Pixels, eyes: tuple[Slit, Slit]) -> Pixels:
     """A copy of the picture in which lid skin covers the eyeballs: what lids are drawn from."""

@@ -126,7 +126,7 @@ def mouth_region(points: Floats, slit: Slit, grid: Grid, window: Floats) -> Regi
 def _jaw_fields(c: MouthCoordinates, add) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
     deep = smoothstep(0.0, 0.55, c.under)
     reach = np.where(c.a < 0, c.reach_left, c.reach_right)
-    wide = 1 - smoothstep(0.22, reach, np.abs(c.a))
+    wide = 1 - smoothstep(0.28, 1.15 * reach, np.abs(c.a))
     # The corners follow the jaw a little, and the skin over and under them with it.
     corner = bell((np.abs(c.u) - 1) / 0.6) * np.where(c.over > 0, bell(c.over / 0.42), 1 - deep)
     add("chin", both=(0.0, 0.17 * JAW * corner), below=(0.0, JAW * deep * wide))

@@ -96,21 +96,23 @@ class Grid:
 def inverted(field: Floats, step: int, iterations: int) -> Floats:
     """The displacement that undoes `field`: e with e(x) = -field(x + e(x)).
 
-    Newton's method with the diagonal of the Jacobian, which is enough for fields without strong shear; plain fixed-point
-    iteration diverges where skin is stretched to more than twice its length, as a closing lid is.
+    Newton's method with the diagonal of the Jacobian, which is enough for fields without strong shear; plain
+    fixed-point iteration diverges where skin is stretched to more than twice its length, as a closing lid is.
     """
     h, w = field.shape[:2]
-    nodes = np.dstack(np.meshgrid(np.arange(w, dtype=np.float32), np.arange(h, dtype=np.float32)))
-    slope = np.empty_like(field)
-    slope[..., 0] = cv2.Sobel(field[..., 0], cv2.CV_32F, 1, 0, ksize=1, scale=0.5 / step)
-    slope[..., 1] = cv2.Sobel(field[..., 1], cv2.CV_32F, 0, 1, ksize=1, scale=0.5 / step)
-    both = np.dstack([field, 1 / np.maximum(1 + slope, 0.35)])
-    back = -field * both[..., 2:]
+    x, y = np.arange(w, dtype=np.float32)[None, :], np.arange(h, dtype=np.float32)[:, None]
+    fx, fy = (np.ascontiguousarray(plane) for plane in cv2.split(field * np.float32(1 / step)))
+    slope_x = cv2.Sobel(fx, cv2.CV_32F, 1, 0, ksize=1, scale=0.5)
+    slope_y = cv2.Sobel(fy, cv2.CV_32F, 0, 1, ksize=1, scale=0.5)
+    gain_x, gain_y = 1 / np.maximum(1 + slope_x, 0.35), 1 / np.maximum(1 + slope_y, 0.35)
+    known = cv2.merge([fx, fy, gain_x, gain_y])
+    at_x, at_y = x - fx * gain_x, y - fy * gain_y
     for _ in range(iterations):
-        at = cv2.scaleAdd(back, 1 / step, nodes)
-        found = cv2.remap(both, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        back -= (back + found[..., :2]) * found[..., 2:]
-    return back
+        found = cv2.remap(known, at_x, at_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        fx, fy, gain_x, gain_y = cv2.split(found)
+        at_x -= (at_x - x + fx) * gain_x
+        at_y -= (at_y - y + fy) * gain_y
+    return cv2.merge([(at_x - x) * step, (at_y - y) * step])
 
 
 def identity(rect: Rect) -> Floats:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from talkinghead.renderers.warp.fields import smoothstep
 from talkinghead.renderers.warp.slit import Slit
 from talkinghead.renderers.warp.tones import Tones
-from talkinghead.types import Floats
+from talkinghead.types import Floats, Pixels
 
 # Widths of teeth from the middle outwards, in millimetres, upper and lower; adults' pupils are 63 mm apart.
 _MM = 1 / 63
@@ -23,15 +23,19 @@ _UPPER_MM, _LOWER_MM = (8.6, 6.6, 7.6, 7.0, 6.8, 10.0), (5.4, 5.9, 6.8, 7.0, 7.0
 _ARCH_MM = 29.0
 UPPER_EDGE, LOWER_EDGE = 0.030, 0.022  # of the teeth under the rest line of the lips, in D
 _MIN_UNIT_PX = 90.0
+# A mouth open by more than this in the picture, in D, shows its own teeth.
+_OWN_TEETH_GAP = 0.12
 
 
 @dataclass(frozen=True)
 class Lips:
-    """The lips' edges on the canvas's columns (n,), in D, and the jaw's drop in D."""
+    """The lips' edges on the canvas's columns (n,), the jaw's drop, and where the corners are, all in D."""
 
     upper: Floats
     lower: Floats
     jaw: float
+    left: float
+    right: float
 
     @property
     def middle(self) -> Floats:
@@ -53,7 +57,7 @@ class _Row:
 class MouthCanvas:
     """The canvas of one portrait's mouth, with its teeth."""
 
-    def __init__(self, slit: Slit, tones: Tones) -> None:
+    def __init__(self, slit: Slit, tones: Tones, pixels: Pixels) -> None:
         self.slit, self.tones = slit, tones
         unit = max(slit.axes.unit_px, _MIN_UNIT_PX)
         self.unit = unit
@@ -67,6 +71,8 @@ class MouthCanvas:
         self.rest = float(np.median(0.7 * slit.upper + 0.3 * slit.lower))
         self._upper_row = self._teeth(_UPPER_MM, UPPER_EDGE, 1.0, upper=True)
         self._lower_row = self._teeth(_LOWER_MM, LOWER_EDGE, 0.86, upper=False)
+        if float(slit.gap.max()) > _OWN_TEETH_GAP:
+            self._upper_row = self._own_teeth(pixels) or self._upper_row
 
     def to_canvas(self) -> npt.NDArray[np.float64]:
         """(2, 3): crop pixels to canvas pixels (column, row)."""
@@ -90,7 +96,7 @@ class MouthCanvas:
         outside = (self.a <= left) | (self.a >= right)
         middle = (upper + lower) / 2
         upper, lower = np.where(outside, middle, upper), np.where(outside, middle, lower)
-        return Lips(upper.astype(np.float32), lower.astype(np.float32), jaw)
+        return Lips(upper.astype(np.float32), lower.astype(np.float32), jaw, float(left), float(right))
 
     def paint(self, lips: Lips, closed_line: float) -> tuple[Floats, Floats, Floats]:
         """(colour (h, w, 3) 0..255, cover (h, w) 0..1, side (h, w): 1 under the lips' middle)."""
@@ -115,7 +121,7 @@ class MouthCanvas:
         strength = np.maximum(0.55 * overlap, closed_line * np.clip(1 - lips.gap / 0.02, 0, 1))
         if float(strength.max()) < 0.01:
             return None
-        inside = smoothstep(0.0, 0.16, self.a - self.a[0] - 0.30) * smoothstep(0.0, 0.16, self.a[-1] - 0.30 - self.a)
+        inside = smoothstep(0.0, 0.14, self.a - lips.left) * smoothstep(0.0, 0.14, lips.right - self.a)
         width = np.maximum(0.016, 0.7 * self.softness)
         distance = (self.b[:, None] - lips.middle) / width
         return (strength * inside * np.exp(-distance * distance)).astype(np.float32)
@@ -123,21 +129,54 @@ class MouthCanvas:
     def _paint_open(self, colour: Floats, lips: Lips, part: slice) -> None:
         b, a = self.b[part, None], self.a[None, :]
         half = max(self.slit.left, self.slit.right)
-        depth = np.clip((b - lips.upper) / np.maximum(lips.gap, 0.02), 0, 1)
+        # The far end of the cavity is darkest under the palate; light comes in over the lower lip.
+        depth = np.clip((b - lips.upper) / np.maximum(lips.gap, 0.05), 0, 1)
         view = colour[part]
-        view *= (0.75 + 0.65 * depth * depth)[..., None]
-        top = lips.jaw + self.rest + 0.015
-        tongue = 1 - smoothstep(0.55, 1.0, np.hypot(a / (0.70 * half), (b - top - 0.10) / 0.125))
-        shade = 0.62 + 0.38 * smoothstep(top - 0.03, top + 0.09, b)
-        _lay(view, self.tones.tongue * shade[..., None], 0.92 * tongue)
+        view *= (0.62 + 0.75 * depth * depth)[..., None]
+        # The tongue lies in the jaw; the less the jaw drops, the more of the cavity it fills.
+        middle = 0.90 * lips.jaw + self.rest + 0.045
+        tongue = 1 - smoothstep(0.45, 1.0, np.hypot(a / (0.80 * half), (b - middle) / 0.145))
+        light = 0.50 + 0.45 * smoothstep(middle - 0.13, middle + 0.02, b) - 0.07 * np.exp(-((a / 0.035) ** 2))
+        _lay(view, self.tones.tongue * light[..., None], 0.95 * tongue)
         lower = _shifted(self._lower_row, lips.jaw * self.unit, part)
         _lay(view, lower.colour, lower.cover)
         _lay(view, self._upper_row.colour[part], self._upper_row.cover[part])
         # What the lips shade: under the upper lip, at the corners, a little over the lower lip.
-        shadow = 1 - 0.42 * np.exp(-np.maximum(b - lips.upper, 0) / 0.035)
-        shadow *= 1 - 0.22 * np.exp(-np.maximum(lips.lower - b, 0) / 0.025)
+        shadow = 1 - 0.34 * np.exp(-np.maximum(b - lips.upper, 0) / 0.028)
+        shadow *= 1 - 0.20 * np.exp(-np.maximum(lips.lower - b, 0) / 0.025)
         shadow *= 1 - 0.55 * smoothstep(0.45, 1.05, np.abs(self.slit.u(self.a)))
         view *= shadow[..., None].astype(np.float32)
+
+    def _own_teeth(self, pixels: Pixels) -> _Row | None:
+        """The upper teeth that the picture shows, or None where it shows too few."""
+        slit = self.slit
+        place = np.dstack(np.broadcast_arrays(self.a[None, :], self.b[:, None])).astype(np.float32)
+        at = slit.axes.pixels(place)
+        seen = cv2.remap(pixels, at, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE).astype(np.float32)
+        rim = max(1.5 / slit.axes.unit_px, self.softness)
+        upper, lower = slit.along(slit.upper, self.a) + rim, slit.along(slit.lower, self.a) - rim
+        b = self.b[:, None]
+        inside = (b > upper) & (b < lower)
+        luma = seen @ np.array([0.299, 0.587, 0.114], np.float32)
+        reddish = seen[..., 0] - seen[..., 1:].mean(-1) > 0.33 * luma
+        if not inside.any():
+            return None
+        level = float(np.percentile(luma[inside], 90))
+        bright = inside & (luma > 0.62 * level) & ~reddish
+        if level < 0.70 * float(self.tones.teeth.mean()) or bright.sum() < 0.3 * inside.sum():
+            return None
+        # In every column the teeth reach from the lip to their last bright row; above the lip they are continued.
+        columns = bright.any(0)
+        last = np.where(columns, self.b[len(self.b) - 1 - bright[::-1].argmax(0)], upper)
+        last = cv2.GaussianBlur(last[None].astype(np.float32), (0, 0), 0.02 * self.unit)[0]
+        row = np.clip(np.searchsorted(self.b, upper), 0, len(self.b) - 1)
+        edge = seen[row, np.arange(len(self.a))]
+        fade = np.clip((upper - b) / 0.12, 0, 1)[..., None]
+        colour = np.where((b < upper)[..., None], edge * (1 - 0.3 * fade), seen)
+        soft = max(0.8 * self.softness, 1.2 / self.unit)
+        cover = smoothstep(-0.5, 0.5, (last - b) / soft) * columns
+        cover = cv2.GaussianBlur(cover.astype(np.float32), (0, 0), 0.008 * self.unit)
+        return _Row(colour.astype(np.float32), cover)
 
     def _teeth(self, widths_mm: tuple[float, ...], edge: float, scale: float, upper: bool) -> _Row:
         """One row of teeth at rest: an arch seen from the front."""
@@ -159,7 +198,7 @@ class MouthCanvas:
         soft = max(0.8 * self.softness, 1.2 / self.unit)
         inside = smoothstep(-0.5, 0.5, sign * (tip - b) / soft) * (1 - smoothstep(0.96, 1.04, a / bounds[-1]))
         gap = np.exp(-((((1 - np.abs(across)) * (right - left) / 2) / 0.006) ** 2))
-        light = (1 - 0.10 * across**2) * (1 - 0.50 * (a / arch) ** 2) * (1 - 0.30 * gap)
+        light = (1 - 0.10 * across**2) * (1 - 0.50 * (a / arch) ** 2) * (1 - 0.20 * gap)
         into = sign * (tip - b)  # from the biting edge towards the gum
         light = light * (0.90 + 0.10 * smoothstep(0.0, 0.03, into)) * (1 - 0.25 * smoothstep(0.05, 0.18, into))
         if not upper:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from talkinghead.renderers.warp import mesh
 from talkinghead.renderers.warp.brows import eye_rect, upper_region, wears_glasses
+from talkinghead.renderers.warp.eyeball import Eyeball
 from talkinghead.renderers.warp.eyes import EyeCanvas, without_eyes
 from talkinghead.renderers.warp.fields import JAW, Region, face_window, mouth_region
 from talkinghead.renderers.warp.grid import Grid, Rect, identity, inverted
@@ -19,7 +20,7 @@ from talkinghead.renderers.warp.slit import Slit, eye_slit, mouth_slit
 from talkinghead.renderers.warp.tones import Tones, measure_tones
 from talkinghead.types import Floats, Pixels, Portrait
 
-_INVERSION_STEPS = 3
+_INVERSION_STEPS = 2
 # Displacements below this are not drawn: a remap would round them away.
 _STILL_PX = 1 / 64
 _OFF = 1e-3
@@ -58,10 +59,11 @@ class Plan:
         self.slit = mouth_slit(points, self.pixels, self.unit)
         self._window = face_window(points, self.grid, self.unit, 0.55)
         self.mouth: Region = mouth_region(points, self.slit, self.grid, self._window)
-        self.canvas = MouthCanvas(self.slit, self.tones)
+        self.canvas = MouthCanvas(self.slit, self.tones, self.pixels)
         self.was_open = float(self.slit.gap.max()) > 0
         self.head = None if mouth_only else Head(points, self.grid, self.unit, _open_sides(portrait))
         self._mouth_only = mouth_only
+        self._smile = _smile(self.slit)
         self.points = self.grid.points(self.grid.whole)
         self._base = identity(Rect(0, 0, self.grid.width_px, self.grid.height_px))
         at = self.slit.axes.coordinates(self.grid.points(self.mouth.rect))
@@ -85,8 +87,16 @@ class Plan:
 
     @cached_property
     def eye_canvases(self) -> tuple[EyeCanvas, EyeCanvas]:
+        left, right = (EyeCanvas(slit, self.pixels) for slit in self.eyes)
+        return left, right
+
+    @cached_property
+    def _balls(self) -> tuple[Eyeball, Eyeball]:
         irises = self.landmarks[list(mesh.LEFT_IRIS)], self.landmarks[list(mesh.RIGHT_IRIS)]
-        left, right = (EyeCanvas(slit, iris, self.pixels) for slit, iris in zip(self.eyes, irises))
+        left, right = (
+            Eyeball(slit, iris, self.pixels, self.grid.pixels_of(eye_rect(slit, self.grid)))
+            for slit, iris in zip(self.eyes, irises)
+        )
         return left, right
 
     @cached_property
@@ -95,6 +105,8 @@ class Plan:
 
     def draw(self, controls: dict[str, float], rotation_deg: Floats, translation: Floats, scale: float) -> Pixels:
         """One frame of the crop, (h, w, 3) RGB uint8."""
+
+        controls = self._without_smile(controls)
 
         def any_of(names: object) -> bool:
             return any(abs(controls.get(name, 0.0)) > _OFF for name in names)  # type: ignore[attr-defined]
@@ -129,6 +141,19 @@ class Plan:
         if not self._mouth_only:
             self._draw_gaze_alone(out, controls, turn, looking)
         return out
+
+    def _without_smile(self, controls: dict[str, float]) -> dict[str, float]:
+        """What a grin in the picture needs on top: relaxed where its mouth is closed, and let go for rounded lips."""
+        if self._smile <= 0:
+            return controls
+        changed = dict(controls)
+        for side in "lr":
+            narrow = changed.get(f"narrow_{side}", 0.0)
+            relaxed = 0.22 if self.was_open else 0.0
+            changed[f"narrow_{side}"] = narrow * (1 + 0.45 * self._smile) + relaxed * self._smile
+            let_go = 0.35 * relaxed / 0.22 + 0.55 * max(narrow, 0.0)
+            changed[f"frown_{side}"] = changed.get(f"frown_{side}", 0.0) + self._smile * min(let_go, 0.9)
+        return changed
 
     def _curve(self, slit: Slit, curve: Floats, field: Floats, rect: Rect) -> Floats:
         """(n, 2) displacement of a slit's edge, in pixels."""
@@ -231,11 +256,12 @@ class Plan:
         cover, below, lash = masks
         at, on_canvas = _onto(canvas.to_canvas(), head, cover.shape)
         three = cv2.remap(np.dstack([cover, below, lash]), at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        gaze = canvas.gaze(head, controls.get(f"gaze_x_{side}", 0.0), controls.get(f"gaze_y_{side}", 0.0),
-                           max(controls.get(f"wide_{side}", 0.0), 0.0))  # fmt: skip
-        ball = _sampled(self.pixels, head + gaze)
+        ball = self._balls[index]
+        looking = ball.looking(controls.get(f"gaze_x_{side}", 0.0), controls.get(f"gaze_y_{side}", 0.0),
+                               max(controls.get(f"wide_{side}", 0.0), 0.0))  # fmt: skip
+        ball_px = _sampled(looking, head - np.array([ball.rect.x0, ball.rect.y0], np.float32))
         skin = over + (under.astype(np.float32) - over) * three[..., 1:2]
-        mixed = skin + (ball - skin) * three[..., :1]
+        mixed = skin + (ball_px - skin) * three[..., :1]
         mixed += (canvas.lash - mixed) * three[..., 2:]
         np.copyto(out[pixels.slices], _to_bytes(mixed), where=on_canvas)
 
@@ -251,6 +277,15 @@ class Plan:
         backward = Backward(self.grid, self.points, turn, rect, still, still)
         for index, masks in enumerate(self._lids(controls, still, still, rect)):
             self._draw_eye(out, index, masks, controls, backward)
+
+
+def _smile(slit: Slit) -> float:
+    """How much of a grin the picture shows, 0..1: wider than a mouth at rest, with its corners up."""
+    width = slit.left + slit.right
+    middle = (slit.upper + slit.lower) / 2
+    lift = float(middle[len(middle) // 2 - 8 : len(middle) // 2 + 9].mean() - (middle[0] + middle[-1]) / 2)
+    wide = float(np.clip((width - 0.74) / 0.20, 0, 1))
+    return wide * float(np.clip((lift + 0.02) / 0.08, 0, 1))
 
 
 def _sampled(picture: Pixels, where: Floats) -> Pixels:

@@ -43,7 +43,7 @@ def measure_tones(pixels: Pixels, points: Floats) -> Tones:
     skin = np.median(face[luma >= low], axis=0)
     bright = face[luma >= high].mean(0) if (luma >= high).any() else skin
     lip = np.median(lips, axis=0) if len(lips) else skin
-    level = float(np.clip(bright @ _LUMA * 0.98, 105, 222))
+    level = float(np.clip(bright @ _LUMA * 1.04, 110, 228))
     tint = bright / max(float(bright @ _LUMA), 1.0) * level
     # A mouth's inside is red even where lips are painted grey, pale or brown; a statue's is not.
     chroma = float(np.clip((skin[0] - skin[2]) / max(float(skin.mean()), 1.0), 0, 1))
@@ -51,7 +51,7 @@ def measure_tones(pixels: Pixels, points: Floats) -> Tones:
     return Tones(
         skin=skin.astype(np.float32),
         lip=lip.astype(np.float32),
-        cavity=np.float32(0.20) * red.astype(np.float32) + np.float32(0.02) * skin.astype(np.float32),
+        cavity=np.float32(0.27) * red.astype(np.float32) + np.float32(0.02) * skin.astype(np.float32),
         tongue=(0.72 * red).astype(np.float32),
         teeth=(0.55 * level + 0.45 * tint).astype(np.float32),
         gum=(0.80 * red).astype(np.float32),

@@ -1,0 +1,89 @@
+"""The eyeball behind the lids: the iris as a disc of its own over a white that was completed, so that gaze can move."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from talkinghead.renderers.warp.fields import smoothstep
+from talkinghead.renderers.warp.grid import Rect
+from talkinghead.renderers.warp.slit import Slit
+from talkinghead.types import Floats, Pixels
+
+# How far the iris moves at weight 1, in D.
+GAZE_X, GAZE_Y = 0.105, 0.060
+# Weights by which the photographed eyeball has given way to the rebuilt one.
+_REBUILT_AT = 0.18
+
+
+class Eyeball:
+    """One eye's ball on the pixels of `rect`, in the portrait's own pose."""
+
+    def __init__(self, slit: Slit, iris: Floats, pixels: Pixels, rect: Rect) -> None:
+        """`iris` (5, 3): its centre and four points of its rim, in pixels."""
+        self.rect, self._axes = rect, slit.axes
+        self.own = np.ascontiguousarray(pixels[rect.slices])
+        x, y = np.meshgrid(np.arange(rect.x0, rect.x1, dtype=np.float32), np.arange(rect.y0, rect.y1, dtype=np.float32))
+        place = np.dstack([x, y])
+        local = slit.axes.coordinates(place)
+        a, b = local[..., 0], local[..., 1]
+        upper = slit.along(slit.upper, a.ravel()).reshape(a.shape)
+        lower = slit.along(slit.lower, a.ravel()).reshape(a.shape)
+        rim = 1.5 / slit.axes.unit_px
+        opening = (b > upper + rim) & (b < lower - rim) & (a > slit.a[0] + rim) & (a < slit.a[-1] - rim)
+        self._centre = iris[0, :2] - np.array([rect.x0, rect.y0], np.float32)
+        reach = np.hypot(*(iris[1:, :2] - iris[0, :2]).T)
+        self._radius = float(np.clip(np.median(reach), 0.06 * slit.axes.unit_px, 0.12 * slit.axes.unit_px))
+        distance = np.hypot(x - iris[0, 0], y - iris[0, 1])
+        self._white = self._completed_white(opening, distance)
+        # The upper lid shades the ball.
+        self._shade = (0.72 + 0.28 * smoothstep(-0.01, 0.075, b - upper))[..., None].astype(np.float32)
+        self._iris = self._completed_iris(opening, distance)
+        soft = max(1.2, 0.16 * self._radius)
+        self._disc = (1 - smoothstep(self._radius * 1.04 - soft / 2, self._radius * 1.04 + soft / 2, distance)).astype(np.float32)
+
+    def _completed_white(self, opening: np.ndarray, distance: Floats) -> Floats:
+        known = opening & (distance > 1.18 * self._radius)
+        if known.sum() < 6:
+            return cv2.GaussianBlur(self.own, (0, 0), 1.5).astype(np.float32)
+        # The median keeps veins and glints from being smeared all over.
+        colour = np.median(self.own[known].astype(np.float32), axis=0)
+        filled = np.where(known[..., None], self.own, 0).astype(np.float32)
+        sigma = max(0.9 * self._radius, 1.5)
+        mass = cv2.GaussianBlur(known.astype(np.float32), (0, 0), sigma)[..., None]
+        blurred = cv2.GaussianBlur(filled, (0, 0), sigma)
+        around = (blurred + 0.02 * colour) / (mass + 0.02)
+        own_share = cv2.GaussianBlur(known.astype(np.float32), (0, 0), 1.0)[..., None]
+        return (around * (1 - own_share) + self.own * own_share).astype(np.float32)
+
+    def _completed_iris(self, opening: np.ndarray, distance: Floats) -> Floats:
+        """The iris's disc; what lids hide is mirrored from its other half, or has its ring's mean colour."""
+        known = (opening & (distance < 1.1 * self._radius)).astype(np.float32)
+        centre_x, centre_y = (float(v) for v in self._centre)
+        flip = np.array([[1, 0, 0], [0, -1, 2 * centre_y]], np.float64)
+        size = (self.own.shape[1], self.own.shape[0])
+        own = self.own.astype(np.float32)
+        mirrored = cv2.warpAffine(own, flip, size, borderMode=cv2.BORDER_REPLICATE)
+        mirrored_known = cv2.warpAffine(known, flip, size)
+        rings = np.minimum((distance / max(self._radius, 1) * 8).astype(int), 12)
+        mass = np.bincount(rings.ravel(), known.ravel(), 13)
+        ring = np.stack([np.bincount(rings.ravel(), (known * own[..., c]).ravel(), 13) for c in range(3)], 1)
+        mean = ring.sum(0) / max(mass.sum(), 1e-6)
+        colours = ((ring + 0.5 * mean) / (mass + 0.5)[:, None])[rings]
+        known_soft = cv2.GaussianBlur(known, (0, 0), 0.8)[..., None]
+        mirror_soft = cv2.GaussianBlur(mirrored_known, (0, 0), 0.8)[..., None]
+        hidden = mirrored * mirror_soft + colours * (1 - mirror_soft)
+        return (own * known_soft + hidden * (1 - known_soft)).astype(np.float32)
+
+    def looking(self, x: float, y: float, wide: float) -> Pixels:
+        """The ball (h, w, 3) with its iris moved by gaze weights, picture's right and down positive."""
+        rebuilt = float(smoothstep(0.0, _REBUILT_AT, np.float32(max(np.hypot(x, y), wide))))
+        if rebuilt <= 0:
+            return self.own
+        dx, dy = (np.array([x * GAZE_X, y * GAZE_Y]) @ self._axes.to_px.T).tolist()
+        shift = np.array([[1, 0, dx], [0, 1, dy]], np.float64)
+        size = (self.own.shape[1], self.own.shape[0])
+        iris = cv2.warpAffine(self._iris, shift, size, borderMode=cv2.BORDER_REPLICATE)
+        disc = cv2.warpAffine(self._disc, shift, size)[..., None]
+        ball = (self._white + (iris - self._white) * disc) * self._shade
+        return np.clip(self.own + (ball - self.own) * rebuilt + 0.5, 0, 255).astype(np.uint8)

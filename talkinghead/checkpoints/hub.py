@@ -1,7 +1,7 @@
 """Downloading weights from the Hugging Face hub: resumed, verified, renamed into place only when whole.
 
-huggingface_hub's own client talks to the hub (HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE, proxies), but its download
-starts a killed transfer from nothing; here the part that has come stays beside the target and is continued.
+huggingface_hub's own client talks to the hub (HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE, proxies), but its ready-made
+download starts a killed transfer from nothing; here the part that has come stays beside the target and is continued.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import re
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,10 @@ Progress = Callable[[str, int, int], None]
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _GIT_SHA1 = re.compile(r"[0-9a-f]{40}")
+_PARTIAL = 206
+_BUSY = (408, 429, 500, 502, 503, 504)
+# How often a request that brings nothing is repeated, and how long to wait before.
+_ATTEMPTS, _PAUSE_S = 3, 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,36 +130,75 @@ def _fetch(weights: WeightSet, file: WeightFile, remote: _Remote, path: Path, pr
 def _continue(
     weights: WeightSet, file: WeightFile, remote: _Remote, part: Path, path: Path, progress: Progress
 ) -> None:
-    from huggingface_hub.file_download import http_get
-    from huggingface_hub.utils import build_hf_headers
+    """Append to `part` what is still to come; a connection that breaks off is taken up again a few times."""
+    with part.open("ab") as stream, _explained(weights, file, path):
+        if stream.tell() > remote.bytes:
+            stream.truncate(0)
+        failures = 0
+        while (begun := stream.tell()) < remote.bytes:
+            progress(path.name, begun, remote.bytes)
+            try:
+                _append(stream, remote, lambda done: progress(path.name, done, remote.bytes))
+            except Exception as error:
+                failures = 1 if stream.tell() > begun else failures + 1
+                if failures > _ATTEMPTS or not _is_transient(error):
+                    raise
+                time.sleep(_PAUSE_S)
+        progress(path.name, remote.bytes, remote.bytes)
 
-    if part.exists() and part.stat().st_size > remote.bytes:
-        part.unlink()
-    with part.open("ab") as stream:
-        begun = stream.tell()
-        progress(path.name, begun, remote.bytes)
-        if begun == remote.bytes:
-            return
-        counted = _Counted(stream, lambda done: progress(path.name, done, remote.bytes))
-        with _explained(weights, file, path), _without_bars():
-            http_get(remote.url, counted, resume_size=begun, headers=build_hf_headers(), expected_size=remote.bytes)  # type: ignore[arg-type]
+
+def _append(stream: IO[bytes], remote: _Remote, tell: Callable[[int], None]) -> None:
+    """One request for everything after what `stream` holds."""
+    begun = stream.tell()
+    with _get(remote.url, {"Range": f"bytes={begun}-"} if begun else {}) as (status, blocks):
+        if begun and status != _PARTIAL:  # a server without ranges sends it all
+            stream.seek(0)
+            stream.truncate()
+        for block in blocks:
+            stream.write(block)
+            # What is written must survive a kill: it is what the next attempt continues.
+            stream.flush()
+            tell(stream.tell())
+    if stream.tell() == begun:
+        raise ConnectionError("nothing came")
+    if stream.tell() > remote.bytes:
+        stream.seek(0)
+        stream.truncate()
+        raise ConnectionError("more came than there is")
 
 
-class _Counted:
-    """A file open for appending that tells how much is in it."""
+@contextlib.contextmanager
+def _get(url: str, headers: dict[str, str]) -> Iterator[tuple[int, Iterator[bytes]]]:
+    """Status and body of a GET through the client's own session."""
+    from huggingface_hub import constants, get_session
+    from huggingface_hub.utils import build_hf_headers, hf_raise_for_status
 
-    def __init__(self, stream: IO[bytes], tell: Callable[[int], None]) -> None:
-        self._stream, self._tell = stream, tell
+    session: Any = get_session()
+    sent = {**build_hf_headers(), "Accept-Encoding": "identity", **headers}
+    timeout = constants.HF_HUB_DOWNLOAD_TIMEOUT
+    if hasattr(session, "stream"):  # httpx, since huggingface_hub 1.0
+        with session.stream("GET", url, headers=sent, timeout=timeout, follow_redirects=True) as response:
+            hf_raise_for_status(response)
+            yield response.status_code, response.iter_bytes()
+    else:  # requests
+        with session.get(url, headers=sent, timeout=timeout, stream=True) as response:
+            hf_raise_for_status(response)
+            yield response.status_code, response.iter_content(1 << 16)
 
-    def write(self, block: bytes) -> int:
-        count = self._stream.write(block)
-        # What is written must survive a kill: it is what the next attempt continues.
-        self._stream.flush()
-        self._tell(self._stream.tell())
-        return count
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
+def _is_transient(error: Exception) -> bool:
+    """Whether the same request may succeed a moment later: a broken connection, an overloaded server."""
+    from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
+
+    if isinstance(error, HfHubHTTPError):
+        return getattr(error.response, "status_code", None) in _BUSY
+    return not isinstance(error, OfflineModeIsEnabled) and not _is_of_the_disk(error)
+
+
+def _is_of_the_disk(error: Exception) -> bool:
+    return (
+        isinstance(error, OSError) and error.errno is not None and not isinstance(error, ConnectionError | TimeoutError)
+    )
 
 
 def _matches(part: Path, file: WeightFile, remote: _Remote) -> bool:
@@ -179,21 +223,6 @@ def _check_space(folder: Path, needed: int) -> None:
             f"{folder} has {free / 1e6:.0f} MB free, {needed / 1e6:.0f} MB are needed: "
             "choose a folder with --checkpoints"
         )
-
-
-@contextlib.contextmanager
-def _without_bars() -> Iterator[None]:
-    """The client draws no progress of its own meanwhile."""
-    from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
-
-    before = are_progress_bars_disabled()
-    if not before:
-        disable_progress_bars()
-    try:
-        yield
-    finally:
-        if not before:
-            enable_progress_bars()
 
 
 @contextlib.contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from torch import Tensor, nn
 
 from talkinghead.errors import CheckpointError
 from talkinghead.liveportrait import networks
+from talkinghead.safe_pickle import load_weights
 
 # Where a checkpoint directory keeps its files, as the hub repository does.
 FILES = {
@@ -46,12 +46,12 @@ def load_models(source: Path | Mapping[str, Path]) -> Models:
     """Load all networks, strictly, onto the CPU.
 
     Args:
-        source: a checkpoint directory, or the path of each file by its name in `FILES`.
+        source: a checkpoint directory, or the files themselves under any names.
 
     Raises:
         CheckpointError: a file is missing, damaged, or holds another network.
     """
-    paths = {name: source / place for name, place in FILES.items()} if isinstance(source, Path) else dict(source)
+    paths = _paths(source)
     missing = [
         str(paths.get(name, place)) for name, place in FILES.items() if name not in paths or not paths[name].is_file()
     ]
@@ -62,10 +62,10 @@ def load_models(source: Path | Mapping[str, Path]) -> Models:
         )
 
     def whole(name: str, build: type[Module]) -> Module:
-        return _filled(build, _read(paths[name]), str(paths[name]))
+        return _filled(build, load_weights(paths[name]), str(paths[name]))
 
     retargeting_path = paths["stitching_retargeting_module"]
-    retargeting = _read(retargeting_path)
+    retargeting = load_weights(retargeting_path)
 
     def part(entry: str, build: Any) -> networks.Retargeting:
         state = retargeting.get(entry)
@@ -87,28 +87,11 @@ def load_models(source: Path | Mapping[str, Path]) -> Models:
     )
 
 
-def _read(path: Path) -> dict[str, Any]:
-    """A file's dictionary of tensors; nothing in the file is ever executed."""
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, OSError):
-        state = None
-    if state is None:
-        state = _read_legacy(path)
-    if not isinstance(state, dict):
-        raise CheckpointError(f"{path} holds no weights: download it again")
-    return state
-
-
-def _read_legacy(path: Path) -> Any:
-    """The same for files that cannot be memory-mapped (written before PyTorch 1.6), or the reason why not."""
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
-        reason = str(error).strip().splitlines()[0][:120] if str(error).strip() else type(error).__name__
-        raise CheckpointError(
-            f"{path} cannot be read as weights, it is damaged or not a weights file ({reason}): download it again"
-        ) from error
+def _paths(source: Path | Mapping[str, Path]) -> dict[str, Path]:
+    """Each file's path by its name in `FILES`."""
+    if isinstance(source, Path):
+        return {name: source / place for name, place in FILES.items()}
+    return {path.stem: path for path in source.values()}
 
 
 def _filled(build: Any, state: Mapping[str, Any], where: str) -> Any:
@@ -122,7 +105,9 @@ def _filled(build: Any, state: Mapping[str, Any], where: str) -> Any:
         raise CheckpointError(f"{where} is not LivePortrait's: {len(wrong)} keys differ, {wrong[0]!r} {kind}")
     for key, tensor in expected.items():
         value = state[key]
-        if not isinstance(value, Tensor) or value.shape != tensor.shape:
+        # PyTorch itself takes a single number for a scalar: files from before 0.4 hold counters that way.
+        scalar = tensor.ndim == 0 and isinstance(value, Tensor) and value.shape == (1,)
+        if not scalar and (not isinstance(value, Tensor) or value.shape != tensor.shape):
             shape = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
             raise CheckpointError(f"{where} is not LivePortrait's: {key!r} is {shape}, not {tuple(tensor.shape)}")
     network.load_state_dict(dict(state), strict=True, assign=True)

@@ -27,6 +27,7 @@ from typing import Any
 
 import numpy as np
 
+from talkinghead.angles import to_degrees
 from talkinghead.errors import TalkingHeadError
 from talkinghead.faces import FaceTracker, find_face
 from talkinghead.faces.paste import paste_back
@@ -34,7 +35,7 @@ from talkinghead.media.video import VideoReader
 from talkinghead.pipeline import ahead
 from talkinghead.renderers import select
 from talkinghead.settings import Settings
-from talkinghead.sources.tracking.alignment import align, to_degrees
+from talkinghead.sources.tracking.alignment import align
 from talkinghead.sources.tracking.neutral import measure
 from talkinghead.sources.video import VideoMotionSource
 from talkinghead.types import Image, Pixels

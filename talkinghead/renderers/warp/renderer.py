@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
+from talkinghead.angles import relative_degrees
 from talkinghead.renderers.warp.controls import to_controls
 from talkinghead.renderers.warp.cropping import crop_portrait
 from talkinghead.renderers.warp.plan import Plan
@@ -50,10 +51,11 @@ class WarpRenderer:
         plan = self._plan(portrait)
         for chunk in motion:
             rest = chunk.rest
+            turns = relative_degrees(chunk.rotation, rest.rotation)
             for i in range(len(chunk)):
                 pixels = plan.draw(
                     to_controls(chunk.blendshapes[i] - rest.blendshapes),
-                    chunk.rotation[i] - rest.rotation,
+                    turns[i],
                     chunk.translation[i] - rest.translation,
                     float(chunk.scale[i] / rest.scale),
                 )

@@ -57,29 +57,3 @@ def align(meshes: npt.NDArray[np.floating], reference: npt.NDArray[np.floating])
     rotation = (u * sign[:, None]) @ vt
     scale = (singular * sign).sum(1) / float(np.einsum("n,ni,ni->", w, centred, centred))
     return Poses(rotation, scale, target_mean - scale[:, None] * (rotation @ source_mean))
-
-
-def to_degrees(rotation: npt.NDArray[np.floating]) -> Array:
-    """Rotation matrices (T, 3, 3), column vectors, x right, y down, z inward, to pitch, yaw, roll (T, 3) in degrees.
-
-    rotation = Rz(roll) Ry(yaw) Rx(pitch), LivePortrait's order.
-    """
-    r = np.asarray(rotation, np.float64)
-    pitch = np.arctan2(r[:, 2, 1], r[:, 2, 2])
-    yaw = np.arcsin(np.clip(-r[:, 2, 0], -1.0, 1.0))
-    roll = np.arctan2(r[:, 1, 0], r[:, 0, 0])
-    return np.degrees(np.stack([pitch, yaw, roll], 1))
-
-
-def from_degrees(angles_deg: npt.NDArray[np.floating]) -> Array:
-    """Pitch, yaw, roll (T, 3) in degrees to rotation matrices (T, 3, 3)."""
-    c, s = np.cos(np.radians(angles_deg)).T, np.sin(np.radians(angles_deg)).T
-    one, zero = np.ones_like(c[0]), np.zeros_like(c[0])
-
-    def stack(*rows: tuple[Array, Array, Array]) -> Array:
-        return np.stack([np.stack(row, -1) for row in rows], -2)
-
-    rx = stack((one, zero, zero), (zero, c[0], -s[0]), (zero, s[0], c[0]))
-    ry = stack((c[1], zero, s[1]), (zero, one, zero), (-s[1], zero, c[1]))
-    rz = stack((c[2], -s[2], zero), (s[2], c[2], zero), (zero, zero, one))
-    return np.asarray(rz @ ry @ rx)

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from talkinghead.sources.tracking.alignment import Array, Poses, align, to_degrees
+from talkinghead.angles import to_degrees
+from talkinghead.sources.tracking.alignment import Array, Poses, align
 
 _UPPER = (81, 82, 13, 312, 311)
 _LOWER = (178, 87, 14, 317, 402)

@@ -9,9 +9,10 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
+from talkinghead.angles import to_degrees
 from talkinghead.blendshapes import BLENDSHAPE_NAMES, N_BLENDSHAPES, to_expression
 from talkinghead.errors import FaceError
-from talkinghead.sources.tracking.alignment import STABLE_POINTS, Array, Poses, align, to_degrees
+from talkinghead.sources.tracking.alignment import STABLE_POINTS, Array, Poses, align
 from talkinghead.sources.tracking.expression import ExpressionFit
 from talkinghead.sources.tracking.filters import Settings, ZeroPhaseOneEuro
 from talkinghead.sources.tracking.neutral import Neutral, find_neutral, pupil_distance, to_neutral

@@ -1,0 +1,43 @@
+"""Pitch, yaw and roll, and the rotations they stand for.
+
+Column vectors, x right, y down, z inward; rotation = Rz(roll) Ry(yaw) Rx(pitch), LivePortrait's order.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float64]
+
+
+def to_degrees(rotation: npt.NDArray[np.floating]) -> Array:
+    """Rotation matrices (T, 3, 3) to pitch, yaw, roll (T, 3) in degrees."""
+    r = np.asarray(rotation, np.float64)
+    pitch = np.arctan2(r[:, 2, 1], r[:, 2, 2])
+    yaw = np.arcsin(np.clip(-r[:, 2, 0], -1.0, 1.0))
+    roll = np.arctan2(r[:, 1, 0], r[:, 0, 0])
+    return np.degrees(np.stack([pitch, yaw, roll], 1))
+
+
+def from_degrees(angles_deg: npt.NDArray[np.floating]) -> Array:
+    """Pitch, yaw, roll (T, 3) in degrees to rotation matrices (T, 3, 3)."""
+    c, s = np.cos(np.radians(angles_deg)).T, np.sin(np.radians(angles_deg)).T
+    one, zero = np.ones_like(c[0]), np.zeros_like(c[0])
+
+    def stack(*rows: tuple[Array, Array, Array]) -> Array:
+        return np.stack([np.stack(row, -1) for row in rows], -2)
+
+    rx = stack((one, zero, zero), (zero, c[0], -s[0]), (zero, s[0], c[0]))
+    ry = stack((c[1], zero, s[1]), (zero, one, zero), (-s[1], zero, c[1]))
+    rz = stack((c[2], -s[2], zero), (s[2], c[2], zero), (zero, zero, one))
+    return np.asarray(rz @ ry @ rx)
+
+
+def relative_degrees(angles_deg: npt.NDArray[np.floating], rest_deg: npt.NDArray[np.floating]) -> Array:
+    """The turn (T, 3) that takes the rest's pose (3,) to each of the poses (T, 3), all in degrees.
+
+    Differences of angles are not it where the rest is a turned or tilted head.
+    """
+    rest = from_degrees(np.asarray(rest_deg)[None])[0]
+    return to_degrees(from_degrees(np.asarray(angles_deg)) @ rest.T)

@@ -25,6 +25,7 @@ EYE_CONTROLS: tuple[str, ...] = (
     "brow_inner", "brow_outer_l", "brow_outer_r", "brow_down_l", "brow_down_r",
     "lid_l", "lid_r", "under_l", "under_r", "wide_l", "wide_r", "gaze_x_l", "gaze_x_r", "gaze_y_l", "gaze_y_r",
 )  # fmt: skip
+LID_CONTROLS: tuple[str, ...] = EYE_CONTROLS[5:]
 
 _TABLE: dict[str, dict[str, float]] = {
     "jawOpen": {"chin": 1.0, "lip_drop": 1.0, "narrow_l": 0.12, "narrow_r": 0.12, "raise_l": 0.10, "raise_r": 0.10},
@@ -60,7 +61,7 @@ for _person, _picture in _SIDES:
         f"eyeSquint{_person}": {f"under_{_picture}": 1.0, f"lid_{_picture}": 0.18},
         f"eyeWide{_person}": {f"wide_{_picture}": 1.0},
         f"eyeLookUp{_person}": {f"gaze_y_{_picture}": -1.0, f"wide_{_picture}": 0.3},
-        f"eyeLookDown{_person}": {f"gaze_y_{_picture}": 1.0, f"lid_{_picture}": 0.28},
+        f"eyeLookDown{_person}": {f"gaze_y_{_picture}": 1.0, f"lid_{_picture}": 0.42},
         f"eyeLookOut{_person}": {f"gaze_x_{_picture}": 1.0 if _picture == "r" else -1.0},
         f"eyeLookIn{_person}": {f"gaze_x_{_picture}": -1.0 if _picture == "r" else 1.0},
     }

@@ -29,8 +29,8 @@ class Eyeball:
         a, b = local[..., 0], local[..., 1]
         upper = slit.along(slit.upper, a.ravel()).reshape(a.shape)
         lower = slit.along(slit.lower, a.ravel()).reshape(a.shape)
-        rim = 1.5 / slit.axes.unit_px
-        opening = (b > upper + rim) & (b < lower - rim) & (a > slit.a[0] + rim) & (a < slit.a[-1] - rim)
+        rim = np.minimum(1.5 / slit.axes.unit_px, 0.12 * (lower - upper))
+        opening = (b > upper + rim) & (b < lower - rim) & (a > slit.a[0]) & (a < slit.a[-1])
         self._centre = iris[0, :2] - np.array([rect.x0, rect.y0], np.float32)
         reach = np.hypot(*(iris[1:, :2] - iris[0, :2]).T)
         self._radius = float(np.clip(np.median(reach), 0.06 * slit.axes.unit_px, 0.12 * slit.axes.unit_px))
@@ -45,7 +45,9 @@ class Eyeball:
     def _completed_white(self, opening: np.ndarray, distance: Floats) -> Floats:
         known = opening & (distance > 1.18 * self._radius)
         if known.sum() < 6:
-            return cv2.GaussianBlur(self.own, (0, 0), 1.5).astype(np.float32)
+            # A small or narrow eye: the brightest of what shows is its white.
+            level = np.where(opening, self.own.sum(2), -1)
+            known = opening & (level >= np.percentile(level[opening], 70)) if opening.any() else level < 0
         # The median keeps veins and glints from being smeared all over.
         colour = np.median(self.own[known].astype(np.float32), axis=0)
         filled = np.where(known[..., None], self.own, 0).astype(np.float32)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +13,17 @@ from talkinghead.renderers.warp.slit import Slit
 from talkinghead.types import Floats, Pixels
 
 _MIN_UNIT_PX = 90.0
+
+
+class LidMasks(NamedTuple):
+    """On an eye's canvas, float32 (h, w) 0..1.
+
+    `cover` is where the eyeball shows, `side` is 1 under the lids' middle, `lash` is the line of closed lids.
+    """
+
+    cover: Floats
+    side: Floats
+    lash: Floats
 
 
 class EyeCanvas:
@@ -35,11 +48,8 @@ class EyeCanvas:
         order = np.argsort(colours.sum(1))
         return colours[order[: max(3, len(order) // 5)]].mean(0).astype(np.float32)
 
-    def masks(self, above: Floats, below: Floats) -> tuple[Floats, Floats, Floats]:
-        """(cover, side, lash), each (h, w) 0..1, from the lids' displacement (n, 2) in pixels.
-
-        `cover` is where the eyeball shows, `side` 1 under the lids' middle, `lash` the line of closed lids.
-        """
+    def masks(self, above: Floats, below: Floats) -> LidMasks:
+        """What lids displaced by (n, 2) pixels, upper and lower, leave open."""
         slit, b, px = self.slit, self.b[:, None], 1 / self.unit
         up, down = above @ slit.axes.from_px.T, below @ slit.axes.from_px.T
         upper = np.interp(self.a, slit.a + up[:, 0], slit.upper + up[:, 1]).astype(np.float32)
@@ -56,7 +66,7 @@ class EyeCanvas:
         taper = smoothstep(0.0, 0.22, t) * (1 - smoothstep(0.78, 1.0, t))
         distance = (b - np.minimum(upper, lower) - 0.004) / max(0.017, 0.9 / slit.axes.unit_px)
         lash = 0.6 * taper * smoothstep(0.55, 1.0, closing) * np.exp(-distance * distance)
-        return cover.astype(np.float32), side, lash.astype(np.float32)
+        return LidMasks(cover.astype(np.float32), side, lash.astype(np.float32))
 
 def without_eyes(pixels: Pixels, eyes: tuple[Slit, Slit]) -> Pixels:
     """A copy of the picture in which lid skin covers the eyeballs: what lids are drawn from."""

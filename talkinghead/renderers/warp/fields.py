@@ -7,6 +7,7 @@ whole there.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import cv2
@@ -52,7 +53,7 @@ class Region:
     rect: Rect
     fields: dict[str, Field] = field(default_factory=dict)
 
-    def summed(self, controls: dict[str, float]) -> tuple[Floats, Floats]:
+    def summed(self, controls: Mapping[str, float]) -> tuple[Floats, Floats]:
         """(above, below): the displacement of the skin over and under the opening."""
         shape = (self.rect.y1 - self.rect.y0, self.rect.x1 - self.rect.x0, 2)
         both, above, below = np.zeros(shape, np.float32), np.zeros(shape, np.float32), np.zeros(shape, np.float32)

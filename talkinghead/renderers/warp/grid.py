@@ -7,14 +7,15 @@ Fields are float32 (h, w, 2) in crop pixels, x then y. Node (i, j) of the grid l
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
 
 from talkinghead.types import Floats, Pixels
 
-# Nodes per pupil distance: lips are about six nodes thick, and every field is smooth on that scale.
-_NODES_PER_UNIT = 40
+# Nodes per pupil distance: lips are about four nodes thick, and every field is smooth on that scale.
+_NODES_PER_UNIT = 30
 
 
 @dataclass(frozen=True)
@@ -30,9 +31,20 @@ class Rect:
     def slices(self) -> tuple[slice, slice]:
         return slice(self.y0, self.y1), slice(self.x0, self.x1)
 
+    def grown(self, by: int) -> Rect:
+        return Rect(self.x0 - by, self.y0 - by, self.x1 + by, self.y1 + by)
+
     @property
     def empty(self) -> bool:
         return self.x1 <= self.x0 or self.y1 <= self.y0
+
+    def common(self, other: Rect) -> Rect:
+        """What both have in common."""
+        return Rect(max(self.x0, other.x0), max(self.y0, other.y0), min(self.x1, other.x1), min(self.y1, other.y1))
+
+    def within(self, outer: Rect) -> tuple[slice, slice]:
+        """This rectangle as slices of an array on `outer`."""
+        return slice(self.y0 - outer.y0, self.y1 - outer.y0), slice(self.x0 - outer.x0, self.x1 - outer.x0)
 
     def clipped(self, width: int, height: int) -> Rect:
         return Rect(max(self.x0, 0), max(self.y0, 0), min(self.x1, width), min(self.y1, height))
@@ -85,12 +97,29 @@ class Grid:
         return big[: out.y1 - out.y0, : out.x1 - out.x0]
 
     def sample(self, field: Floats, rect: Rect, at_px: Floats) -> Floats:
-        """`field`, given on `rect`, at (..., 2) pixels; zero outside."""
-        shape = at_px.shape[:-1]
-        nodes = (at_px.reshape(1, -1, 2) if at_px.ndim < 3 else at_px) + 0.5
-        nodes = nodes * np.float32(1 / self.step) - np.array([rect.x0 + 0.5, rect.y0 + 0.5], np.float32)
-        found = cv2.remap(field, nodes, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
-        return found.reshape(*shape, field.shape[2])
+        """`field`, given on `rect`, at (n, 2) pixels; zero outside."""
+        nodes = (at_px[None] + 0.5) * np.float32(1 / self.step) - np.array([rect.x0 + 0.5, rect.y0 + 0.5], np.float32)
+        return cv2.remap(field, nodes, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)[0]
+
+    def moved(self, field: Floats, rect: Rect, by: Floats | None, where: Rect) -> Floats:
+        """`by` and then `field`, given on `rect`, at the nodes of `where`: displacements of both together."""
+        if by is None:
+            return _cut(field, rect, where)
+        nodes = identity(Rect(where.x0 - rect.x0, where.y0 - rect.y0, where.x1 - rect.x0, where.y1 - rect.y0))
+        at = cv2.scaleAdd(by, 1 / self.step, nodes)
+        return cv2.add(by, cv2.remap(field, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT))
+
+
+def _cut(field: Floats, rect: Rect, where: Rect) -> Floats:
+    """`field`, given on `rect`, on `where`; zero outside."""
+    out = np.zeros((where.y1 - where.y0, where.x1 - where.x0, field.shape[2]), np.float32)
+    x0, y0 = max(rect.x0, where.x0), max(rect.y0, where.y0)
+    x1, y1 = min(rect.x1, where.x1), min(rect.y1, where.y1)
+    if x1 > x0 and y1 > y0:
+        out[y0 - where.y0 : y1 - where.y0, x0 - where.x0 : x1 - where.x0] = field[
+            y0 - rect.y0 : y1 - rect.y0, x0 - rect.x0 : x1 - rect.x0
+        ]
+    return out
 
 
 def inverted(field: Floats, step: int, iterations: int) -> Floats:
@@ -115,7 +144,8 @@ def inverted(field: Floats, step: int, iterations: int) -> Floats:
     return cv2.merge([(at_x - x) * step, (at_y - y) * step])
 
 
+@lru_cache(maxsize=32)
 def identity(rect: Rect) -> Floats:
-    """(h, w, 2) coordinates of the pixels in `rect`."""
+    """(h, w, 2) coordinates of the nodes or pixels in `rect`; shared, not to be written to."""
     x, y = np.arange(rect.x0, rect.x1, dtype=np.float32), np.arange(rect.y0, rect.y1, dtype=np.float32)
-    return np.dstack(np.meshgrid(x, y))
+    return np.ascontiguousarray(np.dstack(np.meshgrid(x, y)))

@@ -98,8 +98,8 @@ class MouthCanvas:
         upper, lower = np.where(outside, middle, upper), np.where(outside, middle, lower)
         return Lips(upper.astype(np.float32), lower.astype(np.float32), jaw, float(left), float(right))
 
-    def paint(self, lips: Lips, closed_line: float) -> tuple[Floats, Floats, Floats]:
-        """(colour (h, w, 3) 0..255, cover (h, w) 0..1, side (h, w): 1 under the lips' middle)."""
+    def paint(self, lips: Lips, closed_line: float) -> tuple[Pixels, Floats, Floats]:
+        """(colour (h, w, 3), cover (h, w) 0..1, side (h, w): 1 under the lips' middle)."""
         b, px = self.b[:, None], 1 / self.unit
         side = np.clip((b - lips.middle) / px + 0.5, 0, 1).astype(np.float32)
         soft = max(self.softness, 1.2 * px)
@@ -113,7 +113,7 @@ class MouthCanvas:
         line = self._contact_line(lips, closed_line)
         if line is not None:
             cover = np.maximum(cover, line)
-        return colour, cover, side
+        return np.clip(colour + 0.5, 0, 255).astype(np.uint8), cover, side
 
     def _contact_line(self, lips: Lips, closed_line: float) -> Floats | None:
         """The dark line between lips that meet: pressed lips, and an open mouth that was closed, have lost theirs."""

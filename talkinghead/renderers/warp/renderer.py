@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-import numpy as np
-
 from talkinghead.angles import relative_degrees
 from talkinghead.renderers.warp.controls import to_controls
 from talkinghead.renderers.warp.cropping import crop_portrait
+from talkinghead.renderers.warp.drawing import draw
 from talkinghead.renderers.warp.plan import Plan
-from talkinghead.renderers.warp.tones import Tones
-from talkinghead.types import Face, Floats, Frame, Image, Motion, Portrait
+from talkinghead.renderers.warp.tones import measure_tones
+from talkinghead.types import Face, Frame, Image, Motion, Portrait
 
 # How fast the colours of a video's mouth follow its light: per frame.
 _TONE_RATE = 0.08
-_NO_TURN = np.zeros(3, np.float32)
 
 
 class WarpRenderer:
@@ -51,30 +49,25 @@ class WarpRenderer:
         plan = self._plan(portrait)
         for chunk in motion:
             rest = chunk.rest
-            turns = relative_degrees(chunk.rotation, rest.rotation)
             for i in range(len(chunk)):
-                pixels = plan.draw(
-                    to_controls(chunk.blendshapes[i] - rest.blendshapes),
-                    turns[i],
+                turn = plan.head.inverse(
+                    chunk.rotation[i] - rest.rotation,
                     chunk.translation[i] - rest.translation,
                     float(chunk.scale[i] / rest.scale),
                 )
-                yield Frame(pixels, portrait)
+                yield Frame(draw(plan, to_controls(chunk.blendshapes[i] - rest.blendshapes), turn), portrait)
 
     def _render_video(self, portraits: Iterable[Portrait], motion: Iterable[Motion]) -> Iterator[Frame]:
-        weights = (w - chunk.rest.blendshapes for chunk in motion for w in chunk.blendshapes)
-        tones: Tones | None = None
-        # Motion first: a source video may be endless.
-        source = iter(portraits)
-        for blendshapes in weights:
-            portrait = next(source, None)
-            if portrait is None:
-                return
-            yield self._video_frame(portrait, blendshapes, tones)
-
-    def _video_frame(self, portrait: Portrait, blendshapes: Floats, tones: Tones | None) -> Frame:
-        plan = Plan(portrait, tones, mouth_only=True)
-        return Frame(plan.draw(to_controls(blendshapes), _NO_TURN, _NO_TURN, 1.0), portrait)
+        source, tones = iter(portraits), None
+        # Motion is asked first, for a source video may be endless.
+        for chunk in motion:
+            for blendshapes in chunk.blendshapes - chunk.rest.blendshapes:
+                portrait = next(source, None)
+                if portrait is None:
+                    return
+                seen = measure_tones(portrait.pixels, portrait.landmarks)
+                tones = seen if tones is None else tones.blended(seen, _TONE_RATE)
+                yield Frame(draw(Plan(portrait, tones), to_controls(blendshapes), None, eyes=False), portrait)
 
     def _plan(self, portrait: Portrait) -> Plan:
         """The portrait's plan, kept for the next call with the same portrait."""

@@ -14,6 +14,7 @@ from talkinghead.types import Floats, Pixels
 _SAMPLES = 65
 # An inner-lip gap below this, in pupil distances, is a closed mouth.
 CLOSED_GAP = 0.035
+_RIM = 0.012
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,9 @@ def mouth_slit(points: Floats, pixels: Pixels, unit_px: float) -> Slit:
         upper = lower = seam
     else:
         middle_line = (upper + lower) / 2
-        upper, lower = np.minimum(upper, middle_line), np.maximum(lower, middle_line)
+        # Cut a little into the lips, or a rim of teeth shows where they are closed.
+        rim = _RIM * np.clip((lower - upper) / CLOSED_GAP, 0, 1)
+        upper, lower = np.minimum(upper, middle_line) - rim, np.maximum(lower, middle_line) + rim
     return Slit(axes, a, upper, lower, np.minimum(upper_outer, upper - 0.02), np.maximum(lower_outer, lower + 0.02))
 
 

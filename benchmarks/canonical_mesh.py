@@ -1,0 +1,89 @@
+"""Remake the average face: MediaPipe's meshes of the example portraits and their mirror images, aligned and averaged.
+
+    python benchmarks/canonical_mesh.py [OUT.npy]
+
+The mouth and chin come from the portrait whose mouth is closed. The result mirrors itself, looks straight ahead
+(forehead and chin equally deep), and has its pupils 1 apart.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import linear_sum_assignment
+
+from talkinghead.faces import find_face, mesh
+from talkinghead.media.images import read_image
+from talkinghead.types import Image
+
+OUT = Path(__file__).parents[1] / "talkinghead" / "faces" / "canonical_mesh.npy"
+EXAMPLES = Path(__file__).parents[1] / "examples"
+Array = npt.NDArray[np.float64]
+MIRROR = np.array([-1.0, 1.0, 1.0])
+
+
+def aligned(points: Array, reference: Array, weights: Array) -> Array:
+    """`points` (478, 3) under the similarity that brings them nearest to `reference` (Umeyama 1991)."""
+    w = weights / weights.sum()
+    a, b = points - w @ points, reference - w @ reference
+    u, s, vt = np.linalg.svd((b * w[:, None]).T @ a)
+    sign = np.array([1, 1, np.sign(np.linalg.det(u @ vt))])
+    scale = (s * sign).sum() / (w @ (a * a).sum(1))
+    return np.asarray(scale * a @ ((u * sign) @ vt).T + w @ reference)
+
+
+def mirror_pairs(points: Array) -> npt.NDArray[np.int64]:
+    """For each point the one on the other side of the face."""
+    apart = np.linalg.norm(points[:, None] - (points * MIRROR)[None], axis=-1)
+    return linear_sum_assignment(apart)[1]
+
+
+def weights() -> Array:
+    w = np.zeros(478)
+    w[list(mesh.POSE_POINTS)] = list(mesh.POSE_POINTS.values())
+    return w
+
+
+def of_portrait(name: str) -> Array:
+    """The mean of a portrait's mesh and its mirror image's, between the pupils, which are 1 apart."""
+    image = read_image(EXAMPLES / name)
+    there = find_face(image).landmarks.astype(np.float64)
+    mirrored = find_face(Image(np.ascontiguousarray(image.pixels[:, ::-1]))).landmarks.astype(np.float64)
+    return np.stack([upright(there), upright(mirrored)]).mean(0)
+
+
+def upright(points: Array) -> Array:
+    """`points` with the eyes level, facing forward, forehead and chin equally deep, pupils 1 apart around the origin."""
+    across = points[263] - points[33] + points[454] - points[234]
+    ux = across / np.linalg.norm(across)
+    down = points[mesh.CHIN] - points[mesh.FOREHEAD]
+    uy = down - (down @ ux) * ux
+    uy /= np.linalg.norm(uy)
+    turned = points @ np.stack([ux, uy, np.cross(ux, uy)], 1)
+    turned -= (turned[468] + turned[473]) / 2
+    return np.asarray(turned / np.linalg.norm(turned[473] - turned[468]))
+
+
+def symmetric(points: Array) -> Array:
+    pairs = mirror_pairs(points)
+    for _ in range(3):
+        points = (points + aligned((points * MIRROR)[pairs], points, weights())) / 2
+    return np.asarray(upright((points + (points * MIRROR)[pairs]) / 2))
+
+
+def main() -> None:
+    """Write the mesh."""
+    closed, smiling = symmetric(of_portrait("grace_hopper.jpg")), symmetric(of_portrait("astronaut.png"))
+    smiling = aligned(smiling, closed, weights())
+    mouth = closed[13]
+    lower = np.clip(np.linalg.norm(closed - mouth, axis=1) / 0.9 - 0.4, 0, 1)
+    average = closed + (0.5 * lower)[:, None] * (smiling - closed)
+    out = Path(sys.argv[1]) if len(sys.argv) > 1 else OUT
+    np.save(out, symmetric(average).astype(np.float32))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,120 @@
+"""MediaPipe's face mesh, loaded when it is first needed and kept quiet."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from talkinghead.errors import DependencyError
+from talkinghead.types import Floats, Pixels
+
+_stderr_lock = threading.Lock()
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Nothing that native code says reaches stderr: MediaPipe greets every graph with lines no setting turns off."""
+    with _stderr_lock:
+        try:
+            sys.stderr.flush()
+            kept = os.dup(2)
+        except (OSError, AttributeError, ValueError):  # there is no stderr to keep clean
+            yield
+            return
+        try:
+            with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - os.devnull is no path on every system
+                os.dup2(nowhere.fileno(), 2)
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
+def _face_mesh_module() -> Any:
+    """mediapipe.solutions.face_mesh.
+
+    Raises:
+        DependencyError: mediapipe is missing, or a release without the face mesh.
+    """
+    os.environ.setdefault("GLOG_minloglevel", "2")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    try:
+        with _quiet():
+            from mediapipe.python.solutions import face_mesh
+    except ImportError as error:
+        raise DependencyError(
+            f"MediaPipe's face mesh cannot be loaded ({error}): install 'mediapipe>=0.10.14,<=0.10.21'"
+        ) from error
+    return face_mesh
+
+
+def tessellation_edges() -> frozenset[tuple[int, int]]:
+    """The edges of the mesh's triangles."""
+    return frozenset(_face_mesh_module().FACEMESH_TESSELATION)
+
+
+class Landmarker:
+    """Face meshes of a picture, or, with `video`, of frame after frame of the same place.
+
+    A context manager; not for several threads at once.
+    """
+
+    def __init__(self, *, video: bool = False, max_faces: int = 1, confidence: float = 0.5) -> None:
+        module = _face_mesh_module()
+        with _quiet():
+            self._graph = module.FaceMesh(
+                static_image_mode=not video,
+                max_num_faces=max_faces,
+                refine_landmarks=True,
+                min_detection_confidence=confidence,
+                min_tracking_confidence=0.5,
+            )
+            self._warm_up()
+
+    def _warm_up(self) -> None:
+        """Let the graph's threads say what they say when they open and when they meet their first face."""
+        self._talks = True
+        self._graph.process(np.zeros((32, 32, 3), np.uint8))
+
+    def meshes(self, pixels: Pixels) -> list[Floats]:
+        """One (478, 3) float32 per face, in pixels of `pixels` (H, W, 3) RGB uint8; z in the same unit."""
+        height, width = pixels.shape[:2]
+        with _quiet() if self._talks else contextlib.nullcontext():
+            answer = self._graph.process(np.ascontiguousarray(pixels))
+        found = answer.multi_face_landmarks or []
+        self._talks = self._talks and not found
+        # MediaPipe's coordinates run from the picture's left edge to its right edge; ours from pixel centres.
+        scale, shift = np.array([width, height, width], np.float32), np.array([0.5, 0.5, 0], np.float32)
+        return [np.array([(p.x, p.y, p.z) for p in face.landmark], np.float32) * scale - shift for face in found]
+
+    def forget(self) -> None:
+        """Start anew: the next frame has nothing to do with the last one."""
+        with _quiet():
+            self._graph.reset()
+            self._warm_up()
+
+    def close(self) -> None:
+        """Free the graph and its threads."""
+        if self._graph is not None:
+            with _quiet():
+                self._graph.close()
+            self._graph = None
+
+    def __enter__(self) -> Landmarker:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        with contextlib.suppress(Exception):
+            self.close()

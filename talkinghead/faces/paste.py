@@ -1,0 +1,112 @@
+"""Putting a drawn crop back into its picture, touching only the crop's rectangle."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import cv2
+import numpy as np
+
+from talkinghead.faces.crop import Matrix, compose, integer_offset, inverse
+from talkinghead.types import Crop, Frame, Pixels
+
+# Width of the feathered border, as a share of the crop's side.
+FEATHER = 0.06
+
+
+@lru_cache(maxsize=8)
+def feathered_square(size_px: tuple[int, int], feather: float = FEATHER) -> Pixels:
+    """A mask (h, w) uint8 for `size_px` (width, height): 255 inside, falling smoothly to 0 at the border; read-only."""
+    width, height = size_px
+    edge = max(1.0, feather * min(width, height))
+
+    def ramp(length: int) -> np.ndarray:
+        inside = np.minimum(np.arange(length), np.arange(length)[::-1]) / edge
+        t = np.clip(inside, 0, 1)
+        return t * t * (3 - 2 * t)
+
+    mask = np.round(255 * np.outer(ramp(height), ramp(width))).astype(np.uint8)
+    mask.setflags(write=False)
+    return mask
+
+
+def paste_back(background: Pixels, frame: Frame, out: Pixels | None = None) -> Pixels:
+    """The picture `background` (H, W, 3) with `frame` in its place: mask * frame + (1 - mask) * background.
+
+    A crop whose pixels are the picture's own is copied, or blended where the frame has a mask; any other is warped
+    through the inverse of its crop, within the rectangle it covers, with a feathered square for want of a mask.
+    `out` (H, W, 3) receives the result instead of a new array; it may be `background` itself.
+    """
+    if out is None:
+        out = background.copy()
+    elif out is not background:
+        np.copyto(out, background)
+    offset = integer_offset(frame.portrait.crop)
+    if offset is not None:
+        _paste_plain(out, frame.pixels, frame.mask, offset)
+    else:
+        mask = feathered_square(frame.pixels.shape[1::-1]) if frame.mask is None else frame.mask
+        _paste_affine(out, frame.pixels, mask, frame.portrait.crop)
+    return out
+
+
+def covered_rectangle(crop: Crop, picture_size_px: tuple[int, int]) -> tuple[int, int, int, int]:
+    """(x0, y0, x1, y1): the picture's pixels, `picture_size_px` (width, height), that the crop touches; may be empty."""
+    width, height = crop.size_px
+    corners = np.array([[-0.5, -0.5], [width - 0.5, -0.5], [-0.5, height - 0.5], [width - 0.5, height - 0.5]])
+    back = inverse(crop.matrix)
+    there = corners @ back[:, :2].T + back[:, 2]
+    low = np.clip(np.floor(there.min(0) + 0.5).astype(int), 0, picture_size_px)
+    high = np.clip(np.ceil(there.max(0) + 0.5).astype(int), 0, picture_size_px)
+    return int(low[0]), int(low[1]), int(max(low[0], high[0])), int(max(low[1], high[1]))
+
+
+def _paste_plain(out: Pixels, pixels: Pixels, mask: Pixels | None, offset: tuple[int, int]) -> None:
+    (x, y), (height, width) = offset, out.shape[:2]
+    x0, y0 = max(x, 0), max(y, 0)
+    x1, y1 = min(x + pixels.shape[1], width), min(y + pixels.shape[0], height)
+    if x1 <= x0 or y1 <= y0:
+        return
+    inside = slice(y0 - y, y1 - y), slice(x0 - x, x1 - x)
+    place = out[y0:y1, x0:x1]
+    if mask is None:
+        place[:] = pixels[inside]
+    else:
+        place[:] = _blend(pixels[inside], place, mask[inside])
+
+
+def _paste_affine(out: Pixels, pixels: Pixels, mask: Pixels, crop: Crop) -> None:
+    x0, y0, x1, y1 = covered_rectangle(crop, (out.shape[1], out.shape[0]))
+    if x1 <= x0 or y1 <= y0:
+        return
+    # From the rectangle's own pixels to the crop's: only the rectangle is warped.
+    to_crop: Matrix = compose(crop.matrix, np.array([[1.0, 0.0, x0], [0.0, 1.0, y0]]))
+    size, flags = (x1 - x0, y1 - y0), cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    if np.sqrt(abs(np.linalg.det(crop.matrix[:, :2]))) > 2:
+        pixels, mask, to_crop = _shrunk(pixels, mask, to_crop)
+    warped = cv2.warpAffine(pixels, to_crop, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    weights = cv2.warpAffine(mask, to_crop, size, flags=flags, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
+    place = out[y0:y1, x0:x1]
+    place[:] = _blend(warped, place, weights)
+
+
+def _shrunk(pixels: Pixels, mask: Pixels, to_crop: Matrix) -> tuple[Pixels, Pixels, Matrix]:
+    """The same crop at about the picture's own resolution: bilinear sampling of a larger one would alias."""
+    height, width = pixels.shape[:2]
+    factor = 1 / np.sqrt(abs(np.linalg.det(to_crop[:, :2])))
+    size = max(1, round(width * factor)), max(1, round(height * factor))
+    sx, sy = size[0] / width, size[1] / height
+    smaller = np.array([[sx, 0, (sx - 1) / 2], [0, sy, (sy - 1) / 2]])
+    return (
+        np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8),
+        np.asarray(cv2.resize(mask, size, interpolation=cv2.INTER_AREA), np.uint8),
+        compose(smaller, to_crop),
+    )
+
+
+def _blend(over: Pixels, under: Pixels, mask: Pixels) -> Pixels:
+    """mask * over + (1 - mask) * under, rounded; all (h, w, 3) but the mask (h, w)."""
+    weights = cv2.merge([mask, mask, mask]).astype(np.float32)
+    weights *= 1 / 255
+    difference = cv2.subtract(over, under, dtype=cv2.CV_32F)
+    return np.asarray(cv2.add(under, cv2.multiply(difference, weights), dtype=cv2.CV_8U), np.uint8)

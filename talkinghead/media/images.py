@@ -1,0 +1,223 @@
+"""Pictures in and out, through Pillow: whatever the file holds becomes upright RGB of 8 bits."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from talkinghead.errors import ImageError, OutputError
+from talkinghead.media.output import whole_file
+from talkinghead.types import Image, Pixels
+
+if TYPE_CHECKING:
+    from PIL import Image as Pillow
+
+# A video of this width is as large as players and encoders take without trouble.
+MAX_SIDE_PX = 2048
+MIN_SIDE_PX = 32
+# What is refused unread: memory for it could take the machine down.
+MAX_PIXELS = 150_000_000
+
+_HEIF_SUFFIXES = (".heic", ".heif", ".hif")
+_FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF",
+            ".bmp": "BMP"}  # fmt: skip
+IMAGE_SUFFIXES = (*_FORMATS, *_HEIF_SUFFIXES, ".gif", ".avif")
+_OPTIONS: dict[str, dict[str, int]] = {"PNG": {"compress_level": 4}, "JPEG": {"quality": 95, "subsampling": 0},
+                                       "WEBP": {"quality": 95}}  # fmt: skip
+
+
+def read_image(path: str | Path, max_side_px: int = MAX_SIDE_PX) -> Image:
+    """The picture in the file `path`: upright (EXIF), RGB, its longer side at most `max_side_px`.
+
+    Grey, 16-bit, CMYK and palette pictures become RGB of 8 bits; colour profiles become sRGB; of an animation the
+    first frame is taken. Transparency is kept as `alpha`, and `pixels` show the picture on white.
+
+    Raises:
+        ImageError: there is no such file, or it is no picture that can be read, or too small or too large.
+    """
+    path = Path(path)
+    _check_file(path)
+    picture = _opened(path)
+    with picture:
+        width, height = picture.size
+        if min(width, height) < MIN_SIDE_PX:
+            raise ImageError(f"{path} has only {width} x {height} pixels: "
+                             f"choose a picture of at least {MIN_SIDE_PX} x {MIN_SIDE_PX}")  # fmt: skip
+        try:
+            pixels, alpha = _decoded(picture, max_side_px)
+        except Exception as error:  # Pillow's decoders raise whatever they stumble over
+            raise ImageError(
+                f"{path} is damaged or incomplete and cannot be read ({error}): "
+                "copy it again, or save it anew from a picture viewer"
+            ) from error
+    return Image(pixels, alpha, path.name)
+
+
+def write_image(path: str | Path, pixels: Pixels, *, force: bool = False, comment: str | None = None) -> Path:
+    """Write `pixels` (H, W, 3) RGB uint8 to `path`; the suffix decides the format. The file appears whole or not at all.
+
+    `comment` goes into the file's metadata where the format has a place for it (PNG, JPEG, WebP, TIFF).
+
+    Raises:
+        OutputError: the suffix is unknown, the file exists and `force` is not set, or it cannot be written.
+    """
+    from PIL import Image as pillow  # noqa: N813
+    from PIL.PngImagePlugin import PngInfo
+
+    target = Path(path)
+    kind = _FORMATS.get(target.suffix.lower())
+    if kind is None:
+        raise OutputError(f"a picture cannot be written as {target.name}: end its name in {', '.join(_FORMATS)}")
+    picture = pillow.fromarray(np.ascontiguousarray(pixels))
+    options: dict[str, object] = dict(_OPTIONS.get(kind, {}))
+    if comment and kind == "PNG":
+        text = PngInfo()
+        text.add_text("Comment", comment)
+        options["pnginfo"] = text
+    elif comment and kind != "BMP":
+        exif = picture.getexif()
+        exif[0x010E] = comment  # ImageDescription
+        options["exif"] = exif
+    with whole_file(target, force) as part:
+        picture.save(part, format=kind, **options)
+    return target
+
+
+def _check_file(path: Path) -> None:
+    if path.is_dir():
+        raise ImageError(f"{path} is a folder: give the name of a picture")
+    if not path.exists():
+        raise ImageError(f"there is no file {path}: check its name")
+    try:
+        with path.open("rb") as file:
+            empty = not file.read(1)
+    except OSError as error:
+        raise ImageError(f"{path} cannot be read ({error.strerror}): check its permissions") from error
+    if empty:
+        raise ImageError(f"{path} is an empty file: copy the picture again")
+
+
+def _opened(path: Path) -> Pillow.Image:
+    """The file's header, understood; its pixels not yet read."""
+    from PIL import Image as pillow  # noqa: N813
+    from PIL import UnidentifiedImageError
+
+    plugin = _register_heif()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pillow.DecompressionBombWarning)
+            picture = pillow.open(path)
+    except (pillow.DecompressionBombWarning, pillow.DecompressionBombError):
+        raise ImageError(_too_large(path, "")) from None
+    except UnidentifiedImageError:
+        if not plugin and (path.suffix.lower() in _HEIF_SUFFIXES or _is_heif(path)):
+            raise ImageError(f"{path} is a HEIC picture, which needs the package pillow-heif: "
+                             "run 'pip install pillow-heif', or save it as JPEG") from None  # fmt: skip
+        raise ImageError(
+            f"{path} is not a picture that can be read: give a PNG, JPEG, WebP, TIFF or HEIC file"
+        ) from None
+    except Exception as error:  # a header that a plugin stumbles over
+        raise ImageError(f"{path} is damaged and cannot be read ({error}): copy it again") from error
+    width, height = picture.size
+    if width * height > MAX_PIXELS:
+        picture.close()
+        raise ImageError(_too_large(path, f" ({width} x {height} pixels)"))
+    return picture
+
+
+def _too_large(path: Path, size: str) -> str:
+    return f"{path} is too large{size}: scale it down to at most {MAX_PIXELS // 1_000_000} million pixels"
+
+
+def _register_heif() -> bool:
+    """Teach Pillow HEIC; False where the plugin is missing."""
+    try:
+        from pillow_heif import register_heif_opener
+    except ImportError:
+        return False
+    register_heif_opener()
+    return True
+
+
+def _is_heif(path: Path) -> bool:
+    with path.open("rb") as file:
+        head = file.read(12)
+    return head[4:8] == b"ftyp" and head[8:12] in (b"heic", b"heix", b"hevc", b"mif1", b"msf1")
+
+
+def _decoded(picture: Pillow.Image, max_side_px: int) -> tuple[Pixels, Pixels | None]:
+    """(pixels, alpha or None) of an opened picture."""
+    from PIL import Image as pillow  # noqa: N813
+
+    shrink = min(1.0, max_side_px / max(picture.size))
+    wanted = max(1, round(picture.width * shrink)), max(1, round(picture.height * shrink))
+    if shrink < 1:
+        # JPEG decodes at a half, quarter or eighth right away: memory stays small.
+        picture.draft(picture.mode, wanted)
+    picture.load()
+    oriented = picture.getexif().get(0x0112, 1) != 1
+    flat = _eight_bits(picture)
+    if shrink < 1 and flat.size != wanted:
+        flat = flat.resize(wanted, pillow.Resampling.LANCZOS, reducing_gap=2.0)
+    if oriented:
+        flat = _turned(flat, picture)
+    flat = _to_srgb(flat, picture.info.get("icc_profile"))
+    if flat.mode != "RGBA":
+        return np.array(flat.convert("RGB")), None
+    alpha = np.array(flat.getchannel("A"))
+    if alpha.min() == 255:
+        return np.array(flat.convert("RGB")), None
+    white = pillow.new("RGBA", flat.size, (255, 255, 255, 255))
+    return np.array(pillow.alpha_composite(white, flat).convert("RGB")), alpha
+
+
+def _turned(flat: Pillow.Image, picture: Pillow.Image) -> Pillow.Image:
+    """`flat` as the EXIF orientation of `picture` wants it."""
+    from PIL import Image as pillow  # noqa: N813
+
+    turn = pillow.Transpose
+    ways = {2: turn.FLIP_LEFT_RIGHT, 3: turn.ROTATE_180, 4: turn.FLIP_TOP_BOTTOM, 5: turn.TRANSPOSE,
+            6: turn.ROTATE_270, 7: turn.TRANSVERSE, 8: turn.ROTATE_90}  # fmt: skip
+    way = ways.get(picture.getexif().get(0x0112, 1))
+    return flat if way is None else flat.transpose(way)
+
+
+def _eight_bits(picture: Pillow.Image) -> Pillow.Image:
+    """The picture as RGB, RGBA or CMYK of 8 bits."""
+    from PIL import Image as pillow  # noqa: N813
+
+    if picture.mode in ("RGB", "RGBA", "CMYK"):
+        return picture
+    if picture.mode.startswith(("I", "F")):
+        return pillow.fromarray(_scaled(np.asarray(picture))).convert("RGB")
+    transparent = "transparency" in picture.info or picture.mode in ("LA", "PA", "La", "RGBa")
+    return picture.convert("RGBA" if transparent else "RGB")
+
+
+def _scaled(values: np.ndarray) -> Pixels:
+    """Deep grey values as 8 bits: 16-bit numbers by their range, fractions from 0 to 1."""
+    values = np.nan_to_num(values.astype(np.float32))
+    top = float(values.max(initial=0))
+    full = 1.0 if top <= 1 and values.dtype.kind == "f" and top > 0 else 255.0 if top <= 255 else 65535.0
+    return np.asarray(np.clip(values * (255 / full) + 0.5, 0, 255), np.uint8)
+
+
+def _to_srgb(flat: Pillow.Image, profile: bytes | None) -> Pillow.Image:
+    """Colours of another profile (a phone's Display P3, a printer's CMYK) as sRGB's; an unusable profile is ignored."""
+    if not profile or flat.mode not in ("RGB", "CMYK"):
+        return flat
+    import io
+
+    from PIL import ImageCms
+
+    try:
+        own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        if "sRGB" in ImageCms.getProfileDescription(own):
+            return flat
+        changed = ImageCms.profileToProfile(flat, own, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    except (ImageCms.PyCMSError, OSError, ValueError):
+        return flat
+    return changed or flat

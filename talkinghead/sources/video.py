@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,36 +11,38 @@ from talkinghead.faces import FaceTracker, canonical_mesh
 from talkinghead.media.video import VideoReader
 from talkinghead.sources.tracking.recovery import TrackReport
 from talkinghead.sources.tracking.stream import Calibration, Mesh, MotionStream
-from talkinghead.types import Face, Motion
+from talkinghead.types import Face, Motion, Pixels
 
 # The neutral face is looked for in this much of the beginning; nothing is drawn before it has been tracked.
 CALIBRATION_S = 20.0
 _CHUNK = 16
 
 
-class VideoMotionSource:
-    """A MotionSource over a video file, in constant memory.
+class TrackedMotionSource:
+    """A MotionSource over pictures of one face, in constant memory.
 
-    `portrait` is the face that will be driven, in its picture: where that picture is a frame of this very video, motion
-    is relative to that frame. `face` picks one of several faces, counted from 1 by size in the first frame that shows
-    one, and stays with it. After a run, `report` says how tracking went and `calibration` what was learnt.
+    `pictures`: frames (H, W, 3) RGB at `fps`, iterable as often as motion is asked for; `name` for messages. `portrait`
+    is the face that will be driven, in its picture: where that picture is one of these very frames, motion is relative
+    to that frame. `face` picks one of several faces, counted from 1 by size in the first frame that shows one, and
+    stays with it. After a run, `report` says how tracking went and `calibration` what was learnt.
 
     Raises (when iterated):
-        VideoError: the file is no video that can be decoded.
         FaceError: no frame shows a face.
     """
 
     def __init__(
         self,
-        path: str | Path,
+        pictures: Iterable[Pixels],
+        fps: Fraction,
         *,
+        name: str = "the driver",
+        frames: int | None = None,
         portrait: Face | None = None,
         face: int | None = None,
         calibration_s: float = CALIBRATION_S,
     ) -> None:
-        self._path, self._portrait, self._face, self._calibration_s = Path(path), portrait, face, calibration_s
-        with VideoReader(self._path) as video:
-            self._fps, self._frames = video.fps, video.frames
+        self._pictures, self._fps, self._frames, self._name = pictures, Fraction(fps), frames, name
+        self._portrait, self._face, self._calibration_s = portrait, face, calibration_s
         self.report = TrackReport()
         self.calibration: Calibration | None = None
 
@@ -62,7 +64,7 @@ class VideoMotionSource:
                     yield motion
             motion = stream.finish()
         except FaceError as error:
-            raise FaceError(f"{self._path.name}: {error}") from None
+            raise FaceError(f"{self._name}: {error}") from None
         self.report, self.calibration = stream.report, stream.calibration
         if motion is not None:
             yield motion
@@ -70,13 +72,41 @@ class VideoMotionSource:
     def _meshes(self) -> Iterator[list[Mesh | None]]:
         """Meshes of the frames, a few at a time."""
         batch: list[Mesh | None] = []
-        with VideoReader(self._path) as video:
-            tracker = FaceTracker(index=self._face)
-            for pixels in video:
-                found = tracker.track(pixels)
-                batch.append(None if found is None else found.landmarks)
-                if len(batch) == _CHUNK:
-                    yield batch
-                    batch = []
+        tracker = FaceTracker(index=self._face)
+        for pixels in self._pictures:
+            found = tracker.track(pixels)
+            batch.append(None if found is None else found.landmarks)
+            if len(batch) == _CHUNK:
+                yield batch
+                batch = []
         if batch:
             yield batch
+
+
+class VideoMotionSource(TrackedMotionSource):
+    """A MotionSource over a video file; `fps` resamples it, None keeps its own rate.
+
+    Raises:
+        VideoError: the file is no video that can be decoded.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        fps: Fraction | None = None,
+        portrait: Face | None = None,
+        face: int | None = None,
+        calibration_s: float = CALIBRATION_S,
+    ) -> None:
+        reader = VideoReader(Path(path), fps)
+        super().__init__(
+            reader,
+            reader.fps,
+            name=Path(path).name,
+            frames=reader.frames,
+            portrait=portrait,
+            face=face,
+            calibration_s=calibration_s,
+        )
+        self.has_audio = reader.has_audio

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from talkinghead.blendshapes import N_BLENDSHAPES
 from talkinghead.renderers.warp import mesh
 from talkinghead.renderers.warp.brows import upper_region
-from talkinghead.renderers.warp.controls import CONTROLS, _MIXING
+from talkinghead.renderers.warp.controls import _MIXING, CONTROLS
 from talkinghead.renderers.warp.fields import Region, face_window, mouth_region
 from talkinghead.renderers.warp.grid import Grid
 from talkinghead.renderers.warp.slit import Slit, eye_slit, mouth_slit

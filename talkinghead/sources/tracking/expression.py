@@ -26,7 +26,8 @@ _LIPS = tuple(dict.fromkeys(INNER_UPPER + INNER_LOWER + OUTER_UPPER + OUTER_LOWE
 _CHIN = (152, 148, 377, 176, 400, 149, 378, 199, 200, 18)
 _MIDFACE = (50, 280, 205, 425, 48, 278, 64, 294, 129, 358, 2)
 _BROWS = (46, 53, 52, 65, 55, 70, 63, 105, 66, 107, 285, 295, 282, 283, 276, 336, 296, 334, 293, 300)
-_POINTS = _LIPS + _CHIN + _MIDFACE + _BROWS
+# The points that tell jaw, lips, cheeks, nose and brows.
+POINTS = _LIPS + _CHIN + _MIDFACE + _BROWS
 _IMPORTANCE = np.repeat(
     np.concatenate([np.full(len(p), w) for p, w in ((_LIPS, 1.0), (_CHIN, 0.6), (_MIDFACE, 0.4), (_BROWS, 0.7))]), 2
 )
@@ -51,7 +52,7 @@ class _Eye:
     side: str
 
 
-_EYES = (
+EYES = (
     _Eye(((160, 144), (159, 145), (158, 153)), 33, 133, 468, "Right"),
     _Eye(((387, 373), (386, 374), (385, 380)), 263, 362, 473, "Left"),
 )
@@ -75,16 +76,16 @@ def load_basis() -> Array:
     return np.stack([table[names.index(name)] for name in BLENDSHAPE_NAMES])
 
 
+def limits() -> Array:
+    """(52,) 1 for the blendshapes that the points of `POINTS` tell, 0 for the others."""
+    return np.array([0.0 if name.startswith("eye") or name in _UNSEEN else 1.0 for name in BLENDSHAPE_NAMES])
+
+
 @lru_cache(maxsize=1)
 def _solver() -> Solver:
-    ridge, limit = np.full(N_BLENDSHAPES, _RIDGE), np.ones(N_BLENDSHAPES)
-    for i, name in enumerate(BLENDSHAPE_NAMES):
-        if name.startswith(_RARE):
-            ridge[i] = _RIDGE_RARE
-        if name.startswith("eye") or name in _UNSEEN:
-            limit[i] = 0.0
-    basis = load_basis()[:, _POINTS].reshape(N_BLENDSHAPES, -1)
-    return Solver(basis, _IMPORTANCE, ridge, np.full(N_BLENDSHAPES, _SPARSITY), limit)
+    ridge = np.array([_RIDGE_RARE if name.startswith(_RARE) else _RIDGE for name in BLENDSHAPE_NAMES])
+    basis = load_basis()[:, POINTS].reshape(N_BLENDSHAPES, -1)
+    return Solver(basis, _IMPORTANCE, ridge, np.full(N_BLENDSHAPES, _SPARSITY), limits())
 
 
 def close_mouth(mesh: Array) -> Array:
@@ -99,7 +100,7 @@ def close_mouth(mesh: Array) -> Array:
     return closed
 
 
-def _lid_ratio(meshes: Array, eye: _Eye) -> Array:
+def lid_ratio(meshes: Array, eye: _Eye) -> Array:
     """Gap between the lids over the eye's width (T,)."""
     gaps = [np.linalg.norm(meshes[:, a] - meshes[:, b], axis=1) for a, b in eye.pairs]
     return np.asarray(np.mean(gaps, axis=0) / np.linalg.norm(meshes[:, eye.outer] - meshes[:, eye.inner], axis=1))
@@ -127,8 +128,8 @@ class ExpressionFit:
         one = mesh[None]
         return cls(
             close_mouth(mesh),
-            np.array([_lid_ratio(one, eye)[0] for eye in _EYES]),
-            np.stack([_iris_place(one, eye)[0] for eye in _EYES]),
+            np.array([lid_ratio(one, eye)[0] for eye in EYES]),
+            np.stack([_iris_place(one, eye)[0] for eye in EYES]),
         )
 
     @property
@@ -138,9 +139,12 @@ class ExpressionFit:
 
     def __call__(self, upright: Array) -> Array:
         """Weights (T, 52) of meshes (T, 478, 3) in the neutral's own frame."""
-        moved = (upright - self.neutral)[:, _POINTS, :2].reshape(len(upright), -1)
-        weights = _solver().solve(moved)
-        for number, eye in enumerate(_EYES):
+        moved = (upright - self.neutral)[:, POINTS, :2].reshape(len(upright), -1)
+        return self.with_eyes(upright, _solver().solve(moved))
+
+    def with_eyes(self, upright: Array, weights: Array) -> Array:
+        """`weights` (T, 52) with those of lids and gaze filled in."""
+        for number, eye in enumerate(EYES):
             self._look(upright, eye, number, weights)
         return weights
 
@@ -150,7 +154,7 @@ class ExpressionFit:
         def put(name: str, values: Array) -> None:
             weights[:, BLENDSHAPE_INDEX[f"eye{name}{eye.side}"]] = np.clip(values, 0.0, 1.0)
 
-        share = _lid_ratio(upright, eye) / self.open_lids[number]
+        share = lid_ratio(upright, eye) / self.open_lids[number]
         # A mesh guesses the iris behind a closed lid: trust it as far as the eye is open.
         trust = np.clip((share - 0.35) / 0.3, 0.0, 1.0)
         aside, down = ((_iris_place(upright, eye) - self.iris[number]) * trust[:, None]).T

@@ -12,7 +12,8 @@ import numpy.typing as npt
 from talkinghead.angles import to_degrees
 from talkinghead.blendshapes import BLENDSHAPE_NAMES, N_BLENDSHAPES, to_expression
 from talkinghead.errors import FaceError
-from talkinghead.sources.tracking.alignment import STABLE_POINTS, Array, Poses, align
+from talkinghead.faces import mesh as points
+from talkinghead.sources.tracking.alignment import Array, Poses, align
 from talkinghead.sources.tracking.expression import ExpressionFit
 from talkinghead.sources.tracking.filters import Settings, ZeroPhaseOneEuro
 from talkinghead.sources.tracking.neutral import Neutral, find_neutral, pupil_distance, to_neutral
@@ -30,7 +31,12 @@ _LOG_SCALE = N_BLENDSHAPES + 6
 _HALF_SIDE = 1.15
 # The neck, about which a head turns: under the chin, behind the face's rim (both in pupil distances).
 _NECK_DOWN, _NECK_BACK = 0.25, 0.2
-_CHIN, _SIDES = 152, [234, 454]
+_CHIN, _FOREHEAD, _SIDES, _OVAL = (
+    points.CHIN,
+    points.FOREHEAD,
+    [points.LEFT_SIDE, points.RIGHT_SIDE],
+    list(points.FACE_OVAL),
+)
 
 # A portrait is a frame of the driving video where the meshes differ by less than this (rms, pupil distances).
 _SAME_FACE = 0.025
@@ -55,7 +61,8 @@ class Calibration:
     """What the stream learnt about its driver: the neutral face, the fit made for it, the unit of translation and
     the row that relative motion subtracts.
 
-    `scale_px`: pixels per pupil distance where scale is 1; `origin_px` (3,) where the neck is when translation is 0;
+    `scale_px`: pixels per pupil distance where scale is 1; `origin_px` (3,) where the neck is when translation is 0, `neck` (3,) its
+    place in the neutral mesh;
     `matched_frame`: the frame that the portrait shows, if it shows one.
     """
 
@@ -63,6 +70,7 @@ class Calibration:
     fit: ExpressionFit
     scale_px: float
     origin_px: Array
+    neck: Array
     rest: Array
     matched_frame: int | None = None
 
@@ -83,10 +91,8 @@ class Calibration:
     def _neck(self, poses: Poses) -> Array:
         """Where the neck (T, 3) is, in pixels, such that turning about it and growing about the face's centre gives the
         frame's pose."""
-        mesh = self.neutral.mesh
-        centre = mesh[STABLE_POINTS].mean(0)
-        neck = np.array([mesh[_CHIN, 0], mesh[_CHIN, 1] + _NECK_DOWN, mesh[_SIDES, 2].mean() + _NECK_BACK])
-        return poses.apply(centre[None])[:, 0] - self.scale_px * (poses.rotation @ (centre - neck))
+        centre = self.neutral.mesh[_OVAL].mean(0)
+        return poses.apply(centre[None])[:, 0] - self.scale_px * (poses.rotation @ (centre - self.neck))
 
     def counting_from(self, first: Calibration) -> Calibration:
         """This calibration with translation and size counted as `first` counts them."""
@@ -107,13 +113,25 @@ def calibrate(meshes: Sequence[Mesh], canonical: Mesh, portrait: Face | None = N
     rest = np.zeros(_LOG_SCALE + 1)
     rest[_ROTATION] = neutral.pose
     fit = ExpressionFit.of(neutral.mesh)
-    learnt = Calibration(neutral, fit, float(poses.scale[0]), np.zeros(3), rest, matched)
+    neck = neck_of(neutral.mesh, poses.rotation[0])
+    learnt = Calibration(neutral, fit, float(poses.scale[0]), np.zeros(3), neck, rest, matched)
     learnt = replace(learnt, origin_px=learnt._neck(poses)[0])
     if matched is None:
         return learnt
     rest = learnt.rows([stacked[matched]])[0]
     rest[:N_BLENDSHAPES] *= fit.kept_by_portrait
     return replace(learnt, rest=rest)
+
+
+def neck_of(mesh: Array, rotation: Array) -> Array:
+    """The point (3,) of a neutral mesh about which a head turns that rests with `rotation` (3, 3).
+
+    It lies under the chin as the picture shows it, and behind the face's rim.
+    """
+    posed = mesh @ rotation.T
+    down = posed[_CHIN, :2] - posed[_FOREHEAD, :2]
+    place = posed[_CHIN, :2] + _NECK_DOWN * down / np.linalg.norm(down)
+    return np.array([*place, np.median(posed[_SIDES, 2]) + _NECK_BACK]) @ rotation
 
 
 def find_frame(meshes: Mesh, portrait: Face) -> int | None:

@@ -49,9 +49,10 @@ class WarpRenderer:
         plan = self._plan(portrait)
         for chunk in motion:
             rest = chunk.rest
+            turns = relative_degrees(chunk.rotation, rest.rotation).astype(np.float32)
             for i in range(len(chunk)):
                 turn = plan.head.inverse(
-                    chunk.rotation[i] - rest.rotation,
+                    turns[i],
                     chunk.translation[i] - rest.translation,
                     float(chunk.scale[i] / rest.scale),
                 )

@@ -61,9 +61,9 @@ class Calibration:
     """What the stream learnt about its driver: the neutral face, the fit made for it, the unit of translation and
     the row that relative motion subtracts.
 
-    `scale_px`: pixels per pupil distance where scale is 1; `origin_px` (3,) where the neck is when translation is 0, `neck` (3,) its
-    place in the neutral mesh;
-    `matched_frame`: the frame that the portrait shows, if it shows one.
+    `scale_px`: pixels per pupil distance where scale is 1; `neck` (3,) what the head turns about, in the neutral mesh,
+    and `origin_px` (3,) where that is when translation is 0; `matched_frame`: the frame that the portrait shows, if it
+    shows one.
     """
 
     neutral: Neutral

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+import numpy as np
+
 from talkinghead.angles import relative_degrees
 from talkinghead.renderers.warp.controls import to_controls
 from talkinghead.renderers.warp.cropping import crop_portrait
@@ -68,7 +70,7 @@ class WarpRenderer:
                     return
                 seen = measure_tones(portrait.pixels, portrait.landmarks)
                 tones = seen if tones is None else tones.blended(seen, _TONE_RATE)
-                yield Frame(draw(Plan(portrait, tones), to_controls(blendshapes), None, eyes=False), portrait)
+                yield Frame(draw(Plan(portrait, tones, often=False), to_controls(blendshapes), None, eyes=False), portrait)
 
     def _plan(self, portrait: Portrait) -> Plan:
         """The portrait's plan, kept for the next call with the same portrait."""

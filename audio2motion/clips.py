@@ -96,8 +96,8 @@ def _mouth(points: npt.NDArray[np.float64]) -> tuple[float, float]:
             float(np.linalg.norm(points[_LEFT] - points[_RIGHT])) / unit)  # fmt: skip
 
 
-def measure_video(path: Path) -> Clip:
-    """A clip from a video file, its mouth measured by MediaPipe's face mesh."""
+def measure_mouth(path: Path) -> tuple[Trace, Trace]:
+    """(aperture, width) of the face in a video, by MediaPipe's face mesh."""
     import cv2
     import mediapipe as mp
 
@@ -122,7 +122,13 @@ def measure_video(path: Path) -> Clip:
     if not rows or not np.isfinite(rows).any():
         raise Audio2MotionError(f"{path.name} shows no face")
     measured = np.array(rows)
-    return Clip(path.stem, _read_sound(path), Trace(measured[:, 0], fps), Trace(measured[:, 1], fps))
+    return Trace(measured[:, 0], fps), Trace(measured[:, 1], fps)
+
+
+def measure_video(path: Path) -> Clip:
+    """A clip from a video file with a face and a voice."""
+    samples = _read_sound(path)
+    return Clip(path.stem, samples, *measure_mouth(path))
 
 
 def measure_videos(

@@ -25,10 +25,12 @@ def plot_clip(path: Path, result: ClipResult, clip: Clip, opening: Trace, width:
     grid = figure.add_gridspec(2, 2, width_ratios=(4, 1))
     top, bottom = figure.add_subplot(grid[0, 0]), figure.add_subplot(grid[1, 0])
     lags = figure.add_subplot(grid[:, 1])
-    measured = clip.aperture.values - np.nanpercentile(clip.aperture.values, 5)
+    known = np.isfinite(clip.aperture.values)
+    lowest = np.percentile(clip.aperture.values[known], 5) if known.any() else 0.0
+    measured = clip.aperture.values - lowest
     top.plot(clip.aperture.times_s, measured, "k", lw=1.4, label="measured, above its 5th percentile")
     top.plot(opening.times_s, opening.values, "tab:red", lw=1.4, label="predicted")
-    scale = max(float(np.nanmax(measured)), float(opening.values.max()), 1e-6) / max(
+    scale = max(float(np.max(measured[known], initial=0.0)), float(opening.values.max()), 1e-6) / max(
         float(np.ptp(envelope.values)), 1e-9
     )
     top.fill_between(envelope.times_s, (envelope.values - envelope.values.min()) * scale, color="tab:blue", alpha=0.15,
@@ -36,7 +38,9 @@ def plot_clip(path: Path, result: ClipResult, clip: Clip, opening: Trace, width:
     top.set(title=f"{result.name} ({result.tier}, {result.lang}): opening r = {result.opening.r:.2f}, "
             f"slope {result.opening.slope:.2f}", ylabel="opening / outer-eye distance")  # fmt: skip
     top.legend(loc="upper right", fontsize=8)
-    bottom.plot(clip.width.times_s, clip.width.values - np.nanmean(clip.width.values), "k", lw=1.4)
+    bottom.plot(
+        clip.width.times_s, clip.width.values - (np.nanmean(clip.width.values) if known.any() else 0.0), "k", lw=1.4
+    )
     bottom.plot(width.times_s, width.values - width.values.mean(), "tab:red", lw=1.4)
     bottom.set(title=f"width r = {result.width.r:.2f}", ylabel="width less its mean", xlabel="s")
     lags.plot(LAGS_MS, result.opening.lag_curve, "tab:red", label="opening")

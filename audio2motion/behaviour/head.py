@@ -12,7 +12,7 @@ from audio2motion.behaviour.voice import Voice
 # Pitch, yaw, roll in degrees.
 LIMITS_DEG = (5.0, 6.0, 3.0)
 _POSTURE_DEG = (1.3, 2.4, 0.9)
-_SWAY_DEG = (0.9, 1.1, 0.7)
+_SWAY_DEG = (1.1, 1.4, 0.85)
 _DRIFT_DEG = (0.10, 0.12, 0.08)
 _SILENCE_S = 0.6  # from here on the head comes to rest
 
@@ -111,9 +111,9 @@ class Neck:
 
     def _beat(self, time_s: float, voice: Voice) -> None:
         rng = self._rng
-        if voice.accent and rng.random() < 0.25 + 0.55 * voice.accent:
+        if voice.accent and rng.random() < 0.35 + 0.55 * voice.accent:
             down = 1.0 if rng.random() < 0.85 else -0.6
-            size = down * (0.8 + 2.2 * voice.accent) * rng.uniform(0.7, 1.3)
+            size = down * (1.1 + 2.6 * voice.accent) * rng.uniform(0.7, 1.3)
             rise_s, fall_s = rng.uniform(0.15, 0.23), rng.uniform(0.25, 0.45)
             for beats, part in zip(self._beats, (size, 0.35 * rng.standard_normal(), 0.3 * rng.standard_normal())):
                 beats.add(Bump(time_s, rise_s, FRAME_S, fall_s, part))

@@ -11,9 +11,62 @@ from talkinghead.types import Floats, Pixels
 _INVERSION_STEPS = 2
 
 
+# Taps of the half-sample filter (that of H.264, near the ideal for its length), over 32.
+_HALF_SAMPLE = np.array([1, -5, 20, 20, -5, 1], np.float32) / 32
+
+
 def sampled(picture: Pixels, where: Floats) -> Pixels:
-    """`picture` at the coordinates `where` (h, w, 2); beyond its border it is mirrored."""
+    """`picture` at the coordinates `where` (h, w, 2), cubic; beyond its border it is mirrored."""
     return cv2.remap(picture, where, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
+
+
+def doubled(picture: Pixels) -> Pixels:
+    """`picture` with a sample between every two: (2h - 1, 2w - 1, 3), its own pixels unchanged."""
+    h, w = picture.shape[:2]
+    out = np.empty((2 * h - 1, 2 * w - 1, 3), np.uint8)
+    one, anchor = np.ones(1, np.float32), (2, 0)
+
+    def between(pixels: Pixels, kernel_x: Floats, kernel_y: Floats, at: tuple[int, int]) -> Pixels:
+        return cv2.sepFilter2D(pixels, -1, kernel_x, kernel_y, anchor=at, borderType=cv2.BORDER_REFLECT_101)
+
+    out[::2, ::2] = picture
+    down = between(picture, one, _HALF_SAMPLE, anchor[::-1])
+    out[1::2, ::2] = down[:-1]
+    out[::2, 1::2] = between(picture, _HALF_SAMPLE, one, anchor)[:, :-1]
+    out[1::2, 1::2] = between(down, _HALF_SAMPLE, one, anchor)[:-1, :-1]
+    return out
+
+
+class Lookup:
+    """A picture to look up at displaced places.
+
+    A picture that is drawn many times is doubled once and then looked up linearly: as sharp as cubic, and five times as
+    fast. One that is drawn once is looked up by cubic interpolation.
+    """
+
+    def __init__(self, picture: Pixels, often: bool) -> None:
+        self._picture = doubled(picture) if often else picture
+        self._scale = 2 if often else 1
+        self._scratch: Floats | None = None
+
+    def __call__(self, grid: Grid, field: Floats, nodes: Rect) -> Pixels:
+        """The picture drawn through a displacement on `nodes`, (h, w, 3) on their pixels."""
+        pixels = grid.pixels_of(nodes)
+        where = self._full_size(grid, field * np.float32(self._scale), nodes)
+        where = where[: pixels.y1 - pixels.y0, : pixels.x1 - pixels.x0]
+        cv2.add(where, identity(pixels, self._scale), where)
+        if self._scale == 1:
+            return sampled(self._picture, where)
+        return cv2.remap(self._picture, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+
+    def _full_size(self, grid: Grid, field: Floats, nodes: Rect) -> Floats:
+        """`field` enlarged into memory that is used again: fresh pages cost more than the enlarging."""
+        size = ((nodes.x1 - nodes.x0) * grid.step, (nodes.y1 - nodes.y0) * grid.step)
+        if nodes != grid.whole:
+            return cv2.resize(field, size)
+        if self._scratch is None or self._scratch.shape[:2] != size[::-1]:
+            self._scratch = np.empty((size[1], size[0], 2), np.float32)
+        return cv2.resize(field, size, self._scratch)
 
 
 class Backward:
@@ -49,10 +102,6 @@ class Backward:
         part = self.rect.grown(2 + int(self._reach / self.grid.step)).clipped(columns, rows)
         field[part.slices] = self.skin(back, part)
         return field, self.grid.whole
-
-    def looked_up(self, picture: Pixels, field: Floats, nodes: Rect) -> Pixels:
-        """`picture` drawn through a displacement on `nodes`."""
-        return sampled(picture, cv2.add(self.grid.full_size(field, nodes), identity(self.grid.pixels_of(nodes))))
 
     def head(self, nodes: Rect) -> Floats:
         """Where the head's map alone looks, on the pixels of `nodes`."""

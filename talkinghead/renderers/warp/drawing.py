@@ -13,7 +13,7 @@ from talkinghead.renderers.warp.brows import eye_rect
 from talkinghead.renderers.warp.controls import EYE_CONTROLS, LID_CONTROLS
 from talkinghead.renderers.warp.eyes import LidMasks
 from talkinghead.renderers.warp.fields import JAW, Region
-from talkinghead.renderers.warp.grid import Grid, Rect, identity
+from talkinghead.renderers.warp.grid import Grid, Rect
 from talkinghead.renderers.warp.mouth import Lips
 from talkinghead.renderers.warp.plan import Plan
 from talkinghead.renderers.warp.slit import Slit
@@ -35,19 +35,16 @@ def draw(plan: Plan, controls: Controls, turn: Floats | None, eyes: bool = True)
     speaking = plan.was_open or _any(controls, plan.mouth.fields)
     looking = eyes and _any(controls, EYE_CONTROLS)
     lids_move = looking and _any(controls, LID_CONTROLS)
-    out = plan.pixels.copy()
     regions = [plan.mouth] * speaking + ([plan.upper] if looking else [])
     if not regions:
-        if turn is not None:
-            _turn_only(out, plan, turn)
-        return out
+        return plan.pixels.copy() if turn is None else plan.picture(plan.grid, turn, plan.grid.whole)
     rect = _union([region.rect for region in regions])
     above, below = _summed(regions, rect, controls)
     opening = rect if lids_move or not speaking else plan.mouth.rect
     backward = Backward(plan.grid, turn, rect, above, below, opening)
     lips = _lips(plan, controls, above, below, rect) if speaking else None
     masks = _lids(plan, above, below, rect) if lids_move else ()
-    _draw_skin(out, plan, backward, lips, lids_move)
+    out = _skin(plan, backward, lips, lids_move)
     if lips is not None:
         _draw_mouth(out, plan, backward, lips)
     for index, lid in enumerate(masks):
@@ -107,13 +104,7 @@ def _lids(plan: Plan, above: Floats, below: Floats, rect: Rect) -> tuple[LidMask
     )
 
 
-def _turn_only(out: Pixels, plan: Plan, turn: Floats) -> None:
-    whole = plan.grid.whole
-    where = cv2.add(plan.grid.full_size(turn, whole), identity(plan.grid.pixels_of(whole)))
-    out[...] = sampled(plan.pixels, where)
-
-
-def _draw_skin(out: Pixels, plan: Plan, backward: Backward, lips: Lips | None, lids_move: bool) -> None:
+def _skin(plan: Plan, backward: Backward, lips: Lips | None, lids_move: bool) -> Pixels:
     """Everything but the openings themselves: each node from over or under its opening."""
     back, rect = backward.above, backward.rect
     if lips is not None:
@@ -128,15 +119,20 @@ def _draw_skin(out: Pixels, plan: Plan, backward: Backward, lips: Lips | None, l
         back = back.copy() if back is backward.above else back
         _take(back, backward.below, at[..., 1] > low, part, rect)
     field, nodes = backward.whole(back)
-    out[plan.grid.pixels_of(nodes).slices] = backward.looked_up(plan.pixels, field, nodes)
+    drawn = plan.picture(plan.grid, field, nodes)
+    if nodes == plan.grid.whole:
+        return drawn
+    out = plan.pixels.copy()
+    out[plan.grid.pixels_of(nodes).slices] = drawn
+    return out
 
 
 def _draw_mouth(out: Pixels, plan: Plan, backward: Backward, lips: Lips) -> None:
     nodes = backward.around(plan.canvas.corners_px())
     if nodes.empty:
         return
-    over = backward.looked_up(plan.pixels, backward.skin(backward.above, nodes), nodes)
-    under = backward.looked_up(plan.pixels, backward.skin(backward.below, nodes), nodes)
+    over = plan.picture(plan.grid, backward.skin(backward.above, nodes), nodes)
+    under = plan.picture(plan.grid, backward.skin(backward.below, nodes), nodes)
     colour, cover, side = plan.canvas.paint(lips, _CLOSED_LINE if plan.was_open else 0.0)
     at = cv2.transform(backward.head(nodes), plan.canvas.to_canvas().astype(np.float32))
     painted = _held(colour, at)
@@ -152,8 +148,8 @@ def _draw_eye(out: Pixels, plan: Plan, backward: Backward, index: int, masks: Li
     nodes = backward.around(np.array([(ball.rect.x0, ball.rect.y0), (ball.rect.x1, ball.rect.y1)], np.float32))
     if nodes.empty or ball.rect.empty:
         return
-    over = backward.looked_up(plan.lidded, backward.skin(backward.above, nodes), nodes)
-    under = backward.looked_up(plan.lidded, backward.skin(backward.below, nodes), nodes)
+    over = plan.lidded(plan.grid, backward.skin(backward.above, nodes), nodes)
+    under = plan.lidded(plan.grid, backward.skin(backward.below, nodes), nodes)
     head = backward.head(nodes)
     at = cv2.transform(head, canvas.to_canvas().astype(np.float32))
     below, cover, lash = cv2.split(_held(cv2.merge([masks.side, masks.cover, masks.lash]), at))
@@ -177,7 +173,7 @@ def _put(out: Pixels, pixels: Rect, drawn: Pixels, at: Floats, canvas: Floats) -
     """Copy `drawn` to `pixels` of `out` where `at` lies on the canvas."""
     rows, columns = canvas.shape[:2]
     on_canvas = cv2.inRange(at, (0.5, 0.5), (columns - 1.5, rows - 1.5))
-    np.copyto(out[pixels.slices], drawn, where=(on_canvas > 0)[..., None])
+    cv2.copyTo(drawn, on_canvas, out[pixels.slices])
 
 
 def _union(rects: list[Rect]) -> Rect:

@@ -145,7 +145,7 @@ def inverted(field: Floats, step: int, iterations: int) -> Floats:
 
 
 @lru_cache(maxsize=32)
-def identity(rect: Rect) -> Floats:
-    """(h, w, 2) coordinates of the nodes or pixels in `rect`; shared, not to be written to."""
+def identity(rect: Rect, scale: int = 1) -> Floats:
+    """(h, w, 2) coordinates, times `scale`, of the nodes or pixels in `rect`; shared, not to be written to."""
     x, y = np.arange(rect.x0, rect.x1, dtype=np.float32), np.arange(rect.y0, rect.y1, dtype=np.float32)
-    return np.ascontiguousarray(np.dstack(np.meshgrid(x, y)))
+    return np.ascontiguousarray(np.dstack(np.meshgrid(x * scale, y * scale)))

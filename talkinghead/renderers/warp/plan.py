@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from talkinghead.renderers.warp import mesh
+from talkinghead.renderers.warp.backward import Lookup
 from talkinghead.renderers.warp.brows import eye_rect, upper_region, wears_glasses
 from talkinghead.renderers.warp.eyeball import Eyeball
 from talkinghead.renderers.warp.eyes import EyeCanvas, without_eyes
@@ -25,8 +26,8 @@ _WINDOW_REACH = 0.55
 class Plan:
     """One portrait, ready to be drawn."""
 
-    def __init__(self, portrait: Portrait, tones: Tones | None = None) -> None:
-        """`tones` replaces what is measured on the portrait (a video's are held)."""
+    def __init__(self, portrait: Portrait, tones: Tones | None = None, often: bool = True) -> None:
+        """`tones` replaces what is measured on the portrait (a video's are held); `often`: for many frames, or one."""
         self.pixels, self.landmarks = portrait.pixels, portrait.landmarks
         self.unit_px = mesh.pupil_distance_px(self.landmarks)
         self.grid = Grid.over(self.pixels, self.unit_px)
@@ -37,6 +38,7 @@ class Plan:
         self._window = face_window(self.landmarks, self.grid, self.unit_px, _WINDOW_REACH)
         self.mouth: Region = mouth_region(self.landmarks, self.lips, self.grid, self._window)
         self.canvas = MouthCanvas(self.lips, self.tones, self.pixels)
+        self._often = often
         self._open_sides = _open_sides(portrait)
 
     @cached_property
@@ -79,9 +81,13 @@ class Plan:
         return left, right
 
     @cached_property
-    def lidded(self) -> Pixels:
+    def picture(self) -> Lookup:
+        return Lookup(self.pixels, self._often)
+
+    @cached_property
+    def lidded(self) -> Lookup:
         """The picture with lid skin over its eyes."""
-        return without_eyes(self.pixels, self.eyes)
+        return Lookup(without_eyes(self.pixels, self.eyes), often=False)
 
 
 def _smile(slit: Slit) -> float:

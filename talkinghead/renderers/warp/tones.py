@@ -53,7 +53,7 @@ def measure_tones(pixels: Pixels, points: Floats) -> Tones:
         lip=lip.astype(np.float32),
         cavity=np.float32(0.27) * red.astype(np.float32) + np.float32(0.02) * skin.astype(np.float32),
         tongue=(0.72 * red).astype(np.float32),
-        teeth=(0.55 * level + 0.45 * tint).astype(np.float32),
+        teeth=(0.42 * level + 0.58 * tint).astype(np.float32),
         gum=(0.80 * red).astype(np.float32),
         softness_px=_softness_px(pixels, points),
         grain=_grain(pixels, points),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -54,6 +55,7 @@ _H = Articulation("h", 0.5, 0.2, pull=0.1, weight=0.25)
 _W = Articulation("w", 0.08, 0.1, pucker=0.9, pull=1.2)
 
 _SOUNDS: dict[str, Articulation] = {}
+BREATH = "breath"
 
 
 def _add(symbols: str, sound: Articulation) -> None:
@@ -98,6 +100,7 @@ _add("y ʏ", _vowel("y", 0.22, 0.2, pucker=0.75))
 _add("ø œ ɶ", _vowel("y", 0.4, 0.2, pucker=0.55))
 _add("ᵻ", _vowel("i", 0.42, 0.5, spread=0.3))
 
+_BREATH = Articulation("h", 0.28, 0.3, pull=0.3)
 _UNKNOWN = Articulation("schwa", 0.36, 0.3, pull=0.1, weight=0.3)
 _SILENCES = frozenset({"", "_", "_:", "pau", "sil", "sp", "spn", "#", "|", "‖"})
 
@@ -110,8 +113,11 @@ def articulations(ipa: str) -> tuple[Articulation, ...]:
     """
     if ipa in _SILENCES:
         return ()
+    if ipa == BREATH:
+        return (_BREATH,)
     sounds: list[Articulation] = []
-    for letter in unicodedata.normalize("NFD", ipa):
+    # espeak-ng marks a change of language as "(en)".
+    for letter in unicodedata.normalize("NFD", re.sub(r"\([a-z-]*\)", "", ipa)):
         sound = _SOUNDS.get(letter)
         if sound is None and letter.isalpha() and unicodedata.category(letter) in ("Ll", "Lu", "Lo"):
             sound = _UNKNOWN

@@ -1,0 +1,130 @@
+"""The command line: audio2motion corpus | train | evaluate."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from audio2motion.errors import Audio2MotionError
+
+_FOLDER = click.Path(path_type=Path, file_okay=False)
+_EXISTING = click.Path(path_type=Path, exists=True, file_okay=False)
+
+
+class _Group(click.Group):
+    """Turns the package's own errors into one line."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except Audio2MotionError as error:
+            if ctx.params.get("debug"):
+                raise
+            click.echo(f"audio2motion: {error}", err=True)
+            sys.exit(1)
+        except KeyboardInterrupt:
+            click.echo("audio2motion: stopped; the same command goes on where this one was", err=True)
+            sys.exit(130)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--debug", is_flag=True, help="Show a traceback for errors.")
+def main(debug: bool) -> None:
+    """Speech-driven facial motion: make a corpus, train a model, evaluate it."""
+
+
+@main.command()
+@click.argument("out", type=_FOLDER)
+@click.option("--hours", type=float, default=1.0, show_default=True, help="Hours of synthesised speech.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Same seed, same corpus.")
+@click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Processes.")
+@click.option("--engines", default="espeak-ng,flite,festival", show_default=True,
+              help="Text-to-speech engines; those that are not installed are left out.")  # fmt: skip
+@click.option("--texts", type=_EXISTING, help="Folder of <language>*.txt to read from instead of what is installed.")
+@click.option("--videos", type=_EXISTING, help="Make the corpus from the talking-head clips in this folder instead.")
+def corpus(
+    out: Path, hours: float, seed: int, workers: int, engines: str, texts: Path | None, videos: Path | None
+) -> None:
+    """Make a corpus in OUT: synthesised speech with exact lips, or (--videos) real clips with measured ones.
+
+    A corpus that was interrupted is finished by the same command.
+    """
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task("clips" if videos else "shards", total=None)
+
+        def progress(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total)
+
+        if videos is not None:
+            from audio2motion.video_corpus import make_video_corpus
+
+            info, failures = make_video_corpus(videos, out, progress=progress)
+            for name, reason in failures:
+                click.echo(f"left out {name}: {reason}", err=True)
+        else:
+            from audio2motion.corpus import make_corpus
+
+            wanted = tuple(name.strip() for name in engines.split(",") if name.strip())
+            info = make_corpus(out, hours, seed=seed, workers=workers, engines=wanted, texts=texts, progress=progress)
+    click.echo(f"{out}: {info.shards} shards, from {', '.join(info.engines) or 'video'}")
+
+
+@main.command()
+@click.argument("corpora", type=_EXISTING, nargs=-1, required=True)
+@click.option("-o", "--out", type=_FOLDER, required=True, help="Folder of the run and, at its end, the checkpoint.")
+@click.option("--epochs", type=click.IntRange(1), default=20, show_default=True)
+@click.option("--minutes", type=float, help="Stop after so many minutes; the learning rate falls to zero by then.")
+@click.option("--batch-size", type=click.IntRange(1), default=16, show_default=True)
+@click.option("--learning-rate", type=float, default=1e-3, show_default=True)
+@click.option("--patience", type=click.IntRange(1), default=6, show_default=True, help="Epochs without gain.")
+@click.option("--encoder", default="wav2vec2-bert", show_default=True,
+              help="The small encoder trained here, or a hub model such as facebook/wav2vec2-base-960h.")  # fmt: skip
+@click.option("--tune-encoder", is_flag=True, help="Train a hub encoder's weights too.")
+@click.option("--mixed-precision", type=click.Choice(["no", "fp16", "bf16"]), default="no", show_default=True)
+@click.option("--workers", type=click.IntRange(0), default=0, show_default=True, help="Processes that read the corpus.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--resume", is_flag=True, help="Go on with the run in OUT.")
+def train(corpora: tuple[Path, ...], out: Path, encoder: str, tune_encoder: bool, resume: bool, **options: Any) -> None:
+    """Train a model on CORPORA. Under `accelerate launch -m audio2motion train ...` it uses every GPU."""
+    from audio2motion.config import EncoderConfig, ModelConfig
+    from audio2motion.corpus import CorpusInfo
+    from audio2motion.train import TrainConfig, plot_history
+    from audio2motion.train import train as run
+
+    info = CorpusInfo.read(corpora[0])
+    keypoints = bool(info.channels) and info.channels[0].startswith("keypoint")
+    model_config = ModelConfig(
+        encoder=EncoderConfig(name=encoder, frozen=not tune_encoder),
+        output="expression" if keypoints else "blendshapes",
+        channels=() if keypoints else info.channels,
+    )
+    run(list(corpora), out, model_config, TrainConfig(**options), resume=resume, report=click.echo)
+    plot_history(out, out / "training.png")
+    click.echo(f"{out}: checkpoint and training.png")
+
+
+@main.command()
+@click.argument("clips", type=_EXISTING)
+@click.option("--checkpoint", type=_EXISTING, help="Checkpoint folder; by default the embedded one.")
+@click.option("-o", "--out", type=_FOLDER, help="Folder for the figures as JSON and text, and a plot per clip.")
+@click.option("--device", default="cpu", show_default=True)
+@click.option("--av-offset", is_flag=True, help="Shift each clip by the offset that its clips.json states.")
+@click.option("--plots/--no-plots", default=True, help="Draw a plot per clip.")
+def evaluate(clips: Path, checkpoint: Path | None, out: Path | None, device: str, av_offset: bool, plots: bool) -> None:
+    """Compare a checkpoint with the measured mouths in the folder CLIPS, with loudness, and with known sounds."""
+    from audio2motion.evaluate import evaluate as run
+    from audio2motion.evaluate import table
+    from audio2motion.predict import Predictor
+
+    predictor = Predictor.load(checkpoint, device)
+    click.echo(table(run(clips, predictor, out=out, use_av_offset=av_offset, plots=plots)))
+
+
+if __name__ == "__main__":
+    main()

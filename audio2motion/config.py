@@ -1,0 +1,117 @@
+"""What a checkpoint says about itself. An unknown key is an error: it would mean something this version cannot do."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal
+
+from audio2motion.arkit import BLENDSHAPE_NAMES
+from audio2motion.errors import Audio2MotionError
+from audio2motion.targets import LIP_BLENDSHAPES
+
+FORMAT = 1
+SAMPLE_RATE_HZ = 16000
+MOTION_RATE_HZ = 50
+SAMPLES_PER_FRAME = SAMPLE_RATE_HZ // MOTION_RATE_HZ
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderConfig:
+    """The speech encoder.
+
+    `name` "wav2vec2-bert" is the small causal one that is trained here: `mel_bands` log-mel bands at 100 Hz, two frames
+    per step, into `layers` conformer layers of `hidden_size` that see `window` steps of 20 ms back. Any other name is a
+    Wav2Vec2, HuBERT or WavLM model of the Hugging Face hub (or a local folder), run over windows: blocks of `block_s`
+    with `context_s` before and `look_ahead_s` after; `frozen` keeps its weights as they are in training.
+    """
+
+    name: str = "wav2vec2-bert"
+    mel_bands: int = 40
+    hidden_size: int = 128
+    layers: int = 3
+    heads: int = 4
+    feed_forward: int = 256
+    conv_kernel: int = 15
+    window: int = 50
+    dropout: float = 0.1
+    block_s: float = 0.5
+    context_s: float = 2.0
+    look_ahead_s: float = 0.2
+    frozen: bool = True
+
+    @property
+    def pretrained(self) -> bool:
+        """Whether the encoder comes from the hub."""
+        return self.name != "wav2vec2-bert"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelConfig:
+    """The whole model: encoder, motion transformer, heads.
+
+    `look_ahead` motion frames (20 ms each) are heard before a frame's motion is said. `output` "blendshapes" gives the
+    ARKit weights named in `channels`; "expression" gives LivePortrait's 63 keypoint deltas. Openings below
+    `closed_below` become closed lips. `blendshape_names` is the order of a prediction's 52 columns.
+    """
+
+    encoder: EncoderConfig = field(default_factory=EncoderConfig)
+    hidden_size: int = 128
+    layers: int = 2
+    heads: int = 4
+    feed_forward: int = 256
+    window: int = 50
+    dropout: float = 0.1
+    look_ahead: int = 5
+    output: Literal["blendshapes", "expression"] = "blendshapes"
+    channels: tuple[str, ...] = LIP_BLENDSHAPES
+    closed_below: float = 0.06
+    blendshape_names: tuple[str, ...] = BLENDSHAPE_NAMES
+    sample_rate_hz: int = SAMPLE_RATE_HZ
+    motion_rate_hz: int = MOTION_RATE_HZ
+    format: int = FORMAT
+
+    def __post_init__(self) -> None:
+        if self.format != FORMAT:
+            raise Audio2MotionError(f"this is a model of format {self.format}, this version reads {FORMAT}")
+        if (self.sample_rate_hz, self.motion_rate_hz) != (SAMPLE_RATE_HZ, MOTION_RATE_HZ):
+            raise Audio2MotionError(f"models hear {SAMPLE_RATE_HZ} Hz and move at {MOTION_RATE_HZ} Hz")
+        for size, heads in ((self.hidden_size, self.heads), (self.encoder.hidden_size, self.encoder.heads)):
+            if size % heads:
+                raise Audio2MotionError(f"hidden_size {size} must be a multiple of heads {heads}")
+        if self.output not in ("blendshapes", "expression"):
+            raise Audio2MotionError(f"output must be blendshapes or expression, not {self.output!r}")
+        unknown = set(self.channels) - set(self.blendshape_names)
+        if self.output == "blendshapes" and unknown:
+            raise Audio2MotionError(f"the model predicts {sorted(unknown)[0]!r}, which is no ARKit blendshape")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, as config.json holds them."""
+        return asdict(self)
+
+    @staticmethod
+    def from_dict(values: dict[str, Any]) -> ModelConfig:
+        """Read plain values back; unknown keys are refused, missing ones take their defaults."""
+        values = dict(values)
+        encoder = EncoderConfig(**_known(EncoderConfig, values.pop("encoder", {}), "encoder"))
+        return ModelConfig(encoder=encoder, **_known(ModelConfig, values, "model"))
+
+    @staticmethod
+    def read(path: Path) -> ModelConfig:
+        """Read a config.json; Audio2MotionError where it is missing or wrong."""
+        try:
+            values = json.loads(path.read_text())
+        except (OSError, ValueError) as error:
+            raise Audio2MotionError(f"{path} cannot be read as a model's config: {error}") from None
+        if not isinstance(values, dict):
+            raise Audio2MotionError(f"{path} holds no model config")
+        return ModelConfig.from_dict(values)
+
+
+def _known(kind: type, values: dict[str, Any], what: str) -> dict[str, Any]:
+    names = {f.name for f in fields(kind)}
+    unknown = sorted(set(values) - names)
+    if unknown:
+        raise Audio2MotionError(f"the {what} config has an unknown key {unknown[0]!r}: is it from a newer version?")
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}

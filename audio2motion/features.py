@@ -1,0 +1,104 @@
+"""Log-mel features that come out the same however the sound arrives.
+
+One frame every 10 ms, centred on its time: frame k sees samples 160 k - 200 to 160 k + 200. Loudness is taken out by a
+running level that knows only the past: the mean log power of the last seconds, weighted by power, so that
+loud frames count and pauses do not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from audio2motion.config import SAMPLE_RATE_HZ
+
+HOP = SAMPLE_RATE_HZ // 100
+WINDOW = 400
+REACH = WINDOW // 2  # samples that a frame sees after its own time
+_FFT = 512
+_LOW_HZ, _HIGH_HZ = 50.0, 7600.0
+_FLOOR = 1e-5  # relative to the level: 50 dB below it is silence
+_QUIETEST = 10 ** (-62 / 10)  # a level below -62 dBFS counts as that
+_MEMORY_S = 4.0
+_BLOCK = 128
+
+
+def _mel(hz: torch.Tensor) -> torch.Tensor:
+    return 2595.0 * torch.log10(1.0 + hz / 700.0)
+
+
+def mel_filters(bands: int) -> torch.Tensor:
+    """Triangular filters (bands, 257), each with unit sum, evenly spaced in mel from 50 to 7600 Hz."""
+    bins = _mel(torch.linspace(0, SAMPLE_RATE_HZ / 2, _FFT // 2 + 1, dtype=torch.float64))
+    ends = _mel(torch.tensor([_LOW_HZ, _HIGH_HZ], dtype=torch.float64))
+    edges = torch.linspace(float(ends[0]), float(ends[1]), bands + 2, dtype=torch.float64)
+    left, centre, right = edges[:-2, None], edges[1:-1, None], edges[2:, None]
+    filters = torch.minimum((bins - left) / (centre - left), (right - bins) / (right - centre)).clamp(min=0)
+    # The lowest bands can be narrower than a bin.
+    nearest = (bins - centre).abs().argmin(1, keepdim=True)
+    filters.scatter_reduce_(1, nearest, torch.full_like(nearest, 1e-3, dtype=torch.float64), "amax")
+    return (filters / filters.sum(1, keepdim=True)).float()
+
+
+@dataclass
+class FeatureState:
+    """What features remember between pushes: unread `samples` (B, n), and the level's two running sums (B,)."""
+
+    samples: torch.Tensor
+    weighted: torch.Tensor
+    weight: torch.Tensor
+
+
+class LogMel(nn.Module):
+    """Sound (B, N) at 16 kHz to level-normalised log-mel frames (B, T, bands) at 100 Hz."""
+
+    filters: torch.Tensor
+    window: torch.Tensor
+    decays: torch.Tensor
+    carry: torch.Tensor
+
+    def __init__(self, bands: int) -> None:
+        super().__init__()
+        self.register_buffer("filters", mel_filters(bands), persistent=False)
+        self.register_buffer("window", torch.hann_window(WINDOW, periodic=True), persistent=False)
+        decay = torch.exp(torch.tensor(-1 / (100 * _MEMORY_S), dtype=torch.float64))
+        steps = torch.arange(_BLOCK)
+        ages = (steps[:, None] - steps[None, :]).clamp(min=0)
+        self.register_buffer("decays", (decay**ages).tril(), persistent=False)
+        self.register_buffer("carry", decay ** (steps + 1), persistent=False)
+
+    def start(self, batch: int = 1) -> FeatureState:
+        """The state before any sound: silence."""
+        zeros = torch.zeros(batch, dtype=torch.float64, device=self.filters.device)
+        return FeatureState(torch.zeros(batch, REACH, device=self.filters.device), zeros, zeros)
+
+    def forward(self, samples: torch.Tensor, state: FeatureState) -> tuple[torch.Tensor, FeatureState]:
+        """As many frames as `samples` (B, N) complete, and the state after them."""
+        waiting = torch.cat([state.samples, samples.to(state.samples)], 1)
+        count = (waiting.shape[1] - WINDOW) // HOP + 1
+        if count <= 0:
+            empty = waiting.new_zeros(len(waiting), 0, len(self.filters))
+            return empty, FeatureState(waiting, state.weighted, state.weight)
+        frames = waiting.unfold(1, WINDOW, HOP) * self.window
+        spectrum = torch.fft.rfft(frames, _FFT)
+        # Parseval: the mean over bands of a full-scale sine is of the order of its mean square.
+        power = (spectrum.real**2 + spectrum.imag**2) @ self.filters.T / (WINDOW * 60.0)
+        level, weighted, weight = self._level(power.mean(2).double(), state)
+        relative = power / level.unsqueeze(2).to(power)
+        features = torch.log(relative + _FLOOR) / 4 + 1
+        return features, FeatureState(waiting[:, count * HOP :], weighted, weight)
+
+    def _level(self, power: torch.Tensor, state: FeatureState) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """The running level (B, T) as power: exp of the power-weighted mean of the log power so far."""
+        weighted, weight = state.weighted, state.weight
+        levels = []
+        for block in (power + 1e-12).split(_BLOCK, 1):
+            n = block.shape[1]
+            decays, carry = self.decays[:n, :n], self.carry[:n]
+            sums = (block * torch.log(block)) @ decays.T + weighted[:, None] * carry
+            weights = block @ decays.T + weight[:, None] * carry
+            levels.append(torch.exp(sums / weights))
+            weighted, weight = sums[:, -1], weights[:, -1]
+        return torch.cat(levels, 1).clamp(min=_QUIETEST), weighted, weight

@@ -1,0 +1,140 @@
+"""The network: speech encoder, motion transformer, heads.
+
+Everything is causal; hearing ahead is a delay: the output of step j is the motion of step j - `look_ahead`. So
+streaming needs no windows that overlap, and the result does not depend on how the sound was cut.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import nn
+
+from audio2motion.attention import KeyValues, WindowedSelfAttention
+from audio2motion.config import SAMPLES_PER_FRAME, ModelConfig
+from audio2motion.encoder import make_encoder
+from audio2motion.errors import Audio2MotionError
+from audio2motion.phones import VISEMES
+
+WEIGHTS_FILE, CONFIG_FILE = "model.safetensors", "config.json"
+N_EXPRESSION = 63
+
+
+class Output(NamedTuple):
+    """Per step: `motion` (B, T, channels), `visemes` (B, T, 20) logits."""
+
+    motion: torch.Tensor
+    visemes: torch.Tensor
+
+
+@dataclass
+class ModelState:
+    """What the model remembers between pushes; `skip`: steps that still belong to the time before the sound."""
+
+    encoder: Any
+    blocks: list[KeyValues | None]
+    skip: int
+
+
+class MotionBlock(nn.Module):
+    """A pre-norm transformer block with windowed causal attention."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        size = config.hidden_size
+        self.attention_norm, self.feed_norm = nn.LayerNorm(size), nn.LayerNorm(size)
+        self.attention = WindowedSelfAttention(size, config.heads, config.window)
+        self.feed = nn.Sequential(nn.Linear(size, config.feed_forward), nn.GELU(), nn.Linear(config.feed_forward, size))
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(self, x: torch.Tensor, past: KeyValues | None) -> tuple[torch.Tensor, KeyValues]:
+        """(B, T, size) -> (B, T, size), and what to remember."""
+        attended, past = self.attention(self.attention_norm(x), past)
+        x = x + self.dropout(attended)
+        return x + self.dropout(self.feed(self.feed_norm(x))), past
+
+
+class SpeechMotionModel(nn.Module):
+    """Sound (B, N) at 16 kHz to motion at 50 Hz."""
+
+    def __init__(self, config: ModelConfig, encoder_weights: bool = True) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = make_encoder(config.encoder, encoder_weights)
+        self.bridge = nn.Linear(self.encoder.size, config.hidden_size)
+        self.blocks = nn.ModuleList(MotionBlock(config) for _ in range(config.layers))
+        self.norm = nn.LayerNorm(config.hidden_size)
+        channels = N_EXPRESSION if config.output == "expression" else len(config.channels)
+        self.motion_head = nn.Linear(config.hidden_size, channels)
+        self.viseme_head = nn.Linear(self.encoder.size, len(VISEMES))
+        nn.init.normal_(self.motion_head.weight, std=0.02)
+        nn.init.zeros_(self.motion_head.bias)
+
+    @property
+    def look_ahead_s(self) -> float:
+        """Sound that must be known after a step's time before its motion comes out."""
+        return (self.config.look_ahead * SAMPLES_PER_FRAME + self.encoder.reach) / self.config.sample_rate_hz
+
+    def start(self, batch: int = 1) -> ModelState:
+        """The state before any sound."""
+        return ModelState(self.encoder.start(batch), [None] * len(self.blocks), self.config.look_ahead)
+
+    def forward(self, samples: torch.Tensor, state: ModelState) -> tuple[Output, ModelState]:
+        """Push sound (B, N); the steps that it completes come out, the first being time 0."""
+        encoded, encoder = self.encoder(samples, state.encoder)
+        return self.decode(encoded, ModelState(encoder, state.blocks, state.skip))
+
+    def decode(self, encoded: torch.Tensor, state: ModelState) -> tuple[Output, ModelState]:
+        """Encoder steps (B, T, size) to motion; the first `state.skip` are swallowed."""
+        blocks: list[KeyValues | None] = list(state.blocks)
+        x = self.bridge(encoded)
+        if x.shape[1]:
+            for i, block in enumerate(self.blocks):
+                x, blocks[i] = block(x, blocks[i])
+        drop = min(state.skip, x.shape[1])
+        output = Output(self.motion_head(self.norm(x[:, drop:])), self.viseme_head(encoded[:, drop:]))
+        return output, ModelState(state.encoder, blocks, state.skip - drop)
+
+
+def save_model(model: SpeechMotionModel, folder: Path) -> None:
+    """Write config.json and model.safetensors; a frozen hub encoder's weights stay on the hub."""
+    from safetensors.torch import save_file
+
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = {name: value.detach().cpu().contiguous() for name, value in _own_weights(model).items()}
+    beside = folder / (WEIGHTS_FILE + ".part")
+    save_file(tensors, str(beside))
+    beside.replace(folder / WEIGHTS_FILE)
+    (folder / CONFIG_FILE).write_text(json.dumps(model.config.to_dict(), indent=1) + "\n")
+
+
+def _own_weights(model: SpeechMotionModel) -> dict[str, torch.Tensor]:
+    on_hub = model.config.encoder.pretrained and model.config.encoder.frozen
+    return {k: v for k, v in model.state_dict().items() if not (on_hub and k.startswith("encoder.hub."))}
+
+
+def load_model(folder: Path, device: str | torch.device = "cpu") -> SpeechMotionModel:
+    """Read a checkpoint folder; Audio2MotionError where a file is missing, damaged or does not fit its config."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    config = ModelConfig.read(folder / CONFIG_FILE)
+    path = folder / WEIGHTS_FILE
+    if not path.is_file():
+        raise Audio2MotionError(f"{path} is missing: {folder} is not a whole audio2motion checkpoint")
+    try:
+        tensors = load_file(str(path))
+    except (OSError, SafetensorError) as error:
+        raise Audio2MotionError(f"{path} cannot be read: {error}") from None
+    model = SpeechMotionModel(config, encoder_weights=config.encoder.frozen)
+    wanted = {name: tuple(value.shape) for name, value in _own_weights(model).items()}
+    given = {name: tuple(value.shape) for name, value in tensors.items()}
+    if wanted != given:
+        odd = sorted(set(wanted.items()) ^ set(given.items()))[0]
+        raise Audio2MotionError(f"{path} does not fit its config.json: {odd[0]} {odd[1]}")
+    model.load_state_dict({name: value.float() for name, value in tensors.items()}, strict=False)
+    return model.to(device).eval()

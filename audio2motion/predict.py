@@ -1,0 +1,267 @@
+"""Sound in, motion out, as it comes: the model's lips, the behaviour's blinks, brows, gaze and head.
+
+predictor = Predictor.load()
+stream = predictor.stream(fps=Fraction(25), seed=0)
+for block in blocks:
+    prediction = stream.push(block)     # Prediction or None
+prediction = stream.finish()
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from audio2motion.arkit import BLENDSHAPE_INDEX
+from audio2motion.behaviour import BEHAVIOUR_INDICES, Behaviour
+from audio2motion.config import MOTION_RATE_HZ, SAMPLE_RATE_HZ, SAMPLES_PER_FRAME, ModelConfig
+from audio2motion.errors import Audio2MotionError
+from audio2motion.model import CONFIG_FILE, SpeechMotionModel, load_model
+from audio2motion.targets import opening_weights
+
+_GAP_CHANNELS = ("jawOpen", "mouthUpperUpLeft", "mouthUpperUpRight", "mouthLowerDownLeft", "mouthLowerDownRight")
+_BLOCK = SAMPLE_RATE_HZ // 2  # without haste, half a second at a time is cheaper
+
+
+class Prediction(NamedTuple):
+    """T frames of motion on the CPU, float32, relative to a face at rest.
+
+    `blendshapes` (T, 52) ARKit weights 0..1; `rotation` (T, 3) pitch, yaw, roll in degrees; `translation` (T, 3)
+    x right, y down, z, where 1 is half the side of the face crop; `scale` (T,), 1 as it is; `expression` (T, 21, 3)
+    keypoint deltas from a checkpoint that was trained on them, else None.
+    """
+
+    blendshapes: torch.Tensor
+    rotation: torch.Tensor
+    translation: torch.Tensor
+    scale: torch.Tensor
+    expression: torch.Tensor | None
+
+    @property
+    def frames(self) -> int:
+        """T."""
+        return len(self.blendshapes)
+
+    @staticmethod
+    def joined(parts: Sequence[Prediction]) -> Prediction:
+        """Parts that follow each other as one."""
+        expressions = [part.expression for part in parts if part.expression is not None]
+        blendshapes, rotation, translation, scale = (
+            torch.cat(column) for column in zip(*(part[:4] for part in parts))
+        )
+        return Prediction(
+            blendshapes, rotation, translation, scale, torch.cat(expressions) if expressions else None
+        )
+
+
+def embedded_checkpoint() -> Path:
+    """The folder of the checkpoint that comes with the package."""
+    root = Path(__file__).resolve().parent.parent
+    places = (root / "checkpoints" / "audio2motion", root / "talkinghead" / "_checkpoints" / "audio2motion")
+    for place in places:
+        if (place / CONFIG_FILE).is_file():
+            return place
+    raise Audio2MotionError("the embedded speech model is missing: install the package again, or name a checkpoint")
+
+
+class Predictor:
+    """A loaded checkpoint; any number of streams may run on it."""
+
+    def __init__(self, model: SpeechMotionModel) -> None:
+        self.model = model.eval()
+        self._behaviour_look_ahead_s = max(0.04, round(model.look_ahead_s * MOTION_RATE_HZ) / MOTION_RATE_HZ)
+
+    @classmethod
+    def load(cls, path: Path | str | None = None, device: str | torch.device = "cpu") -> Predictor:
+        """Read the checkpoint in folder `path` (None: the embedded one). Raises Audio2MotionError where it is bad."""
+        return cls(load_model(Path(path) if path is not None else embedded_checkpoint(), device))
+
+    @property
+    def config(self) -> ModelConfig:
+        """What the checkpoint says about itself."""
+        return self.model.config
+
+    @property
+    def look_ahead_s(self) -> float:
+        """Sound that must have arrived after a frame's time before the frame comes out, in seconds, at most."""
+        heard = max(self.model.look_ahead_s, Behaviour(0, self._behaviour_look_ahead_s).look_ahead_s)
+        # A frame between two steps of the model waits for the later one.
+        return heard + 1 / MOTION_RATE_HZ
+
+    def stream(self, fps: Fraction, seed: int = 0, low_latency: bool = False) -> PredictionStream:
+        """Start a stream at `fps` frames per second. `low_latency`: motion as soon as it can be known."""
+        return PredictionStream(self, Fraction(fps), seed, low_latency)
+
+    def predict(self, samples: torch.Tensor | npt.ArrayLike, fps: Fraction, seed: int = 0) -> Prediction:
+        """All motion for `samples` (N,) at 16 kHz: the stream, collected. T = max(1, round(N fps / 16000))."""
+        stream = self.stream(fps, seed)
+        sound = _checked(samples)
+        # Long recordings go through in pieces: memory must not grow with them beyond the result itself.
+        pieces = [stream.push(piece) for piece in sound.split(10 * SAMPLE_RATE_HZ)] if len(sound) else []
+        return Prediction.joined([part for part in (*pieces, stream.finish()) if part is not None])
+
+    def behaviour(self, seed: int) -> Behaviour:
+        """A new behaviour that hears as far ahead as the model."""
+        return Behaviour(seed, self._behaviour_look_ahead_s)
+
+
+def _checked(samples: torch.Tensor | npt.ArrayLike) -> torch.Tensor:
+    if not isinstance(samples, torch.Tensor):
+        samples = torch.from_numpy(np.ascontiguousarray(samples, np.float32))
+    if samples.ndim != 1:
+        raise Audio2MotionError(f"sound has shape {tuple(samples.shape)}: give one channel, (N,), at 16 kHz")
+    samples = samples.detach().to("cpu", torch.float32)
+    if not bool(torch.isfinite(samples).all()):
+        raise Audio2MotionError("sound holds values that are not finite: check the recording")
+    return samples
+
+
+class PredictionStream:
+    """Push sound, get motion. Memory does not grow: what is kept is what the model and two frames still need."""
+
+    def __init__(self, predictor: Predictor, fps: Fraction, seed: int, low_latency: bool) -> None:
+        if fps <= 0:
+            raise Audio2MotionError(f"the frame rate must be positive, not {fps}")
+        self._model, self._fps = predictor.model, fps
+        self._device = next(predictor.model.parameters()).device
+        self._state = self._model.start()
+        self._behaviour = predictor.behaviour(seed)
+        self._block = SAMPLES_PER_FRAME if low_latency else _BLOCK
+        self._waiting: list[torch.Tensor] = []
+        self._heard = self._given = 0  # samples in, frames out
+        self._lips = _Track()
+        self._life = _Track()
+        self._finished = False
+        self._columns = _Columns(predictor.config)
+
+    def push(self, samples: torch.Tensor | npt.ArrayLike) -> Prediction | None:
+        """Hear `samples` (N,) at 16 kHz, any N; the frames that they complete, or None."""
+        if self._finished:
+            raise Audio2MotionError("this stream is finished: start a new one")
+        block = _checked(samples)
+        self._heard += len(block)
+        self._waiting.append(block)
+        if sum(len(part) for part in self._waiting) < self._block:
+            return None
+        self._hear(torch.cat(self._waiting))
+        self._waiting = []
+        # Only frames that will count however the sound goes on.
+        return self._frames(min(self._total(), self._given + self._ready()))
+
+    def finish(self) -> Prediction | None:
+        """The frames that are left; the sound is over."""
+        if self._finished:
+            return None
+        self._finished = True
+        total = max(1, self._total())
+        silence = round(self._model.look_ahead_s * SAMPLE_RATE_HZ) + SAMPLE_RATE_HZ // MOTION_RATE_HZ
+        past_end = max(0, math.ceil(total * SAMPLE_RATE_HZ / self._fps) - self._heard)
+        if self._waiting:
+            self._hear(torch.cat(self._waiting))
+            self._waiting = []
+        self._hear_lips(torch.zeros(silence + past_end + 2 * SAMPLES_PER_FRAME))
+        self._add_life(self._behaviour.finish())
+        return self._frames(total)
+
+    def _total(self) -> int:
+        return round(self._heard * self._fps / SAMPLE_RATE_HZ)
+
+    def _hear(self, sound: torch.Tensor) -> None:
+        # In pieces: a long push must not need memory for all of its features at once.
+        for piece in sound.split(4 * SAMPLE_RATE_HZ):
+            self._hear_lips(piece)
+        self._add_life(self._behaviour.push(sound.numpy()))
+
+    def _hear_lips(self, sound: torch.Tensor) -> None:
+        with torch.inference_mode():
+            output, self._state = self._model(sound[None].to(self._device), self._state)
+            self._lips.add(output.motion[0].float().cpu())
+
+    def _add_life(self, frames: object) -> None:
+        if frames is not None:
+            parts = (frames.blendshapes, frames.rotation, frames.translation)  # type: ignore[attr-defined]
+            self._life.add(torch.from_numpy(np.concatenate(parts, 1)))
+
+    def _ready(self) -> int:
+        """Frames after those given that both tracks cover."""
+        known = min(self._lips.end, self._life.end) - 1
+        return max(0, int(known * self._fps / MOTION_RATE_HZ) + 1 - self._given) if known >= 0 else 0
+
+    def _frames(self, until: int) -> Prediction | None:
+        if until <= self._given:
+            return None
+        step = MOTION_RATE_HZ / self._fps
+        at = [step * i for i in range(self._given, until)]
+        low = torch.tensor([int(x) for x in at])
+        part = torch.tensor([float(x - int(x)) for x in at], dtype=torch.float32)[:, None]
+        lips, life = self._lips.read(low, part), self._life.read(low, part)
+        self._given = until
+        keep = int(step * until)
+        self._lips.forget(keep)
+        self._life.forget(keep)
+        return self._columns.prediction(lips, life)
+
+
+class _Track:
+    """Rows at 50 Hz, the first of which may have been forgotten."""
+
+    def __init__(self) -> None:
+        self._rows: torch.Tensor | None = None
+        self._first = 0
+
+    @property
+    def end(self) -> int:
+        return self._first + (0 if self._rows is None else len(self._rows))
+
+    def add(self, rows: torch.Tensor) -> None:
+        self._rows = rows if self._rows is None else torch.cat([self._rows, rows])
+
+    def read(self, low: torch.Tensor, part: torch.Tensor) -> torch.Tensor:
+        """Rows at `low` + `part`, linear; beyond the end the last row stays."""
+        assert self._rows is not None
+        last = len(self._rows) - 1
+        before, after = (low - self._first).clamp(0, last), (low + 1 - self._first).clamp(0, last)
+        return self._rows[before] * (1 - part) + self._rows[after] * part
+
+    def forget(self, before: int) -> None:
+        """Rows before index `before` are not read again."""
+        if self._rows is not None:
+            drop = min(max(0, before - self._first), max(0, len(self._rows) - 1))
+            self._rows, self._first = self._rows[drop:].clone(), self._first + drop
+
+
+class _Columns:
+    """Where the model's channels go among the 52, and how nearly closed lips close."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        self._expression = config.output == "expression"
+        self._names = config.channels
+        self._index = [BLENDSHAPE_INDEX[name] for name in config.channels]
+        self._gap = [i for i, name in enumerate(config.channels) if name in _GAP_CHANNELS]
+        self._opening = torch.from_numpy(opening_weights(config.channels))
+        self._closed_below, self._count = config.closed_below, len(config.blendshape_names)
+
+    def prediction(self, lips: torch.Tensor, life: torch.Tensor) -> Prediction:
+        n = len(BEHAVIOUR_INDICES)
+        blendshapes = torch.zeros(len(lips), self._count)
+        blendshapes[:, list(BEHAVIOUR_INDICES)] = life[:, :n]
+        if not self._expression:
+            blendshapes[:, self._index] = self._closed(lips.clamp(0, 1))
+        expression = lips.reshape(-1, 21, 3) if self._expression else None
+        rotation, translation = life[:, n : n + 3].contiguous(), life[:, n + 3 : n + 6].contiguous()
+        return Prediction(blendshapes, rotation, translation, torch.ones(len(lips)), expression)
+
+    def _closed(self, lips: torch.Tensor) -> torch.Tensor:
+        """Openings below `closed_below` become none, and those above lose as much: lips touch, or they do not."""
+        opening = (lips @ self._opening).clamp(min=1e-6)
+        share = ((opening - self._closed_below) / opening).clamp(min=0)
+        lips = lips.clone()
+        lips[:, self._gap] *= share[:, None]
+        return lips

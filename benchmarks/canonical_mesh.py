@@ -56,7 +56,7 @@ def of_portrait(name: str) -> Array:
 
 
 def upright(points: Array) -> Array:
-    """`points` with the eyes level, facing forward, forehead and chin equally deep, pupils 1 apart around the origin."""
+    """`points` seen from the front: eyes level, forehead and chin equally deep, pupils 1 apart around the origin."""
     across = points[263] - points[33] + points[454] - points[234]
     ux = across / np.linalg.norm(across)
     down = points[mesh.CHIN] - points[mesh.FOREHEAD]

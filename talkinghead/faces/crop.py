@@ -16,7 +16,7 @@ Matrix = npt.NDArray[np.float64]
 
 
 def eye_lip_axes(landmarks: Floats) -> tuple[Matrix, Matrix]:
-    """The face's own axes (ux, uy), unit vectors: uy from the middle of the eyes to the middle of the lips, ux to its left-hand side.
+    """The face's own axes (ux, uy), unit vectors: uy from the middle of the eyes to that of the lips.
 
     `landmarks` (478, 2 or 3) in pixels; an upright face has ux = (1, 0) and uy = (0, 1). LivePortrait's crop rule.
     """
@@ -89,7 +89,7 @@ def integer_offset(crop: Crop) -> tuple[int, int] | None:
     linear, offset = crop.matrix[:, :2], crop.matrix[:, 2]
     if not np.allclose(linear, np.eye(2), atol=1e-9) or not np.allclose(offset, np.round(offset), atol=1e-6):
         return None
-    return int(round(-offset[0])), int(round(-offset[1]))
+    return round(-offset[0]), round(-offset[1])
 
 
 def resample(pixels: Pixels, matrix: npt.NDArray[np.floating], size_px: tuple[int, int]) -> Pixels:

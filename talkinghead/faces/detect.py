@@ -1,17 +1,18 @@
-"""Faces in a picture: looked for at several scales and in four rotations, then measured again on an upright close-up."""
+"""Faces in a picture: looked for at several scales and in four rotations, then measured on an upright close-up."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from types import TracebackType
 
 import numpy as np
 
 from talkinghead.errors import FaceError
 from talkinghead.faces import mesh
 from talkinghead.faces.crop import Matrix, axes_between, compose, inverse, matrix_from_square, resample
-from talkinghead.faces.landmarker import Landmarker
-from talkinghead.types import Face, Floats, Image, Pixels
+from talkinghead.faces.landmarker import Landmarker, Scorer
+from talkinghead.types import Face, Image, Pixels
 
 Box = tuple[float, float, float, float]
 
@@ -64,8 +65,8 @@ def find_face(image: Image, index: int | None = None, box: Box | None = None) ->
     wanted = 1 if index is None else index
     if not 1 <= wanted <= len(faces):
         many = "1 face" if len(faces) == 1 else f"{len(faces)} faces"
-        raise FaceError(f"there is no face number {wanted} in {image.name}, which shows {many}: "
-                        f"choose --face 1{f' to {len(faces)}' if len(faces) > 1 else ''} (1 is the largest)")  # fmt: skip
+        choice = "--face 1" if len(faces) == 1 else f"--face 1 (the largest) to --face {len(faces)}"
+        raise FaceError(f"there is no face number {wanted} in {image.name}, which shows {many}: choose {choice}")
     return faces[wanted - 1]
 
 
@@ -87,7 +88,7 @@ def search(image: Image, *, thorough: bool = True, turns: int = 4, finest: int =
     """
     longer = max(image.size_px)
     faces: list[Face] = []
-    with Landmarker(max_faces=8) as looking, Landmarker() as close:
+    with Landmarker(max_faces=8) as looking, _CloseUps() as close:
         for turn in range(turns):
             for parts in (1, 2, 4):
                 if parts > finest:
@@ -101,7 +102,7 @@ def search(image: Image, *, thorough: bool = True, turns: int = 4, finest: int =
     return faces
 
 
-def _look(image: Image, window: _Window, looking: Landmarker, close: Landmarker, faces: list[Face]) -> None:
+def _look(image: Image, window: _Window, looking: Landmarker, close: _CloseUps, faces: list[Face]) -> None:
     """Add what `window` shows to `faces`, which stay apart and sorted."""
     pixels = resample(image.pixels, window.matrix, window.size_px)
     back = inverse(window.matrix)
@@ -109,7 +110,7 @@ def _look(image: Image, window: _Window, looking: Landmarker, close: Landmarker,
         rough = Face(landmarks).moved(back)
         if _known(rough, faces):
             continue
-        face = _refined(image.pixels, rough, close)
+        face = close.refined(image.pixels, rough)
         if face is not None and not _known(face, faces):
             faces.append(face)
     faces[:] = _sorted(faces)
@@ -145,22 +146,46 @@ def _window(x: float, y: float, width: float, height: float, turn: int) -> _Wind
     return _Window(matrix, size)
 
 
-def _refined(pixels: Pixels, rough: Face, close: Landmarker) -> Face | None:
-    """The face measured on a close-up that shows it upright; None where nothing is there after all.
+class _CloseUps:
+    """What looks twice: a face on an upright close-up. A context manager."""
 
-    A landmark network sees most of a face that fills its field, and is surest about an upright one.
-    """
-    face = rough
-    for attempt in range(3):
-        matrix = _close_up(face, _CLOSE_UP_FACES * (1.0, 1.0, 1.4)[attempt])
-        found = close.meshes(resample(pixels, matrix, (_CLOSE_UP_PX, _CLOSE_UP_PX)))
-        if not found:
-            continue
-        seen = Face(found[0])
-        face = seen.moved(inverse(matrix))
-        if attempt and abs(_roll_deg(seen)) < 20:
-            return face if _like_a_face(face) else None
-    return None
+    def __init__(self) -> None:
+        self._landmarker, self._scorer = Landmarker(), Scorer()
+
+    def __enter__(self) -> _CloseUps:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._landmarker.close()
+        self._scorer.close()
+
+    def refined(self, pixels: Pixels, rough: Face) -> Face | None:
+        """The face measured on a close-up that shows it upright; None where nothing is there after all.
+
+        A landmark network sees most of a face that fills its field, and is surest about an upright one.
+        """
+        face, settled = rough, False
+        for margin in (1.0, 1.0, 1.3, 1.0):
+            matrix = _close_up(face, _CLOSE_UP_FACES * margin)
+            view = resample(pixels, matrix, (_CLOSE_UP_PX, _CLOSE_UP_PX))
+            if not settled and self._upside_down(view):
+                matrix = compose(np.array([[-1.0, 0, _CLOSE_UP_PX - 1], [0, -1.0, _CLOSE_UP_PX - 1]]), matrix)
+                view = np.ascontiguousarray(view[::-1, ::-1])
+            found = self._landmarker.meshes(view)
+            if not found:
+                continue
+            seen = Face(found[0])
+            face = seen.moved(inverse(matrix))
+            if settled and abs(_roll_deg(seen)) < 20:
+                return face if _like_a_face(face) else None
+            settled = True
+        return None
+
+    def _upside_down(self, view: Pixels) -> bool:
+        """Meshes are laid over upside-down faces as if they were upright; the detector knows better."""
+        return self._scorer.score(view[::-1, ::-1]) > self._scorer.score(view) + 0.03
 
 
 def _close_up(face: Face, faces: float) -> Matrix:
@@ -224,7 +249,7 @@ def _face_in_box(image: Image, box: Box) -> Face:
     if not (0 <= middle[0] <= across and 0 <= middle[1] <= down):
         raise FaceError(f"the box {x:g},{y:g},{width:g},{height:g} lies outside {image.name}, "
                         f"which has {across} x {down} pixels: give x,y,width,height")  # fmt: skip
-    with Landmarker(max_faces=4) as looking, Landmarker() as close:
+    with Landmarker(max_faces=4) as looking, _CloseUps() as close:
         for enlarged in (1.6, 1.0, 2.4):
             side = enlarged * max(width, height)
             x0, y0 = max(0.0, middle[0] - side / 2), max(0.0, middle[1] - side / 2)

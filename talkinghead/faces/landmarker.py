@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import sys
 import threading
@@ -37,8 +38,8 @@ def _quiet() -> Iterator[None]:
             os.close(kept)
 
 
-def _face_mesh_module() -> Any:
-    """mediapipe.solutions.face_mesh.
+def _solution(name: str) -> Any:
+    """A module of mediapipe.solutions.
 
     Raises:
         DependencyError: mediapipe is missing, or a release without the face mesh.
@@ -47,17 +48,16 @@ def _face_mesh_module() -> Any:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
         with _quiet():
-            from mediapipe.python.solutions import face_mesh
+            return importlib.import_module(f"mediapipe.python.solutions.{name}")
     except ImportError as error:
         raise DependencyError(
             f"MediaPipe's face mesh cannot be loaded ({error}): install 'mediapipe>=0.10.14,<=0.10.21'"
         ) from error
-    return face_mesh
 
 
 def tessellation_edges() -> frozenset[tuple[int, int]]:
     """The edges of the mesh's triangles."""
-    return frozenset(_face_mesh_module().FACEMESH_TESSELATION)
+    return frozenset(_solution("face_mesh").FACEMESH_TESSELATION)
 
 
 class Landmarker:
@@ -67,7 +67,7 @@ class Landmarker:
     """
 
     def __init__(self, *, video: bool = False, max_faces: int = 1, confidence: float = 0.5) -> None:
-        module = _face_mesh_module()
+        module = _solution("face_mesh")
         with _quiet():
             self._graph = module.FaceMesh(
                 static_image_mode=not video,
@@ -118,3 +118,36 @@ class Landmarker:
     def __del__(self) -> None:
         with contextlib.suppress(Exception):
             self.close()
+
+
+class Scorer:
+    """How sure the face detector is that a picture shows an upright face in its middle. A context manager."""
+
+    def __init__(self) -> None:
+        module = _solution("face_detection")
+        with _quiet():
+            self._graph = module.FaceDetection(model_selection=0, min_detection_confidence=0.1)
+            self._graph.process(np.zeros((32, 32, 3), np.uint8))
+
+    def score(self, pixels: Pixels) -> float:
+        """0 (no face) to 1, of (H, W, 3) RGB uint8."""
+        with _quiet():
+            found = self._graph.process(np.ascontiguousarray(pixels)).detections or []
+        boxes = [(item.score[0], item.location_data.relative_bounding_box) for item in found]
+        return max(
+            (float(s) for s, b in boxes if b.xmin < 0.5 < b.xmin + b.width and b.ymin < 0.5 < b.ymin + b.height),
+            default=0.0,
+        )
+
+    def close(self) -> None:
+        """Free the graph and its threads."""
+        with _quiet():
+            self._graph.close()
+
+    def __enter__(self) -> Scorer:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -51,7 +51,7 @@ def paste_back(background: Pixels, frame: Frame, out: Pixels | None = None) -> P
 
 
 def covered_rectangle(crop: Crop, picture_size_px: tuple[int, int]) -> tuple[int, int, int, int]:
-    """(x0, y0, x1, y1): the picture's pixels, `picture_size_px` (width, height), that the crop touches; may be empty."""
+    """(x0, y0, x1, y1): the pixels of a picture of `picture_size_px` that the crop touches; may be empty."""
     width, height = crop.size_px
     corners = np.array([[-0.5, -0.5], [width - 0.5, -0.5], [-0.5, height - 0.5], [width - 0.5, height - 0.5]])
     back = inverse(crop.matrix)

@@ -57,7 +57,7 @@ def read_image(path: str | Path, max_side_px: int = MAX_SIDE_PX) -> Image:
 
 
 def write_image(path: str | Path, pixels: Pixels, *, force: bool = False, comment: str | None = None) -> Path:
-    """Write `pixels` (H, W, 3) RGB uint8 to `path`; the suffix decides the format. The file appears whole or not at all.
+    """Write `pixels` (H, W, 3) RGB uint8 to `path`, whole or not at all; the suffix decides the format.
 
     `comment` goes into the file's metadata where the format has a place for it (PNG, JPEG, WebP, TIFF).
 

@@ -32,7 +32,7 @@ def draw(plan: Plan, controls: Controls, turn: Floats | None, eyes: bool = True)
     of the face is left as it is.
     """
     controls = _without_smile(plan, controls)
-    speaking = plan.was_open or _any(controls, plan.mouth.fields)
+    speaking = plan.lips.openness > 0 or _any(controls, plan.mouth.fields)
     looking = eyes and _any(controls, EYE_CONTROLS)
     lids_move = looking and _any(controls, LID_CONTROLS)
     regions = [plan.mouth] * speaking + ([plan.upper] if looking else [])
@@ -61,7 +61,7 @@ def _without_smile(plan: Plan, controls: Controls) -> Controls:
     if plan.smile <= 0:
         return controls
     changed = dict(controls)
-    relaxed = 1.0 if plan.was_open else 0.0
+    relaxed = plan.lips.openness
     for side in "lr":
         narrow = changed.get(f"narrow_{side}", 0.0)
         changed[f"narrow_{side}"] = narrow * (1 + 0.45 * plan.smile) + 0.22 * relaxed * plan.smile
@@ -133,7 +133,7 @@ def _draw_mouth(out: Pixels, plan: Plan, backward: Backward, lips: Lips) -> None
         return
     over = plan.picture(plan.grid, backward.skin(backward.above, nodes), nodes)
     under = plan.picture(plan.grid, backward.skin(backward.below, nodes), nodes)
-    colour, cover, side = plan.canvas.paint(lips, _CLOSED_LINE if plan.was_open else 0.0)
+    colour, cover, side = plan.canvas.paint(lips, _CLOSED_LINE * plan.lips.openness)
     at = cv2.transform(backward.head(nodes), plan.canvas.to_canvas().astype(np.float32))
     painted = _held(colour, at)
     below, open_ = cv2.split(_held(cv2.merge([side, cover]), at))

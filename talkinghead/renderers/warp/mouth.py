@@ -57,7 +57,8 @@ class _Row:
 class MouthCanvas:
     """The canvas of one portrait's mouth, with its teeth."""
 
-    def __init__(self, slit: Slit, tones: Tones, pixels: Pixels) -> None:
+    def __init__(self, slit: Slit, tones: Tones, pixels: Pixels | None) -> None:
+        """`pixels`: the picture, whose own teeth are used where it shows them."""
         self.slit, self.tones = slit, tones
         unit = max(slit.axes.unit_px, _MIN_UNIT_PX)
         self.unit = unit
@@ -71,7 +72,7 @@ class MouthCanvas:
         self.rest = float(np.median(0.7 * slit.upper + 0.3 * slit.lower))
         self._upper_row = self._teeth(_UPPER_MM, UPPER_EDGE, 1.0, upper=True)
         self._lower_row = self._teeth(_LOWER_MM, LOWER_EDGE, 0.86, upper=False)
-        if float(slit.gap.max()) > _OWN_TEETH_GAP:
+        if pixels is not None and float(slit.gap.max()) > _OWN_TEETH_GAP:
             self._upper_row = self._own_teeth(pixels) or self._upper_row
 
     def to_canvas(self) -> npt.NDArray[np.float64]:

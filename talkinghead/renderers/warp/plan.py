@@ -16,29 +16,52 @@ from talkinghead.renderers.warp.fields import Region, face_window, mouth_region
 from talkinghead.renderers.warp.grid import Grid
 from talkinghead.renderers.warp.head import Head
 from talkinghead.renderers.warp.mouth import MouthCanvas
-from talkinghead.renderers.warp.slit import Slit, eye_slit, mouth_slit
+from talkinghead.renderers.warp.slit import SeamMemory, Slit, eye_slit, mouth_slit
 from talkinghead.renderers.warp.tones import Tones, measure_tones
 from talkinghead.types import Floats, Pixels, Portrait
 
 _WINDOW_REACH = 0.55
+# Frames of video between two looks at its colours, and how far each look moves them.
+_TONE_EVERY, _TONE_RATE = 5, 0.15
+
+
+class Memory:
+    """What a video's frames hand on, so that nothing flickers: the colours of the mouth, the line of the lips."""
+
+    def __init__(self) -> None:
+        self.seam = SeamMemory()
+        self._tones: Tones | None = None
+        self._frames = 0
+
+    def tones_of(self, pixels: Pixels, landmarks: Floats) -> Tones:
+        """The colours so far; they follow the video's light slowly."""
+        if self._tones is None:
+            self._tones = measure_tones(pixels, landmarks)
+        elif self._frames % _TONE_EVERY == 0:
+            self._tones = self._tones.blended(measure_tones(pixels, landmarks), _TONE_RATE)
+        self._frames += 1
+        return self._tones
 
 
 class Plan:
     """One portrait, ready to be drawn."""
 
-    def __init__(self, portrait: Portrait, tones: Tones | None = None, often: bool = True) -> None:
-        """`tones` replaces what is measured on the portrait (a video's are held); `often`: for many frames, or one."""
+    def __init__(self, portrait: Portrait, memory: Memory | None = None) -> None:
+        """`memory` is a video's; a picture's plan is for many frames, a video frame's for one."""
         self.pixels, self.landmarks = portrait.pixels, portrait.landmarks
         self.unit_px = mesh.pupil_distance_px(self.landmarks)
         self.grid = Grid.over(self.pixels, self.unit_px)
-        self.tones = tones or measure_tones(self.pixels, self.landmarks)
-        self.lips = mouth_slit(self.landmarks, self.pixels, self.unit_px)
-        self.was_open = float(self.lips.gap.max()) > 0
+        self._often = memory is None
+        if memory is None:
+            self.tones = measure_tones(self.pixels, self.landmarks)
+            self.lips = mouth_slit(self.landmarks, self.pixels, self.unit_px)
+        else:
+            self.tones = memory.tones_of(self.pixels, self.landmarks)
+            self.lips = mouth_slit(self.landmarks, self.pixels, self.unit_px, memory.seam)
         self.smile = _smile(self.lips)
         self._window = face_window(self.landmarks, self.grid, self.unit_px, _WINDOW_REACH)
         self.mouth: Region = mouth_region(self.landmarks, self.lips, self.grid, self._window)
-        self.canvas = MouthCanvas(self.lips, self.tones, self.pixels)
-        self._often = often
+        self.canvas = MouthCanvas(self.lips, self.tones, self.pixels if self._often else None)
         self._open_sides = _open_sides(portrait)
 
     @cached_property

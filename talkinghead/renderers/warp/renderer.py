@@ -10,12 +10,9 @@ from talkinghead.angles import relative_degrees
 from talkinghead.renderers.warp.controls import to_controls
 from talkinghead.renderers.warp.cropping import crop_portrait
 from talkinghead.renderers.warp.drawing import draw
-from talkinghead.renderers.warp.plan import Plan
-from talkinghead.renderers.warp.tones import measure_tones
+from talkinghead.renderers.warp.plan import Memory, Plan
 from talkinghead.types import Face, Frame, Image, Motion, Portrait
 
-# How fast the colours of a video's mouth follow its light: per frame.
-_TONE_RATE = 0.08
 
 
 class WarpRenderer:
@@ -61,16 +58,14 @@ class WarpRenderer:
                 yield Frame(draw(plan, to_controls(chunk.blendshapes[i] - rest.blendshapes), turn), portrait)
 
     def _render_video(self, portraits: Iterable[Portrait], motion: Iterable[Motion]) -> Iterator[Frame]:
-        source, tones = iter(portraits), None
+        source, memory = iter(portraits), Memory()
         # Motion is asked first, for a source video may be endless.
         for chunk in motion:
             for blendshapes in chunk.blendshapes - chunk.rest.blendshapes:
                 portrait = next(source, None)
                 if portrait is None:
                     return
-                seen = measure_tones(portrait.pixels, portrait.landmarks)
-                tones = seen if tones is None else tones.blended(seen, _TONE_RATE)
-                yield Frame(draw(Plan(portrait, tones, often=False), to_controls(blendshapes), None, eyes=False), portrait)
+                yield Frame(draw(Plan(portrait, memory), to_controls(blendshapes), None, eyes=False), portrait)
 
     def _plan(self, portrait: Portrait) -> Plan:
         """The portrait's plan, kept for the next call with the same portrait."""

@@ -15,6 +15,8 @@ _SAMPLES = 65
 # An inner-lip gap below this, in pupil distances, is a closed mouth.
 CLOSED_GAP = 0.035
 _RIM = 0.012
+# Per frame of video.
+_SEAM_RATE = 0.15
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,7 @@ class Slit:
     """An opening between `upper` and `lower`: curves b(a) at `a` (n,), from corner to corner, in units of D.
 
     `upper_outer` and `lower_outer` are the lips' outer borders (for an eye: the same curves again).
+    `openness` of a mouth: 0 where the picture shows it closed, 1 where open.
     """
 
     axes: Axes
@@ -30,6 +33,7 @@ class Slit:
     lower: Floats
     upper_outer: Floats
     lower_outer: Floats
+    openness: float = 0.0
 
     @property
     def left(self) -> float:
@@ -75,25 +79,45 @@ def eye_slit(points: Floats, upper: tuple[int, ...], lower: tuple[int, ...], uni
     return Slit(axes, a, top, bottom, top, bottom)
 
 
-def mouth_slit(points: Floats, pixels: Pixels, unit_px: float) -> Slit:
-    """The opening between the lips; where they are closed, their line snapped to the darkest path."""
+@dataclass
+class SeamMemory:
+    """How far the lips' line lay from the mesh's in a video's last frames: followed slowly, so that it does not jump."""
+
+    offset: Floats | None = None
+
+    def follow(self, offset: Floats) -> Floats:
+        """`offset` (n,), smoothed over frames."""
+        self.offset = offset if self.offset is None else self.offset + _SEAM_RATE * (offset - self.offset)
+        return self.offset
+
+
+def mouth_slit(points: Floats, pixels: Pixels, unit_px: float, memory: SeamMemory | None = None) -> Slit:
+    """The opening between the lips; where they are closed, their line snapped to the darkest path.
+
+    A picture's mouth is open or closed; a video's, which has a `memory`, passes from one to the other.
+    """
     middle = (points[13, :2] + points[14, :2]) / 2
     axes = mesh.slit_axes(points, mesh.INNER_UPPER[0], mesh.INNER_UPPER[-1], unit_px, middle)
     ends = axes.coordinates(points[[mesh.INNER_UPPER[0], mesh.INNER_UPPER[-1]], :2])[:, 0]
     a = np.linspace(min(ends[0], -0.08), max(ends[1], 0.08), _SAMPLES, dtype=np.float32)
     upper, lower = _curve(axes, points, mesh.INNER_UPPER, a), _curve(axes, points, mesh.INNER_LOWER, a)
     upper_outer, lower_outer = _curve(axes, points, mesh.OUTER_UPPER, a), _curve(axes, points, mesh.OUTER_LOWER, a)
-    if float((lower - upper).max()) < CLOSED_GAP:
-        seam = (upper + lower) / 2
+    seam, gap = (upper + lower) / 2, np.maximum(lower - upper, 0)
+    widest = float(gap.max())
+    openness = float(widest >= CLOSED_GAP)
+    if memory is not None:
+        openness = float(np.clip((widest - 0.4 * CLOSED_GAP) / CLOSED_GAP, 0, 1))
+    if openness < 1:
         thickness = max(float((lower_outer - upper_outer).max()) / 2, 0.05)
-        seam = _snapped(pixels, axes, a, seam, 0.45 * thickness)
-        upper = lower = seam
-    else:
-        middle_line = (upper + lower) / 2
-        # Cut a little into the lips, or a rim of teeth shows where they are closed.
-        rim = _RIM * np.clip((lower - upper) / CLOSED_GAP, 0, 1)
-        upper, lower = np.minimum(upper, middle_line) - rim, np.maximum(lower, middle_line) + rim
-    return Slit(axes, a, upper, lower, np.minimum(upper_outer, upper - 0.02), np.maximum(lower_outer, lower + 0.02))
+        offset = _snapped(pixels, axes, a, seam, 0.45 * thickness) - seam
+        if memory is not None:
+            offset = memory.follow(offset)
+        seam = seam + (1 - openness) * offset
+    # Cut a little into the lips, or a rim of teeth shows where they are closed.
+    half = openness * (gap / 2 + _RIM * np.clip(gap / CLOSED_GAP, 0, 1))
+    upper, lower = (seam - half).astype(np.float32), (seam + half).astype(np.float32)
+    upper_outer, lower_outer = np.minimum(upper_outer, upper - 0.02), np.maximum(lower_outer, lower + 0.02)
+    return Slit(axes, a, upper, lower, upper_outer, lower_outer, openness)
 
 
 def _snapped(pixels: Pixels, axes: Axes, a: Floats, seam: Floats, reach: float) -> Floats:

@@ -175,9 +175,14 @@ class Clip:
             return frame.pixels
         return self._canvas.finished(frame, _pasted)
 
+    def pictures(self, watch: Callable[[Motion], None] | None = None) -> Iterator[tuple[Frame, Pixels]]:
+        """Every drawn frame with the finished picture it became."""
+        for frame in self.drawn(watch):
+            yield frame, self.finished(frame)
+
     def __iter__(self) -> Iterator[Pixels]:
-        for frame in self.drawn():
-            yield self.finished(frame)
+        for _, pixels in self.pictures():
+            yield pixels
 
     def save(
         self,
@@ -207,8 +212,7 @@ class Clip:
                 chunks.append(chunk)
 
         def frames() -> Iterator[Pixels]:
-            for done, frame in enumerate(self.drawn(watch), start=1):
-                pixels = self.finished(frame)
+            for done, (frame, pixels) in enumerate(self.pictures(watch), start=1):
                 if observer:
                     observer.see_frame(frame, pixels)
                 yield pixels

@@ -15,6 +15,7 @@ from talkinghead.settings import RENDERERS, Gains, Settings, parse_fps
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
+ALL_FACES = 0
 REGIONS = ("all", "exp", "pose", "lip", "eyes")
 DRIVING_OPTIONS = ("expression-friendly", "pose-friendly")
 
@@ -31,6 +32,23 @@ class FrameRate(click.ParamType):
             return parse_fps(value)
         except InputError as error:
             self.fail(str(error), param, ctx)
+
+
+class FaceChoice(click.ParamType):
+    """A face's number, counted from the largest, or "all" (0)."""
+
+    name = "N|all"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if value == "all":
+            return ALL_FACES
+        try:
+            number = int(value)
+        except ValueError:
+            number = -1
+        if number < 1 and value != ALL_FACES:
+            self.fail(f"{value!r} is not a face: write its number, 1 for the largest, or all", param, ctx)
+        return number
 
 
 class Box(click.ParamType):
@@ -93,7 +111,7 @@ drawing_options = _all(
     click.option("--fps", type=FrameRate(), help="Frames per second: 25, 29.97, 30000/1001."),
     click.option("--crop", is_flag=True, help="Write the face crop alone, without pasting it back."),
     click.option("--no-crop", is_flag=True, help="SOURCE already is a face crop."),
-    click.option("--face", type=click.IntRange(min=1), metavar="N", help="Which face, counted from the largest."),
+    click.option("--face", type=FaceChoice(), help="Which face, counted from the largest."),
     click.option("--box", type=Box(), help="Where the face is, if none is found."),
     click.option("--seed", type=int, default=0, show_default=True, help="Of blinks, brows and head motion."),
 )  # fmt: skip
@@ -141,4 +159,6 @@ def settings_from(options: dict[str, Any]) -> Settings:
     }
     shared = ("renderer", "checkpoints", "device", "precision", "fps", "face", "box", "seed", "still")
     given = {name: options[name] for name in shared if name in options}
+    if given.get("face") == ALL_FACES:
+        raise click.UsageError("--face all is for `speak`: give a face's number")
     return Settings(framing=framing, gains=gains, liveportrait=neural, **given)

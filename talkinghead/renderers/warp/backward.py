@@ -98,10 +98,21 @@ class Backward:
         if self.turn is None:
             return back, self.rect
         field = self.turn.copy()
-        rows, columns = field.shape[:2]
-        part = self.rect.grown(2 + int(self._reach / self.grid.step)).clipped(columns, rows)
+        part = self.beyond(self.rect)
         field[part.slices] = self.skin(back, part)
         return field, self.grid.whole
+
+    def beyond(self, rect: Rect) -> Rect:
+        """The nodes that can show what lies on `rect` in the portrait."""
+        rows, columns = self.grid.shape
+        return rect.grown(2 + int(self._reach / self.grid.step)).clipped(columns, rows)
+
+    def turned(self, values: Floats, rect: Rect, where: Rect) -> Floats:
+        """`values` (h, w) on `rect` as the turned head shows them on `where`; 0 beyond `rect`."""
+        assert self.turn is not None
+        nodes = identity(Rect(where.x0 - rect.x0, where.y0 - rect.y0, where.x1 - rect.x0, where.y1 - rect.y0))
+        at = cv2.scaleAdd(np.ascontiguousarray(self.turn[where.slices]), 1 / self.grid.step, nodes)
+        return cv2.remap(values, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
 
     def head(self, nodes: Rect) -> Floats:
         """Where the head's map alone looks, on the pixels of `nodes`."""

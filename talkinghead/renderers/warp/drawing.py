@@ -16,6 +16,7 @@ from talkinghead.renderers.warp.fields import JAW, Region
 from talkinghead.renderers.warp.grid import Grid, Rect
 from talkinghead.renderers.warp.mouth import Lips
 from talkinghead.renderers.warp.plan import Plan
+from talkinghead.renderers.warp.shading import shade
 from talkinghead.renderers.warp.slit import Slit
 from talkinghead.types import Floats, Pixels
 
@@ -49,6 +50,10 @@ def draw(plan: Plan, controls: Controls, turn: Floats | None, eyes: bool = True)
         _draw_mouth(out, plan, backward, lips)
     for index, lid in enumerate(masks):
         _draw_eye(out, plan, backward, index, lid, controls)
+    if speaking:
+        shade(out, plan.mouth_shades, controls, plan.mouth.rect, backward)
+    if looking:
+        shade(out, plan.brow_shades, controls, plan.upper.rect, backward)
     return out
 
 

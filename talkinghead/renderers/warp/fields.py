@@ -179,8 +179,10 @@ def _corner_fields(c: MouthCoordinates, slit: Slit, add, sign: float, side: str,
     add(f"narrow_{side}", both=(-sign * NARROW * pull * c.vertical, 0.0))
     add(f"spread_{side}", both=(sign * SPREAD * pull / half * c.vertical, 0.0))
     corner_b = float(slit.upper[0] if sign < 0 else slit.upper[-1])
-    near = bell((c.a - sign * half) / 0.40) * bell((c.b - corner_b) / 0.38) * weight
-    add(f"smile_{side}", both=(sign * 0.04 * near, -SMILE * near))
+    # Corners rise and fall by themselves: the middle of the lips stays.
+    sideways = np.where(outward < half, np.clip(outward / half, 0, 1) ** 1.7, bell((outward - half) / 0.40))
+    near = sideways * bell((c.b - corner_b) / 0.40)
+    add(f"smile_{side}", both=(sign * 0.05 * near, -SMILE * near))
     add(f"frown_{side}", both=(0.0, FROWN * near))
 
 
@@ -189,7 +191,7 @@ def _cheek_fields(points: Floats, slit: Slit, c: MouthCoordinates, add) -> None:
         centre = slit.axes.coordinates(points[list(indices), :2].mean(0))
         return bell((c.a - centre[0]) / width) * bell((c.b - centre[1]) / height)
 
-    puff = 0.085 * (bump(mesh.RIGHT_CHEEK[1:], 0.36, 0.42) - bump(mesh.LEFT_CHEEK[1:], 0.36, 0.42))
+    puff = 0.13 * (bump(mesh.RIGHT_CHEEK[1:], 0.36, 0.42) - bump(mesh.LEFT_CHEEK[1:], 0.36, 0.42))
     add("puff", both=(puff, 0.0))
     add("cheek_l", both=(0.0, -0.065 * bump(mesh.LEFT_CHEEK[:1], 0.34, 0.28)))
     add("cheek_r", both=(0.0, -0.065 * bump(mesh.RIGHT_CHEEK[:1], 0.34, 0.28)))

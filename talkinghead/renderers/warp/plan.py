@@ -16,6 +16,7 @@ from talkinghead.renderers.warp.fields import Region, face_window, mouth_region
 from talkinghead.renderers.warp.grid import Grid
 from talkinghead.renderers.warp.head import Head
 from talkinghead.renderers.warp.mouth import MouthCanvas
+from talkinghead.renderers.warp.shading import Shades, brow_shades, mouth_shades
 from talkinghead.renderers.warp.slit import SeamMemory, Slit, eye_slit, mouth_slit
 from talkinghead.renderers.warp.tones import Tones, measure_tones
 from talkinghead.types import Floats, Pixels, Portrait
@@ -69,6 +70,14 @@ class Plan:
         """(a, b) of the mouth region's nodes in the lips' frame."""
         at = self.lips.axes.coordinates(self.grid.points(self.mouth.rect))
         return np.ascontiguousarray(at[..., 0]), np.ascontiguousarray(at[..., 1])
+
+    @cached_property
+    def mouth_shades(self) -> Shades:
+        return mouth_shades(self.landmarks, self.lips, self.grid, self.mouth.rect, self._window)
+
+    @cached_property
+    def brow_shades(self) -> Shades:
+        return brow_shades(self.landmarks, self.grid, self.upper.rect, self.unit_px)
 
     @cached_property
     def head(self) -> Head:

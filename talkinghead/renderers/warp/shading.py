@@ -1,0 +1,94 @@
+"""Light and shade that a warp alone lacks: folds of a smile, hollow cheeks, pushed-out lips, a furrowed brow.
+
+A shade is a map of relative brightness at weight 1, on the nodes of a region: -0.1 darkens by a tenth. Widths are in
+pupil distances D.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import cv2
+import numpy as np
+
+from talkinghead.renderers.warp import mesh
+from talkinghead.renderers.warp.backward import Backward
+from talkinghead.renderers.warp.fields import MouthCoordinates, bell, smoothstep
+from talkinghead.renderers.warp.grid import Grid, Rect
+from talkinghead.renderers.warp.slit import Slit
+from talkinghead.types import Floats, Pixels
+
+Shades = dict[str, Floats]
+# Blendshapes beyond their sum would paint, not shade.
+_DARKEST, _BRIGHTEST = -0.22, 0.14
+
+
+def mouth_shades(points: Floats, slit: Slit, grid: Grid, rect: Rect, window: Floats) -> Shades:
+    """Shades of the mouth's controls."""
+    c = MouthCoordinates(points, slit, grid, rect)
+    clip = window[rect.slices]
+    shades: Shades = {}
+    hollow = np.zeros_like(c.a)
+    for side, sign, wing, half in (("l", -1.0, mesh.LEFT_NOSE_WING, slit.left), ("r", 1.0, mesh.RIGHT_NOSE_WING, slit.right)):
+        outward = sign * c.a
+        wing_a, wing_b = slit.axes.coordinates(points[wing[-1], :2])
+        top, bottom = float(wing_b), float(slit.upper.max()) + 0.10
+        along = np.clip((c.b - top) / max(bottom - top, 0.1), 0, 1)
+        line = sign * float(wing_a) + (half + 0.13 - sign * float(wing_a)) * along**1.3
+        ends = smoothstep(top - 0.02, top + 0.14, c.b) * (1 - smoothstep(bottom - 0.06, bottom + 0.14, c.b))
+        # A fold is sharp on its inner side and runs out towards the cheek.
+        off = outward - line
+        fold = np.where(off < 0, bell(off / 0.035), bell(off / 0.075)) * ends
+        apple = bell((outward - half - 0.28) / 0.22) * bell((c.b - top - 0.02) / 0.20)
+        shades[f"smile_{side}"] = clip * (0.075 * apple - 0.13 * fold)
+        shades[f"sneer_{side}"] = clip * (-0.10 * fold)
+        shades[f"cheek_{side}"] = clip * (0.05 * apple)
+        hollow += bell((outward - half - 0.16) / 0.16) * bell((c.b - bottom + 0.06) / 0.30)
+    centre = bell(c.a / 0.30)
+    under_lip = bell((c.under - c.lip_under - 0.07) / 0.06)
+    on_lip = bell((c.under - 0.45 * c.lip_under) / max(0.45 * c.lip_under, 0.02)) * bell(c.a / 0.12)
+    shades["chin"] = clip * (-0.11 * hollow)
+    shades["pout"] = clip * (0.10 * on_lip - 0.11 * centre * under_lip)
+    shades["funnel"] = clip * (0.06 * on_lip - 0.07 * centre * under_lip)
+    shades["shrug"] = clip * (-0.10 * centre * under_lip)
+    cheeks = bell((np.abs(c.a) - 0.62) / 0.24) * bell((c.b + 0.05) / 0.30)
+    shades["puff"] = clip * (0.08 * cheeks - 0.06 * bell((np.abs(c.a) - max(slit.left, slit.right) - 0.04) / 0.06) * bell(c.b / 0.2))
+    return {name: np.ascontiguousarray(shade, np.float32) for name, shade in shades.items()}
+
+
+def brow_shades(points: Floats, grid: Grid, rect: Rect, unit_px: float) -> Shades:
+    """Shades of the brows' controls: faint lines across the forehead, two between the brows."""
+    axes = mesh.slit_axes(points, 55, 285, unit_px)
+    at = axes.coordinates(grid.points(rect))
+    a, b = at[..., 0], at[..., 1]
+    top = float(axes.coordinates(points[mesh.FOREHEAD, :2])[1])
+    lines = sum(bell((b - top * share - 0.035 * np.cos(2.2 * a)) / 0.022) for share in (0.36, 0.54, 0.72))
+    between = (bell((np.abs(a) - 0.075) / 0.03)) * bell((b + 0.02) / 0.11)
+    shades = {
+        "brow_inner": -0.045 * lines * bell(a / 0.42),
+        "brow_outer_l": -0.03 * lines * bell((a + 0.5) / 0.3),
+        "brow_outer_r": -0.03 * lines * bell((a - 0.5) / 0.3),
+        "brow_down_l": -0.05 * between,
+        "brow_down_r": -0.05 * between,
+    }
+    return {name: np.ascontiguousarray(shade, np.float32) for name, shade in shades.items()}
+
+
+def shade(out: Pixels, shades: Shades, controls: Mapping[str, float], rect: Rect, backward: Backward) -> None:
+    """Darken and brighten `out` in place by what `controls` ask of `shades` (on `rect`)."""
+    total: Floats | None = None
+    for name, values in shades.items():
+        weight = controls.get(name, 0.0)
+        if weight > 0.02:
+            total = values * np.float32(weight) if total is None else cv2.scaleAdd(values, weight, total, total)
+    if total is None:
+        return
+    gain = np.clip(total, _DARKEST, _BRIGHTEST)
+    where = rect
+    if backward.turn is not None:
+        where = backward.beyond(rect)
+        gain = backward.turned(gain, rect, where)
+    pixels = backward.grid.pixels_of(where)
+    full = backward.grid.full_size(gain, where) + np.float32(1)
+    view = out[pixels.slices]
+    view[...] = cv2.multiply(view, cv2.merge([full, full, full]), dtype=cv2.CV_8U)

@@ -15,6 +15,7 @@ from talkinghead.errors import TalkingHeadError
 COMMANDS: dict[str, tuple[str, str]] = {
     "speak": ("speak", "Make a picture or a video speak a recording."),
     "edit": ("edit", "Change the face in a picture."),
+    "motion": ("motion", "Extract, inspect and convert motion files."),
     "batch": ("batch", "Make many videos from a manifest."),
     "doctor": ("doctor", "Say what is installed and which renderer would draw."),
     "checkpoints": ("checkpoints", "List, download and verify weights."),

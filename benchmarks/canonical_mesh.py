@@ -2,8 +2,8 @@
 
     python benchmarks/canonical_mesh.py [OUT.npy]
 
-The mouth and chin come from the portrait whose mouth is closed. The result mirrors itself, looks straight ahead
-(forehead and chin equally deep), and has its pupils 1 apart.
+The mouth and chin come from the portrait whose mouth is closed. The result mirrors itself, has its pupils 1 apart, and
+looks straight ahead: as these people do, who look into the camera.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
 from talkinghead.faces import find_face, mesh
+from talkinghead.faces.geometry import similarity
 from talkinghead.media.images import read_image
 from talkinghead.types import Image
 
@@ -25,26 +26,16 @@ Array = npt.NDArray[np.float64]
 MIRROR = np.array([-1.0, 1.0, 1.0])
 
 
-def aligned(points: Array, reference: Array, weights: Array) -> Array:
-    """`points` (478, 3) under the similarity that brings them nearest to `reference` (Umeyama 1991)."""
-    w = weights / weights.sum()
-    a, b = points - w @ points, reference - w @ reference
-    u, s, vt = np.linalg.svd((b * w[:, None]).T @ a)
-    sign = np.array([1, 1, np.sign(np.linalg.det(u @ vt))])
-    scale = (s * sign).sum() / (w @ (a * a).sum(1))
-    return np.asarray(scale * a @ ((u * sign) @ vt).T + w @ reference)
+def aligned(points: Array, reference: Array) -> Array:
+    """`points` (478, 3) under the similarity that brings them nearest to `reference`."""
+    rotation, scale, offset = similarity(points, reference)
+    return scale * points @ rotation.T + offset
 
 
 def mirror_pairs(points: Array) -> npt.NDArray[np.int64]:
     """For each point the one on the other side of the face."""
     apart = np.linalg.norm(points[:, None] - (points * MIRROR)[None], axis=-1)
     return linear_sum_assignment(apart)[1]
-
-
-def weights() -> Array:
-    w = np.zeros(478)
-    w[list(mesh.POSE_POINTS)] = list(mesh.POSE_POINTS.values())
-    return w
 
 
 def of_portrait(name: str) -> Array:
@@ -70,19 +61,30 @@ def upright(points: Array) -> Array:
 def symmetric(points: Array) -> Array:
     pairs = mirror_pairs(points)
     for _ in range(3):
-        points = (points + aligned((points * MIRROR)[pairs], points, weights())) / 2
+        points = (points + aligned((points * MIRROR)[pairs], points)) / 2
     return np.asarray(upright((points + (points * MIRROR)[pairs]) / 2))
+
+
+def pitch_of(name: str, average: Array) -> float:
+    """How far, in radians, the face of a portrait is tilted against `average`."""
+    face = find_face(read_image(EXAMPLES / name)).landmarks
+    rotation, _, _ = similarity(average, face)
+    return float(np.arctan2(rotation[2, 1], rotation[2, 2]))
 
 
 def main() -> None:
     """Write the mesh."""
     closed, smiling = symmetric(of_portrait("grace_hopper.jpg")), symmetric(of_portrait("astronaut.png"))
-    smiling = aligned(smiling, closed, weights())
+    smiling = aligned(smiling, closed)
     mouth = closed[13]
     lower = np.clip(np.linalg.norm(closed - mouth, axis=1) / 0.9 - 0.4, 0, 1)
     average = closed + (0.5 * lower)[:, None] * (smiling - closed)
+    average = symmetric(average)
+    pitch = np.mean([pitch_of(name, average) for name in ("grace_hopper.jpg", "astronaut.png")])
+    cos, sin = np.cos(pitch), np.sin(pitch)
+    level = average @ np.array([[1, 0, 0], [0, cos, -sin], [0, sin, cos]]).T
     out = Path(sys.argv[1]) if len(sys.argv) > 1 else OUT
-    np.save(out, symmetric(average).astype(np.float32))
+    np.save(out, level.astype(np.float32))
 
 
 if __name__ == "__main__":

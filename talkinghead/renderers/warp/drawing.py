@@ -24,6 +24,7 @@ Controls = Mapping[str, float]
 _OFF = 1e-3
 # The line between lips that were open in the picture.
 _CLOSED_LINE = 0.6
+_ROUNDED_BITE = 0.07
 
 
 def draw(plan: Plan, controls: Controls, turn: Floats | None, eyes: bool = True) -> Pixels:
@@ -96,7 +97,10 @@ def _lips(plan: Plan, controls: Controls, above: Floats, below: Floats, rect: Re
     slit = plan.lips
     upper = _edge_motion(plan.grid, slit, slit.upper, above, rect)
     lower = _edge_motion(plan.grid, slit, slit.lower, below, rect)
-    return plan.canvas.edges(upper, lower, JAW * max(controls.get("chin", 0.0), 0.0))
+    funnel, pout = max(controls.get("funnel", 0.0), 0.0), max(controls.get("pout", 0.0), 0.0)
+    # Behind rounded lips the teeth are apart.
+    jaw = JAW * max(controls.get("chin", 0.0), 0.0) + _ROUNDED_BITE * funnel
+    return plan.canvas.edges(upper, lower, jaw, min(funnel + 0.8 * pout, 1.0))
 
 
 def _lids(plan: Plan, above: Floats, below: Floats, rect: Rect) -> tuple[LidMasks, ...]:

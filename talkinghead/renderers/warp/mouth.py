@@ -29,11 +29,15 @@ _OWN_TEETH_GAP = 0.12
 
 @dataclass(frozen=True)
 class Lips:
-    """The lips' edges on the canvas's columns (n,), the jaw's drop, and where the corners are, all in D."""
+    """The lips' edges on the canvas's columns (n,), the jaw's drop and where the corners are, all in D.
+
+    `tunnel`, 0..1, is how far the lips are pushed out before the teeth.
+    """
 
     upper: Floats
     lower: Floats
     jaw: float
+    tunnel: float
     left: float
     right: float
 
@@ -87,7 +91,7 @@ class MouthCanvas:
         ends = [(x, y) for x in (self.a[0], self.a[-1]) for y in (self.b[0], self.b[-1])]
         return self.slit.axes.pixels(np.array(ends, np.float32))
 
-    def edges(self, above: Floats, below: Floats, jaw: float) -> Lips:
+    def edges(self, above: Floats, below: Floats, jaw: float, tunnel: float) -> Lips:
         """Lips from the displacement (n, 2), in pixels, of the slit's upper and lower curve."""
         slit = self.slit
         up, down = above @ slit.axes.from_px.T, below @ slit.axes.from_px.T
@@ -97,7 +101,7 @@ class MouthCanvas:
         outside = (self.a <= left) | (self.a >= right)
         middle = (upper + lower) / 2
         upper, lower = np.where(outside, middle, upper), np.where(outside, middle, lower)
-        return Lips(upper.astype(np.float32), lower.astype(np.float32), jaw, float(left), float(right))
+        return Lips(upper.astype(np.float32), lower.astype(np.float32), jaw, tunnel, float(left), float(right))
 
     def paint(self, lips: Lips, closed_line: float) -> tuple[Pixels, Floats, Floats]:
         """(colour (h, w, 3), cover (h, w) 0..1, side (h, w): 1 under the lips' middle)."""
@@ -146,6 +150,7 @@ class MouthCanvas:
         shadow = 1 - 0.34 * np.exp(-np.maximum(b - lips.upper, 0) / 0.028)
         shadow *= 1 - 0.20 * np.exp(-np.maximum(lips.lower - b, 0) / 0.025)
         shadow *= 1 - 0.55 * smoothstep(0.45, 1.05, np.abs(self.slit.u(self.a)))
+        shadow *= 1 - 0.42 * lips.tunnel
         view *= shadow[..., None].astype(np.float32)
 
     def _own_teeth(self, pixels: Pixels) -> _Row | None:
@@ -199,7 +204,7 @@ class MouthCanvas:
         soft = max(0.8 * self.softness, 1.2 / self.unit)
         inside = smoothstep(-0.5, 0.5, sign * (tip - b) / soft) * (1 - smoothstep(0.96, 1.04, a / bounds[-1]))
         gap = np.exp(-((((1 - np.abs(across)) * (right - left) / 2) / 0.006) ** 2))
-        light = (1 - 0.10 * across**2) * (1 - 0.50 * (a / arch) ** 2) * (1 - 0.20 * gap)
+        light = (1 - 0.10 * across**2) * (1 - 0.50 * (a / arch) ** 2) * (1 - 0.14 * gap)
         into = sign * (tip - b)  # from the biting edge towards the gum
         light = light * (0.90 + 0.10 * smoothstep(0.0, 0.03, into)) * (1 - 0.25 * smoothstep(0.05, 0.18, into))
         if not upper:

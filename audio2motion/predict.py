@@ -53,12 +53,8 @@ class Prediction(NamedTuple):
     def joined(parts: Sequence[Prediction]) -> Prediction:
         """Parts that follow each other as one."""
         expressions = [part.expression for part in parts if part.expression is not None]
-        blendshapes, rotation, translation, scale = (
-            torch.cat(column) for column in zip(*(part[:4] for part in parts))
-        )
-        return Prediction(
-            blendshapes, rotation, translation, scale, torch.cat(expressions) if expressions else None
-        )
+        blendshapes, rotation, translation, scale = (torch.cat(column) for column in zip(*(part[:4] for part in parts)))
+        return Prediction(blendshapes, rotation, translation, scale, torch.cat(expressions) if expressions else None)
 
 
 def embedded_checkpoint() -> Path:

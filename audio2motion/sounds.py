@@ -45,28 +45,36 @@ def noise(count: int, rng: np.random.Generator) -> Floats:
     return _unit(out)
 
 
+def _note(local_s: npt.NDArray[np.float64], hz: float, timbre: npt.NDArray[np.float64], fade: float) -> Floats:
+    """A tone of partials that die away, the higher the faster (`fade` per second and partial); 0: it is held."""
+    out = np.zeros(len(local_s))
+    for k, strength in enumerate(timbre, 1):
+        if k * hz < RATE_HZ / 2:
+            out += strength * np.exp(-local_s * fade * (0.5 + 0.5 * k)) * np.sin(2 * np.pi * k * hz * local_s)
+    return (out * np.minimum(1, local_s / 0.01)).astype(np.float32)
+
+
 def music(count: int, rng: np.random.Generator) -> Floats:
-    """Chords, a melody and drums: harmonic tones with envelopes, in tune."""
+    """Held chords, plucked or struck notes, a melody, drums: harmonic tones in tune, in a timbre of their own."""
     t = np.arange(count) / RATE_HZ
     out = np.zeros(count)
-    beat_s = 60 / rng.uniform(60, 150)
-    root = 110 * 2 ** (rng.integers(0, 12) / 12)
-    scale = np.array([0, 2, 4, 5, 7, 9, 11, 12, 14, 16]) if rng.random() < 0.5 else np.array(
-        [0, 2, 3, 5, 7, 8, 10, 12, 14, 15])  # fmt: skip
-    vibrato, partials, decay = rng.uniform(0, 0.01), int(rng.integers(2, 10)), rng.uniform(0.5, 6)
-    melody, drums = rng.random() < 0.8, rng.random() < 0.6
+    beat_s = 60 / rng.uniform(50, 220)
+    root = float(rng.choice([55, 82.4, 110, 146.8, 220])) * 2 ** (rng.integers(0, 12) / 12)
+    scale = np.array([0, 2, 4, 5, 7, 9, 11] if rng.random() < 0.5 else [0, 2, 3, 5, 7, 8, 10])
+    scale = np.concatenate([scale, scale + 12])
+    timbre = rng.uniform(0.1, 1, int(rng.integers(2, 16)))
+    timbre /= np.arange(1, len(timbre) + 1) ** rng.uniform(0.3, 2)
+    fade = float(rng.choice([0.0, rng.uniform(0.3, 2), rng.uniform(2, 9)]))
+    chords, melody, drums = rng.random() < 0.7, rng.random() < 0.8, rng.random() < 0.4
     for beat in range(int(count / RATE_HZ / beat_s) + 1):
         start = int(beat * beat_s * RATE_HZ)
-        notes = list(rng.choice(scale, 3)) if beat % 4 == 0 else []
-        if melody and rng.random() < 0.8:
-            notes.append(12 + int(rng.choice(scale)))
-        for note in notes:
-            stop = min(count, start + int(RATE_HZ * beat_s * rng.uniform(0.5, 4)))
-            local = t[start:stop] - start / RATE_HZ
-            envelope = np.minimum(1, local / 0.02) * np.exp(-local * decay) * rng.uniform(0.3, 1)
-            phase = 2 * np.pi * root * 2 ** (note / 12) * (local + vibrato * np.sin(2 * np.pi * 5 * local) / 30)
-            for k in range(1, partials + 1):
-                out[start:stop] += envelope * np.sin(k * phase) / k ** rng.uniform(0.7, 2)
+        notes = [(int(n), 4.0) for n in rng.choice(scale, 3)] if chords and beat % 4 == 0 else []
+        if (melody or not chords) and rng.random() < 0.8:
+            notes.append((12 + int(rng.choice(scale)), float(rng.uniform(0.5, 3))))
+        for note, beats in notes:
+            stop = min(count, start + int(RATE_HZ * beat_s * beats))
+            hz = root * 2 ** (note / 12)
+            out[start:stop] += _note(t[start:stop] - t[min(start, count - 1)], hz, timbre, fade) * rng.uniform(0.3, 1)
         if drums:
             stop = min(count, start + 2400)
             out[start:stop] += rng.standard_normal(stop - start) * np.exp(-np.arange(stop - start) / 400) * 0.8

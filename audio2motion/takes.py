@@ -16,7 +16,7 @@ from audio2motion.targets import Phone
 from audio2motion.text import a_text
 from audio2motion.voices import Voice
 
-_SILENT_SHARE = 0.13  # takes without speech: silence, noise, music
+_SILENT_SHARE = 0.16  # takes without speech: silence, noise, music
 _ENGINE_SHARES = {"espeak-ng": 0.5, "flite": 0.3, "festival": 0.2}
 _ENGLISH_SHARE = 0.25  # of espeak-ng's speech; the others are English anyway
 
@@ -192,7 +192,7 @@ def _without_speech(count: int, rng: np.random.Generator) -> Take:
                 10 ** (rng.uniform(-95, -55) / 20)
             )
         return Take(samples, [], [])
-    samples = sounds.noise(count, rng) if kind < 0.6 else sounds.music(count, rng)
+    samples = sounds.noise(count, rng) if kind < 0.5 else sounds.music(count, rng)
     if kind > 0.9:
         samples = samples + sounds.noise(count, rng) * np.float32(rng.uniform(0.1, 1))
     if rng.random() < 0.3:

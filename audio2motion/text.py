@@ -13,6 +13,7 @@ import numpy as np
 _FORTUNES = Path("/usr/share/games/fortunes")
 _DEBIAN_REFERENCE = Path("/usr/share/debian-reference")
 _LONGEST_BYTES = 4_000_000
+_LAUGH_SHARE = 0.02
 
 # Consonants and vowels of generated syllables: sound coverage matters, meaning does not.
 _LATIN = (
@@ -113,6 +114,8 @@ def _pick(items: Sequence[str], rng: np.random.Generator) -> str:
 
 def a_text(language: str, rng: np.random.Generator, folder: Path | None = None) -> str:
     """One to three sentences to read."""
+    if rng.random() < _LAUGH_SHARE:
+        return " ".join([_pick(("ha", "hi", "he", "ho"), rng)] * int(rng.integers(3, 9))) + "!"
     known = sentences(language, folder)
     count = int(rng.integers(1, 4))
     if len(known) < 50 or rng.random() < 0.15:

@@ -96,6 +96,11 @@ def save_motion(motion: Motion, path: str | Path, force: bool = False) -> Path:
     return path
 
 
+def check_suffix(path: Path) -> None:
+    """OutputError where `save_motion` would not know the suffix: asked before the work, not after."""
+    _by_suffix(path, dict.fromkeys(SUFFIXES, save_motion), OutputError)
+
+
 def _by_suffix(
     path: Path, choices: dict[str, Callable[..., Any]], error: type[MotionError | OutputError]
 ) -> Callable[..., Any]:

@@ -1,0 +1,146 @@
+"""`talkinghead motion`: extract motion from video or speech, look at it, convert it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from talkinghead.cli.options import FrameRate, logging_options
+from talkinghead.cli.progress import progress, say
+
+if TYPE_CHECKING:
+    from talkinghead.types import Motion, MotionSource
+
+_FORMATS = ".npz (everything), .csv (ARKit, Live Link Face) or .pkl (LivePortrait)"
+_force = click.option("--force", is_flag=True, help="Overwrite OUT.")
+_fps = click.option("--fps", type=FrameRate(), help="Frames per second of the result: 25, 29.97, 30000/1001.")
+_file = click.Path(path_type=Path, dir_okay=False)
+
+
+@click.group()
+def command() -> None:
+    """Extract, inspect and convert motion files: .npz, .csv (ARKit, Live Link Face), .pkl (LivePortrait)."""
+
+
+@command.command()
+@click.argument("source", type=click.Path(path_type=Path, allow_dash=True))
+@click.option("-o", "--output", type=_file, metavar="OUT", help=f"File to write: {_FORMATS}  [default: SOURCE.npz]")
+@click.option("--by", type=click.Choice(["auto", "face", "speech"]), default="auto", show_default=True,
+              help="Track the face in a video, or predict from the sound; auto: a video's face.")  # fmt: skip
+@click.option("--motion-model", default="embedded", show_default=True, metavar="NAME",
+              help="Of speech: embedded, or the folder of an audio2motion checkpoint.")  # fmt: skip
+@click.option("--face", type=click.IntRange(min=1), metavar="N", help="Which face, counted from the largest.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of speech's blinks, brows and head motion.")
+@_fps
+@_force
+@logging_options
+def extract(
+    source: Path,
+    output: Path | None,
+    by: str,
+    motion_model: str,
+    face: int | None,
+    seed: int,
+    fps: Fraction | None,
+    force: bool,
+    quiet: bool,
+    verbose: bool,
+) -> None:
+    """Write the motion of SOURCE: a video's face, or what the speech model makes of a recording (or - for stdin)."""
+    from talkinghead.media.output import check_writable
+    from talkinghead.sources.motion_file import check_suffix, save_motion
+    from talkinghead.types import Motion
+
+    out = output or Path(f"{'stdin' if str(source) == '-' else source.stem}.npz")
+    check_suffix(out)
+    check_writable(out, force)
+    if by == "face" or (by == "auto" and _has_picture(source)):
+        driver = _tracked(source, face)
+    else:
+        driver = _predicted(source, motion_model, fps, seed)
+    motion = Motion.concatenate(list(_counted(driver, quiet)))
+    if fps is not None:
+        motion = motion.resampled(fps)
+    save_motion(motion, out, force)
+    say(f"{len(motion)} frames at {motion.fps} frames/s, {float(len(motion) / motion.fps):.1f} s", quiet)
+    if not quiet:
+        click.echo(out)
+
+
+def _has_picture(source: Path) -> bool:
+    """Whether SOURCE holds a video; sound with a cover picture does not."""
+    from talkinghead.media.audio import audio_path
+    from talkinghead.media.ffmpeg import describe, stream_lines
+
+    return bool(stream_lines(describe(audio_path(source)), "Video"))
+
+
+def _tracked(source: Path, face: int | None) -> MotionSource:
+    from talkinghead.sources.video import VideoMotionSource
+
+    return VideoMotionSource(source, face=face)
+
+
+def _predicted(source: Path, motion_model: str, fps: Fraction | None, seed: int) -> MotionSource:
+    from talkinghead.media.audio import probe_audio
+    from talkinghead.settings import DEFAULT_FPS
+    from talkinghead.speaking import open_driver
+
+    return open_driver(motion_model, source, fps or DEFAULT_FPS, probe_audio(source).duration_s, seed)
+
+
+def _counted(driver: MotionSource, quiet: bool) -> Iterable[Motion]:
+    done = 0
+    with progress("extracting", driver.frames, quiet) as advance:
+        for chunk in driver:
+            done += len(chunk)
+            advance(done)
+            yield chunk
+
+
+@command.command()
+@click.argument("file", type=_file)
+@click.argument("out", type=_file)
+@_fps
+@_force
+@logging_options
+def convert(file: Path, out: Path, fps: Fraction | None, force: bool, quiet: bool, verbose: bool) -> None:
+    """Write the motion in FILE to OUT in the format of its suffix: .npz, .csv or .pkl.
+
+    Only .npz keeps everything: .csv has blendshapes and head rotation, .pkl LivePortrait's expression and pose.
+    """
+    from talkinghead.sources.motion_file import load_motion, save_motion
+
+    motion = load_motion(file)
+    if fps is not None:
+        motion = motion.resampled(fps)
+    save_motion(motion, out, force)
+    say(f"{len(motion)} frames at {motion.fps} frames/s", quiet)
+    if not quiet:
+        click.echo(out)
+
+
+@command.command()
+@click.argument("file", type=_file)
+@click.option("-o", "--output", type=_file, metavar="OUT.png", help="Where to plot  [default: FILE--motion.png]")
+@click.option("--no-plot", is_flag=True, help="Print the facts alone.")
+@_force
+@logging_options
+def info(file: Path, output: Path | None, no_plot: bool, force: bool, quiet: bool, verbose: bool) -> None:
+    """Print what the motion in FILE is, and plot its main channels."""
+    from talkinghead.motion_plot import facts, plot
+    from talkinghead.sources.motion_file import load_motion
+
+    motion = load_motion(file)
+    for name, value in facts(motion).items():
+        click.echo(f"{name + ':':<13} {value}")
+    if no_plot:
+        return
+    out = output or Path(f"{file.stem}--motion.png")
+    plot(motion, out, title=file.name, force=force)
+    if not quiet:
+        click.echo(out)

@@ -14,6 +14,7 @@ from talkinghead.errors import TalkingHeadError
 # name -> (module under talkinghead.cli, one line of help): the group's own help imports none of them.
 COMMANDS: dict[str, tuple[str, str]] = {
     "speak": ("speak", "Make a picture or a video speak a recording."),
+    "animate": ("animate", "Move a picture or a video by a video, a picture or a motion file."),
     "edit": ("edit", "Change the face in a picture."),
     "motion": ("motion", "Extract, inspect and convert motion files."),
     "batch": ("batch", "Make many videos from a manifest."),

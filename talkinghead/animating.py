@@ -1,0 +1,129 @@
+"""Putting an animated clip together: a canvas, whatever drives it, and a renderer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from talkinghead.errors import InputError
+from talkinghead.pipeline import Canvas, Clip, Still
+from talkinghead.renderers import select
+from talkinghead.settings import DEFAULT_FPS, Settings
+from talkinghead.speaking import is_video, open_canvas
+from talkinghead.types import Face, MotionSource
+
+if TYPE_CHECKING:
+    from talkinghead.sources.tracking.recovery import TrackReport
+
+MOTION_SUFFIXES = frozenset({".npz", ".pkl", ".csv"})
+
+
+@dataclass(frozen=True)
+class Driver:
+    """What drives, and the sound that belongs to it."""
+
+    source: MotionSource
+    audio: Path | None = None
+
+
+class Animation(Clip):
+    """A clip that a driver moves."""
+
+    @property
+    def track(self) -> TrackReport | None:
+        """How tracking went so far, where faces were tracked."""
+        return getattr(self._driver, "report", None)
+
+
+def open_driver(
+    driving: Path,
+    *,
+    fps: Fraction | None = None,
+    portrait: Face | None = None,
+    face: int | None = None,
+    box: tuple[float, float, float, float] | None = None,
+    still: bool = False,
+) -> Driver:
+    """What `driving` is goes by its name: a motion file, a folder of frames, a video, or else a picture.
+
+    `fps` None keeps the driver's own rate; `portrait` is the face to be driven; `face` the driver's own; `still` asks a
+    picture for one frame rather than a short clip.
+
+    Raises:
+        InputError: it cannot be read as what its name says.
+    """
+    if not driving.exists():
+        raise InputError(f"there is nothing called {driving}: DRIVING is a video, a picture, a motion file or a folder")
+    if driving.suffix.lower() in MOTION_SUFFIXES:
+        from talkinghead.sources.motion_file import MotionFileSource
+
+        return Driver(MotionFileSource(driving, fps))
+    if driving.is_dir():
+        from talkinghead.sources.frames import FolderMotionSource
+
+        folder = FolderMotionSource(driving, fps=fps or DEFAULT_FPS, portrait=portrait, face=face)
+        return Driver(folder, folder.audio)
+    if is_video(driving):
+        from talkinghead.sources.video import VideoMotionSource
+
+        video = VideoMotionSource(driving, fps=fps, portrait=portrait, face=face)
+        return Driver(video, driving if video.has_audio else None)
+    from talkinghead.media.images import read_image
+    from talkinghead.sources.picture import PictureMotionSource
+
+    image = read_image(driving)
+    return Driver(PictureMotionSource(image, fps=fps or DEFAULT_FPS, clip=not still, face=face, box=box))
+
+
+def animate(
+    source: str | Path,
+    driving: str | Path,
+    settings: Settings,
+    *,
+    audio: str | Path | None = None,
+    silent: bool = False,
+    driving_face: int | None = None,
+    driving_box: tuple[float, float, float, float] | None = None,
+    single: bool = False,
+) -> Animation:
+    """A clip of `source`, a picture or a video, moved by `driving`; see `talkinghead.animate`.
+
+    `audio` replaces the driver's sound, `silent` leaves it out; `driving_face` and `driving_box` say which face drives;
+    `single` asks a driving picture for one frame.
+    """
+    source, driving = Path(source), Path(driving)
+    renderer, note = select(settings)
+    if is_video(source) and settings.fps is None:
+        settings = replace(settings, fps=_rate(driving, source))
+    canvas = open_canvas(source, renderer, settings)
+    driver = open_driver(
+        driving,
+        fps=settings.fps,
+        portrait=_portrait(canvas),
+        face=driving_face,
+        box=driving_box,
+        still=single,
+    )
+    sound = None if silent else Path(audio) if audio else driver.audio
+    frames = driver.source.frames
+    duration_s = None if frames is None or sound is None else float(frames / driver.source.fps)
+    return Animation(canvas, driver.source, renderer, settings, audio=sound, duration_s=duration_s, note=note)
+
+
+def _portrait(canvas: Canvas) -> Face | None:
+    """The face of a still canvas."""
+    return canvas.portrait.face if isinstance(canvas, Still) else None
+
+
+def _rate(driving: Path, source: Path) -> Fraction:
+    """The frame rate of a clip whose source is a video: a video's or a motion's that drives, else the source's own."""
+    from talkinghead.media.video import VideoReader
+
+    if driving.suffix.lower() in MOTION_SUFFIXES:
+        from talkinghead.sources.motion_file import load_motion
+
+        return load_motion(driving).fps
+    with VideoReader(driving if is_video(driving) else source) as reader:
+        return reader.fps

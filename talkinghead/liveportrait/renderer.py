@@ -167,7 +167,7 @@ def open_renderer(settings: Settings) -> LivePortraitRenderer:
     device = resolve_device(settings.device)
     precision = resolve_precision(settings.precision, device)
     options = LivePortraitOptions(**settings.liveportrait)
-    paths = resolve("liveportrait", settings.checkpoints)
+    paths = resolve("liveportrait", settings.checkpoints).paths
     engine = Engine(load_models(paths), device, precision)
     return LivePortraitRenderer(engine, options, landmarks=_landmark_net(paths.values()))
 

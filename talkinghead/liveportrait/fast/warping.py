@@ -52,7 +52,7 @@ class FastHourglass(nn.Module):
         self.phases = nn.ModuleList(UpsampledConv(conv.weight, conv.bias, 2) for conv in self.up)
         last = fold.fold_batch_norm(decoder.conv, decoder.norm)
         self.out_channels = fold.padded(last.out_channels)
-        weight = fold.pad_weight(last.weight, self.out_channels, self.out_channels)
+        weight = fold.pad_weight(last.weight, self.out_channels, last.in_channels + into - first.in_channels)
         self.last = fold.conv3d(weight, fold.pad_bias(last.bias, self.out_channels), 1)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -102,7 +102,7 @@ class SliceHeads(nn.Module):
         parts = self.conv(slices(prediction)).permute(0, 2, 3, 1).unflatten(0, (-1, depth))
         logits = self.mask_bias.float().expand(*parts.shape[:4], n).clone()
         reach = self.taps // 2
-        for tap in range(self.taps):
+        for tap in range(max(0, reach - depth + 1), min(self.taps, reach + depth)):
             # Slice z + tap - reach contributes its tap-th part to slice z.
             low, high = max(0, reach - tap), min(depth, depth + reach - tap)
             logits[:, low:high] += parts[:, low + tap - reach : high + tap - reach, ..., tap * n : (tap + 1) * n]

@@ -125,9 +125,19 @@ def heatmap(grid: Tensor, keypoints: Tensor) -> Tensor:
 class WarpingModule(nn.Module):
     """Feature volume (B, 32, 16, 64, 64) and keypoints -> feature map (B, 256, 64, 64) in the driven pose."""
 
-    def __init__(self, channels: int = 32, depth: int = 16, expansion: int = 32, widest: int = 1024, out: int = 256):
+    def __init__(
+        self,
+        channels: int = 32,
+        depth: int = 16,
+        expansion: int = 32,
+        widest: int = 1024,
+        compressed: int = 4,
+        out: int = 256,
+    ) -> None:
         super().__init__()
-        self.dense_motion_network = DenseMotion(channels, depth, expansion=expansion, widest=widest)
+        self.dense_motion_network = DenseMotion(
+            channels, depth, expansion=expansion, widest=widest, compressed=compressed
+        )
         self.third = ConvBlock2d(channels * depth, out, leak=0.01)
         self.fourth = nn.Conv2d(out, out, 1)
 

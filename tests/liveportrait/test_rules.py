@@ -1,0 +1,226 @@
+"""LivePortrait's motion rules against a second, plain reading of them in numpy, one frame at a time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+from scipy.spatial import ConvexHull
+
+from talkinghead.errors import InputError, MotionError
+from talkinghead.liveportrait import rules
+from talkinghead.liveportrait.animate import Animator, SourceState, source_state
+from talkinghead.liveportrait.crop import Ratios
+from talkinghead.liveportrait.options import LivePortraitOptions
+from talkinghead.liveportrait.rules import Head
+from talkinghead.liveportrait.weights import Models
+from talkinghead.types import Motion, Rest
+
+Array = npt.NDArray[np.float64]
+LIPS, EYES = [6, 12, 14, 17, 19, 20], [11, 13, 15, 16, 18]
+DRAWN = np.random.RandomState(3)
+
+
+def euler(pitch: float, yaw: float, roll: float) -> Array:
+    """(Rz Ry Rx)^T from three elementary rotations."""
+    p, y, r = np.deg2rad([pitch, yaw, roll])
+    rx = np.array([[1, 0, 0], [0, np.cos(p), -np.sin(p)], [0, np.sin(p), np.cos(p)]])
+    ry = np.array([[np.cos(y), 0, np.sin(y)], [0, 1, 0], [-np.sin(y), 0, np.cos(y)]])
+    rz = np.array([[np.cos(r), -np.sin(r), 0], [np.sin(r), np.cos(r), 0], [0, 0, 1]])
+    return (rz @ ry @ rx).T
+
+
+class Plain:
+    """The rules of one picture source, written down a second time: no batches, no shared helpers."""
+
+    def __init__(self, state: SourceState, degrees: Array, motion: Motion, models: Models, options: dict) -> None:
+        self.kp = state.canonical[0].double().numpy()
+        self.exp, self.t = state.head.exp[0].double().numpy(), state.head.t[0].double().numpy()
+        self.scale, self.rotation = float(state.head.scale), euler(*degrees)
+        self.motion, self.models, self.o = motion, models, options
+        self.eyes, self.lip = state.eyes[0].tolist(), float(state.lip)
+        self.xs = self.place(self.exp, self.rotation, self.t, self.scale)
+
+    def place(self, exp: Array, rotation: Array, t: Array, scale: float) -> Array:
+        x = scale * (self.kp @ rotation + exp)
+        x[:, 0] += t[0]
+        x[:, 1] += t[1]
+        return x
+
+    def net(self, name: str, *parts: object) -> Array:
+        flat = torch.tensor(np.concatenate([np.ravel(part) for part in parts])[None], dtype=torch.float32)
+        return getattr(self.models, name)(flat)[0].double().numpy()
+
+    def animated(self, i: int) -> Array:
+        """Keypoints of frame `i` before anything is fitted."""
+        m, rest, region = self.motion, self.motion.rest, self.o.get("region", "all")
+        exp_d, r_d, t_d = m.expression[i].astype(float), euler(*m.rotation[i]), m.translation[i].astype(float)
+        exp, rotation, t, scale = self.exp.copy(), self.rotation, self.t, self.scale
+        if self.o.get("absolute"):
+            new = self.exp.copy()
+            for k in [1, 2, 6, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20]:
+                new[k] = exp_d[k]
+            for k, axis in [(3, 1), (4, 1), (5, 2), (8, 2), (9, 1), (9, 2)]:
+                new[k, axis] = exp_d[k, axis]
+        else:
+            new = self.exp + exp_d - rest.expression
+            for k in rest.replaced_keypoints:
+                new[k] = exp_d[k]
+        if region in ("all", "exp"):
+            exp = new
+        for part, chosen in (("lip", LIPS), ("eyes", EYES)):
+            if region == part:
+                exp[chosen] = new[chosen]
+        if region in ("all", "pose"):
+            absolute = self.o.get("absolute")
+            rotation = r_d if absolute else r_d @ euler(*rest.rotation).T @ self.rotation
+            t = t_d if absolute else self.t + t_d - rest.translation
+        if region == "all" and not self.o.get("absolute"):
+            scale = self.scale * m.scale[i] / rest.scale
+        return self.place(exp, rotation, t, scale)
+
+    def frame(self, i: int) -> Array:
+        o, x, xs = self.o, self.animated(i), self.xs
+        if o.get("driving_option", "expression-friendly") == "expression-friendly":
+            first = self.animated(0)
+            size = np.sqrt(ConvexHull(xs).volume) / np.sqrt(ConvexHull(first).volume)
+            if o.get("absolute"):
+                x = xs + size * (x - first)
+        if o.get("eye_retargeting") or o.get("lip_retargeting"):
+            x = x if o.get("absolute") else xs.copy()
+            if o.get("eye_retargeting"):
+                x = x + self.net("eye", xs, self.eyes, self.motion.eye_ratio[i, 0]).reshape(21, 3)
+            if o.get("lip_retargeting"):
+                x = x + self.net("lip", xs, self.lip, self.motion.lip_ratio[i]).reshape(21, 3)
+        if o.get("stitching", True):
+            answer = self.net("stitching", xs, x)
+            x = x + answer[:63].reshape(21, 3)
+            x[:, 0] += answer[63]
+            x[:, 1] += answer[64]
+        if o.get("normalize_lip") and self.lip >= 0.03:
+            x = x + self.net("lip", xs, self.lip, 0.0).reshape(21, 3)
+        return xs + o.get("multiplier", 1.0) * (x - xs)
+
+
+@pytest.fixture(scope="module")
+def source() -> tuple[SourceState, Array]:
+    """A source of one picture and its pose in degrees."""
+    degrees = np.array([4.0, -12.0, 7.0])
+    head = Head(
+        torch.tensor(0.03 * DRAWN.randn(1, 21, 3), dtype=torch.float32),
+        rules.rotation_matrix(torch.tensor(degrees[None], dtype=torch.float32)),
+        torch.tensor(0.1 * DRAWN.randn(1, 3), dtype=torch.float32),
+        torch.tensor([[1.3]]),
+    )
+    kp = torch.tensor(0.3 * DRAWN.randn(1, 21, 3), dtype=torch.float32)
+    return source_state(kp, head, [Ratios(np.array([0.3, 0.34], np.float32), 0.12)]), degrees
+
+
+@pytest.fixture(scope="module")
+def motion() -> Motion:
+    """Four frames whose rest is the first."""
+    exp, rotation, t = 0.03 * DRAWN.randn(4, 21, 3), 8 * DRAWN.randn(4, 3), 0.05 * DRAWN.randn(4, 3)
+    scale = 1.2 + 0.05 * DRAWN.randn(4)
+    rest = Rest(expression=np.float32(exp[0]), rotation=np.float32(rotation[0]), translation=np.float32(t[0]),
+                scale=float(scale[0]))  # fmt: skip
+    return Motion.from_expression(exp, Fraction(25), rotation=rotation, translation=t, scale=scale, rest=rest,
+                                  eye_ratio=0.3 + 0.1 * DRAWN.rand(4, 2), lip_ratio=0.3 * DRAWN.rand(4))  # fmt: skip
+
+
+def animate(models: Models, options: dict, source: SourceState, motion: Motion, single: bool = False) -> Array:
+    animator = Animator(models, LivePortraitOptions(**options), motion.rest, single)
+    # One frame first, then the rest: batches must not change anything.
+    parts = [motion] if len(motion) == 1 else [motion[:1], motion[1:]]
+    x = [animator.keypoints(source, part, animator.moved(source, part), still=True) for part in parts]
+    return torch.cat(x).double().numpy()
+
+
+CASES: list[dict] = [
+    {},
+    *[{"region": region} for region in ("exp", "pose", "lip", "eyes")],
+    *[{"region": region, "absolute": True} for region in ("all", "exp", "pose", "lip", "eyes")],
+    {"absolute": True, "driving_option": "pose-friendly"},
+    {"driving_option": "pose-friendly", "stitching": False},
+    {"stitching": False, "multiplier": 1.7},
+    {"multiplier": 0.4, "absolute": True},
+    {"normalize_lip": True, "multiplier": 1.5},
+    {"lip_retargeting": True},
+    {"eye_retargeting": True, "stitching": False},
+    {"lip_retargeting": True, "eye_retargeting": True, "absolute": True},
+    {"lip_retargeting": True, "normalize_lip": True, "region": "lip"},
+]
+
+
+@pytest.mark.parametrize("options", CASES, ids=str)
+def test_keypoints_follow_the_rules(
+    models: Models, source: tuple[SourceState, Array], motion: Motion, options: dict
+) -> None:
+    state, degrees = source
+    plain = Plain(state, degrees, motion, models, options)
+    expected = np.stack([plain.frame(i) for i in range(len(motion))])
+    np.testing.assert_allclose(animate(models, options, state, motion), expected, atol=3e-6)
+
+
+def test_replaced_keypoints_take_the_drivers_expression(
+    models: Models, source: tuple[SourceState, Array], motion: Motion
+) -> None:
+    state, degrees = source
+    driver = replace(motion, rest=Rest(replaced_keypoints=tuple(LIPS)))
+    plain = Plain(state, degrees, driver, models, {})
+    expected = np.stack([plain.frame(i) for i in range(len(motion))])
+    np.testing.assert_allclose(animate(models, {}, state, driver), expected, atol=3e-6)
+    adding = animate(models, {}, state, replace(motion, rest=Rest()))
+    assert np.abs(adding - expected).max() > 1e-3
+
+
+def test_first_frame_of_relative_motion_is_the_source_itself(
+    models: Models, source: tuple[SourceState, Array], motion: Motion
+) -> None:
+    state, _ = source
+    x = animate(models, {"stitching": False}, state, motion)
+    np.testing.assert_allclose(x[0], state.x[0].double().numpy(), atol=2e-6)
+    assert np.abs(x[1] - x[0]).max() > 0.01
+
+
+def test_single_driving_picture_is_relative_to_neutral_lips(
+    models: Models, source: tuple[SourceState, Array], motion: Motion
+) -> None:
+    state, degrees = source
+    neutral = np.zeros((21, 3), np.float32)
+    neutral[14], neutral[17] = (-0.0008, -0.0018, 0), (-0.0006, -0.0012, 0.0001)
+    neutral[19], neutral[20] = (0, -0.0151, -0.0025), (0.0002, 0.0056, 0.0027)
+    answer = animate(models, {}, state, motion[:1], single=True)
+    expected = Plain(state, degrees, replace(motion[:1], rest=replace(motion.rest, expression=neutral)), models, {})
+    np.testing.assert_allclose(answer[0], expected.frame(0), atol=3e-6)
+    # Absolute: as it is, since moving by what changed since the first frame would leave nothing.
+    absolute = animate(models, {"absolute": True, "stitching": False}, state, motion[:1], single=True)
+    plain = Plain(state, degrees, motion[:1], models, {"absolute": True})
+    np.testing.assert_allclose(absolute[0], plain.animated(0), atol=3e-6)
+
+
+def test_lips_that_are_closed_are_not_normalised(
+    models: Models, source: tuple[SourceState, Array], motion: Motion
+) -> None:
+    closed = source[0]._replace(lip=torch.tensor([[0.0299]]))
+    np.testing.assert_array_equal(
+        animate(models, {"normalize_lip": True}, closed, motion), animate(models, {}, closed, motion)
+    )
+
+
+def test_retargeting_needs_ratios(models: Models, source: tuple[SourceState, Array], motion: Motion) -> None:
+    bare = replace(motion, eye_ratio=None, lip_ratio=None)
+    for option in ("eye_retargeting", "lip_retargeting"):
+        with pytest.raises(MotionError, match=r"no (eye|lip) ratios"):
+            animate(models, {option: True}, source[0], bare)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"region": "nose"}, {"driving_option": "friendly"}, {"multiplier": float("nan")}, {"multiplier": 9}]
+)
+def test_wrong_options_are_refused(wrong: dict) -> None:
+    with pytest.raises(InputError):
+        LivePortraitOptions(**wrong)

@@ -10,7 +10,8 @@ prediction = stream.finish()
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
@@ -119,6 +120,17 @@ def _checked(samples: torch.Tensor | npt.ArrayLike) -> torch.Tensor:
     return samples
 
 
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Run small matrices on this thread alone: handing them to others costs many times what they take."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 class PredictionStream:
     """Push sound, get motion. Memory does not grow: what is kept is what the model and two frames still need."""
 
@@ -176,7 +188,7 @@ class PredictionStream:
         self._add_life(self._behaviour.push(sound.numpy()))
 
     def _hear_lips(self, sound: torch.Tensor) -> None:
-        with torch.inference_mode():
+        with torch.inference_mode(), _one_thread():
             output, self._state = self._model(sound[None].to(self._device), self._state)
             self._lips.add(output.motion[0].float().cpu())
 

@@ -9,7 +9,7 @@ import time
 
 import pytest
 from click.testing import CliRunner
-from conftest import COMMIT, CONTENT, random_bytes
+from own_hub import COMMIT, CONTENT, random_bytes
 
 from talkinghead.checkpoints import findings
 from talkinghead.checkpoints import hub as downloads

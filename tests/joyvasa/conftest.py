@@ -1,0 +1,47 @@
+"""A tiny generator with random weights, and the published sizes with stand-in weights where they are at hand."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from joyvasa_tiny import TINY, randomised
+
+from talkinghead.joyvasa.weights import Units
+
+
+@pytest.fixture(scope="session")
+def tiny():
+    return randomised(TINY)
+
+
+@pytest.fixture(scope="session")
+def units():
+    rng = np.random.default_rng(3)
+    return Units(rng.uniform(0.01, 0.1, 70).astype(np.float32), rng.normal(0, 0.05, 70).astype(np.float32))
+
+
+@pytest.fixture(scope="session")
+def material():
+    if "TALKINGHEAD_MATERIAL" not in os.environ:
+        pytest.skip("no parity figures here")
+    return Path(os.environ["TALKINGHEAD_MATERIAL"])
+
+
+@pytest.fixture(scope="session")
+def standin_state(material):
+    """The stand-in weights by their published names, computed tables included."""
+    sys.path.insert(0, str(material / "liveportrait"))
+    import standin
+
+    shapes = json.loads((material / "joyvasa/state_dict_shapes.json").read_text())
+    computed = ("alignment_mask", ".pe")
+    return {
+        key: torch.zeros(shape)
+        if key.endswith(computed) or key.startswith("diffusion_sched")
+        else torch.from_numpy(np.ascontiguousarray(standin.tensor("joyvasa", key, shape), np.float32))
+        for key, shape in shapes.items()
+    }

@@ -1,0 +1,28 @@
+"""Sizes small enough for a test, random weights for them, and a sound."""
+
+import numpy as np
+import torch
+
+from talkinghead.joyvasa.config import Config
+from talkinghead.joyvasa.generator import Generator
+
+TINY = Config(
+    frames=10, previous=3, width=16, heads=2, layers=2, feedforward=32, head_width=8, steps=4,
+    hubert={"hidden_size": 12, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16,
+            "conv_dim": [8] * 7, "num_conv_pos_embeddings": 8, "num_conv_pos_embedding_groups": 2},
+)  # fmt: skip
+
+
+def randomised(config, seed=0):
+    torch.manual_seed(seed)
+    generator = Generator(config)
+    for parameter in generator.parameters():
+        if parameter.ndim < 2 or not parameter.any():
+            torch.nn.init.normal_(parameter, std=0.3)
+    return generator.eval().requires_grad_(False)
+
+
+def speech(seed, samples):
+    """Noise with the loudness of syllables."""
+    envelope = 0.2 + np.abs(np.sin(2 * np.pi * 1.7 * np.arange(samples) / 16000))
+    return (0.1 * np.random.RandomState(seed).randn(samples) * envelope).astype(np.float32)

@@ -16,7 +16,7 @@ import numpy as np
 
 from talkinghead.errors import AudioError
 from talkinghead.media.ffmpeg import FFmpeg, check_file, describe, explain, input_arguments, scan, stream_lines
-from talkinghead.media.stdin import stdin_file
+from talkinghead.media.stdin import pipe_file, stdin_file
 from talkinghead.types import Floats
 
 SPEECH_RATE_HZ = 16_000
@@ -38,12 +38,16 @@ class AudioInfo:
 
 
 def audio_path(path: str | os.PathLike[str]) -> Path:
-    """`path` as a file that can be opened as often as needed; "-" is standard input, read to its end and kept.
+    """`path` as a file that can be opened as often as needed.
+
+    "-" (standard input) and named pipes are read to their end and kept in a temporary file.
 
     Raises:
         AudioError: there is no such file, it cannot be read, or it is empty.
     """
-    return stdin_file() if os.fspath(path) == "-" else check_file(Path(path), AudioError, _WHAT)
+    if os.fspath(path) == "-":
+        return stdin_file()
+    return pipe_file(Path(path)) if Path(path).is_fifo() else check_file(Path(path), AudioError, _WHAT)
 
 
 def probe_audio(path: str | os.PathLike[str]) -> AudioInfo:

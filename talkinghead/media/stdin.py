@@ -1,4 +1,4 @@
-"""Standard input as a file: read once, to its end, and kept for as long as the process lives.
+"""Streams as files: standard input and named pipes, read once, to their end, and kept for as long as the process lives.
 
 A stream can be read only once, but sound is needed twice (for the lips and for the video's sound track). Programs
 that write WAV into a pipe cannot know the length: espeak-ng declares 2 GB, others 0 or 0xFFFFFFFF. The true lengths
@@ -12,12 +12,13 @@ import shutil
 import struct
 import sys
 import tempfile
+from collections.abc import Hashable
 from pathlib import Path
 from typing import IO
 
 from talkinghead.errors import AudioError
 
-_kept: tuple[object, Path] | None = None
+_kept: dict[Hashable, Path] = {}
 
 
 def stdin_file() -> Path:
@@ -26,19 +27,30 @@ def stdin_file() -> Path:
     Raises:
         AudioError: nothing came, or standard input is a terminal.
     """
-    global _kept
-    if _kept is not None and _kept[0] is sys.stdin:
-        return _kept[1]
     if sys.stdin is None or sys.stdin.isatty():
         raise AudioError("standard input is a terminal: pipe a WAV stream into it, or name a file")
+    if sys.stdin not in _kept:
+        _kept[sys.stdin] = _keep(sys.stdin.buffer, "standard input")
+    return _kept[sys.stdin]
+
+
+def pipe_file(path: Path) -> Path:
+    """The file that holds what came through the named pipe `path`, such as a shell's <(command)."""
+    key = (str(path), path.stat().st_ino)
+    if key not in _kept:
+        with path.open("rb") as stream:
+            _kept[key] = _keep(stream, str(path))
+    return _kept[key]
+
+
+def _keep(stream: IO[bytes], name: str) -> Path:
     with tempfile.NamedTemporaryFile(prefix="talkinghead-", suffix=".wav", delete=False) as file:
         path = Path(file.name)
         atexit.register(path.unlink, missing_ok=True)
-        shutil.copyfileobj(sys.stdin.buffer, file, 1 << 20)
+        shutil.copyfileobj(stream, file, 1 << 20)
         if file.tell() == 0:
-            raise AudioError("there is no sound on standard input: pipe a WAV stream into it")
+            raise AudioError(f"there is no sound on {name}: pipe a WAV stream into it")
         mend_wav_lengths(file)
-    _kept = (sys.stdin, path)
     return path
 
 

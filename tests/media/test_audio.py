@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
 import subprocess
 import sys
@@ -111,6 +112,17 @@ def test_a_stream_on_stdin_is_kept_and_its_length_mended(
     first, second = collect("-"), collect("-")
     np.testing.assert_array_equal(first, second)
     np.testing.assert_allclose(first, collect(path), atol=1e-6)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX pipes")
+def test_a_named_pipe_is_read_once_and_kept(tmp_path: Path) -> None:
+    wav, pipe = tmp_path / "a.wav", tmp_path / "pipe"
+    soundfile.write(wav, tone(0.7, 22_050), 22_050)
+    os.mkfifo(pipe)
+    writer = subprocess.Popen(["cp", wav, pipe])
+    assert probe_audio(pipe).duration_s == pytest.approx(0.7, abs=1e-4)
+    np.testing.assert_array_equal(collect(pipe), collect(wav))
+    assert writer.wait(timeout=5) == 0
 
 
 def test_nothing_on_stdin_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -72,7 +72,7 @@ class Engine:
     @torch.inference_mode()
     def source(self, pictures: Tensor) -> Source:
         """(S, 3, 256, 256) RGB in 0..1 -> what `draw` needs of them."""
-        return self.warping.prepare(self.appearance(pictures.to(self.device, self.dtype)))  # type: ignore[no-any-return]
+        return self.warping.prepare(self.appearance(pictures.to(self.device, self.dtype)))
 
     @torch.inference_mode()
     def draw(self, source: Source, kp_driving: Tensor, kp_source: Tensor) -> Tensor:

@@ -7,6 +7,19 @@ from torch.nn import functional
 
 from talkinghead.liveportrait.fast import fold
 from talkinghead.liveportrait.networks import AppearanceExtractor
+from talkinghead.liveportrait.networks.blocks import DownBlock2d, ResBlock3d
+
+
+class FastResBlock(nn.Module):
+    """A ResBlock3d whose second norm is folded into its first convolution; the first norm has none before it."""
+
+    def __init__(self, block: ResBlock3d) -> None:
+        super().__init__()
+        self.norm, self.second = block.norm1, block.conv2
+        self.first = fold.fold_batch_norm(block.conv1, block.norm2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.second(functional.relu(self.first(functional.relu(self.norm(x)))))
 
 
 class FastAppearance(nn.Module):
@@ -16,19 +29,13 @@ class FastAppearance(nn.Module):
         super().__init__()
         self.depth, self.channels = network.depth, network.channels
         self.first = fold.fold_batch_norm(network.first.conv, network.first.norm)
-        self.down = nn.ModuleList(fold.fold_batch_norm(block.conv, block.norm) for block in network.down_blocks)
+        down = fold.each(network.down_blocks, DownBlock2d)
+        self.down = nn.ModuleList(fold.fold_batch_norm(block.conv, block.norm) for block in down)
         self.second = fold.conv2d(network.second.weight, network.second.bias, 0)
-        self.blocks = nn.ModuleList()
-        for block in network.resblocks_3d:
-            # The second norm follows the first convolution directly; the first norm stands before it and stays.
-            folded = fold.fold_batch_norm(block.conv1, block.norm2)
-            self.blocks.append(nn.ModuleList([block.norm1, folded, block.conv2]))
+        self.blocks = nn.Sequential(*[FastResBlock(block) for block in fold.each(network.resblocks_3d, ResBlock3d)])
 
     def forward(self, picture: Tensor) -> Tensor:
         x = functional.relu(self.first(picture))
         for conv in self.down:
             x = functional.avg_pool2d(functional.relu(conv(x)), 2)
-        x = self.second(x).unflatten(1, (self.channels, self.depth))
-        for norm, first, second in self.blocks:
-            x = x + second(functional.relu(first(functional.relu(norm(x)))))
-        return x
+        return self.blocks(self.second(x).unflatten(1, (self.channels, self.depth)))

@@ -11,6 +11,7 @@ from torch.nn.utils import fuse_conv_bn_eval
 from talkinghead.liveportrait.networks.blocks import SpectralConv2d
 
 Conv = TypeVar("Conv", nn.Conv2d, nn.Conv3d)
+Module = TypeVar("Module", bound=nn.Module)
 
 # Matrix units (AMX, tensor cores) work on tiles of 16 channels: others leave the fast path.
 CHANNEL_TILE = 16
@@ -23,8 +24,21 @@ def padded(channels: int) -> int:
 
 def fold_batch_norm(conv: Conv, norm: nn.Module) -> Conv:
     """One convolution that does what `conv` and then the batch norm `norm` do in inference mode."""
-    fused: Conv = fuse_conv_bn_eval(conv, norm)
-    return fused.requires_grad_(False)
+    assert isinstance(norm, nn.BatchNorm2d | nn.BatchNorm3d)
+    return fuse_conv_bn_eval(conv, norm).requires_grad_(False)
+
+
+def each(modules: nn.Module, kind: type[Module]) -> list[Module]:
+    """The children of a module list, in order, as what they are."""
+    children = list(modules.children())
+    found = [child for child in children if isinstance(child, kind)]
+    assert len(found) == len(children)
+    return found
+
+
+def bias_of(conv: nn.Conv2d | nn.Conv3d) -> Tensor:
+    """A convolution's bias (out,), zeros where it has none."""
+    return conv.weight.new_zeros(conv.out_channels) if conv.bias is None else conv.bias.detach()
 
 
 def fold_spectral(conv: SpectralConv2d) -> nn.Conv2d:
@@ -34,15 +48,15 @@ def fold_spectral(conv: SpectralConv2d) -> nn.Conv2d:
 
 def conv2d(weight: Tensor, bias: Tensor | None, padding: int | tuple[int, int]) -> nn.Conv2d:
     """A convolution with these weights (out, in, h, w)."""
-    out, into, *kernel = weight.shape
-    conv = nn.Conv2d(into, out, tuple(kernel), padding=padding, bias=bias is not None, device="meta")
+    out, into, height, width = weight.shape
+    conv = nn.Conv2d(into, out, (height, width), padding=padding, bias=bias is not None, device="meta")
     return _with(conv, weight, bias)
 
 
 def conv3d(weight: Tensor, bias: Tensor | None, padding: int | tuple[int, int, int]) -> nn.Conv3d:
     """A convolution with these weights (out, in, d, h, w)."""
-    out, into, *kernel = weight.shape
-    conv = nn.Conv3d(into, out, tuple(kernel), padding=padding, bias=bias is not None, device="meta")
+    out, into, depth, height, width = weight.shape
+    conv = nn.Conv3d(into, out, (depth, height, width), padding=padding, bias=bias is not None, device="meta")
     return _with(conv, weight, bias)
 
 

@@ -38,9 +38,9 @@ class Shared(nn.Module):
 
     def __init__(self, norms: list[Spade], factor: int) -> None:
         super().__init__()
-        convs = [norm.mlp_shared[0] for norm in norms]
+        convs = [fold.each(norm.mlp_shared[:1], nn.Conv2d)[0] for norm in norms]
         self.factor, self.parts = factor, len(convs)
-        weight, bias = torch.cat([c.weight for c in convs]), torch.cat([c.bias for c in convs])
+        weight, bias = torch.cat([c.weight for c in convs]), torch.cat([fold.bias_of(c) for c in convs])
         self.conv = fold.conv2d(weight, bias, 1) if factor == 1 else UpsampledConv(weight, bias, factor)
 
     def forward(self, guide: Tensor) -> tuple[Tensor, ...]:
@@ -50,7 +50,7 @@ class Shared(nn.Module):
         hidden = self.conv.out_channels // self.parts
         size = (batch, self.parts * hidden, height * self.factor, width * self.factor)
         into = torch.empty(size, dtype=guide.dtype, device=guide.device, memory_format=torch.channels_last)
-        return self.conv(guide, into).chunk(self.parts, 1)  # type: ignore[no-any-return]
+        return self.conv(guide, into).chunk(self.parts, 1)
 
 
 class Modulation(nn.Module):
@@ -58,7 +58,7 @@ class Modulation(nn.Module):
 
     def __init__(self, norm: Spade) -> None:
         super().__init__()
-        self.scale = fold.conv2d(norm.mlp_gamma.weight, norm.mlp_gamma.bias + 1, 1)
+        self.scale = fold.conv2d(norm.mlp_gamma.weight, fold.bias_of(norm.mlp_gamma) + 1, 1)
         self.shift = fold.conv2d(norm.mlp_beta.weight, norm.mlp_beta.bias, 1)
 
     def forward(self, normalised: Tensor, hidden: Tensor) -> Tensor:
@@ -84,7 +84,7 @@ class FastBlock(nn.Module):
         y = self.conv_1(functional.leaky_relu_(self.modulations[1](instance_norm(y), hidden[1]), LEAK))
         if self.conv_s is None:
             return y.add_(x)
-        return y.add_(self.conv_s(self.modulations[2](normalised, hidden[2])))  # type: ignore[no-any-return]
+        return y.add_(self.conv_s(self.modulations[2](normalised, hidden[2])))
 
 
 class FastGenerator(nn.Module):
@@ -95,7 +95,7 @@ class FastGenerator(nn.Module):
         self.fc = fold.conv2d(network.fc.weight, network.fc.bias, 1)
         self.middle = nn.ModuleList(FastBlock(block, 1) for block in network.middle())
         self.up_0, self.up_1 = FastBlock(network.up_0, 2), FastBlock(network.up_1, 4)
-        image = network.conv_img[0]
+        image = fold.each(network.conv_img[:1], nn.Conv2d)[0]
         self.conv_img = fold.conv2d(image.weight, image.bias, 1)
         fold.channels_last(self)
 

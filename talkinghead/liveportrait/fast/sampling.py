@@ -54,10 +54,10 @@ def corners(deformation: Tensor, size: tuple[int, int, int]) -> tuple[Tensor, Te
     depth, height, width = size
     at = [pixel(deformation[..., i], n) for i, n in enumerate((width, height, depth))]
     low = [value.floor() for value in at]
-    indices, weights = [], []
+    indices: list[Tensor] = []
+    weights: list[Tensor] = []
     for step in product((0, 1), repeat=3):
-        index: Tensor | float = 0.0
-        weight: Tensor | float = 1.0
+        index, weight = torch.zeros_like(at[0]), torch.ones_like(at[0])
         for axis, (n, stride) in enumerate(((width, 1), (height, width), (depth, width * height))):
             place = low[axis] + step[axis]
             part = at[axis] - low[axis] if step[axis] else 1 - (at[axis] - low[axis])

@@ -11,10 +11,11 @@ from torch.nn import functional
 from talkinghead.liveportrait.fast import fold, sampling
 from talkinghead.liveportrait.fast.upsampled import UpsampledConv
 from talkinghead.liveportrait.networks import WarpingModule
-from talkinghead.liveportrait.networks.warping import KEYPOINT_VARIANCE, DenseMotion, identity_grid
+from talkinghead.liveportrait.networks.blocks import DownBlock3d, UpBlock3d
+from talkinghead.liveportrait.networks.warping import KEYPOINT_VARIANCE, DenseMotion, identity_grid, size_of
 
-# Below this many pixels per side an upsampling block is bound by reading its weights, of which phases have more.
-_PHASES_FROM_PX = 8
+# The first upsampling steps see planes of 2 or 4 pixels and are bound by reading weights, of which phases have more.
+_STEPS_WITHOUT_PHASES = 2
 
 
 class Source(NamedTuple):
@@ -38,22 +39,43 @@ def volumes(x: Tensor, depth: int) -> Tensor:
     return x.unflatten(0, (-1, depth)).permute(0, 2, 1, 3, 4)
 
 
+class UpStep(nn.Module):
+    """(B, in, D, H, W) and skip (B, s, D, 2 H, 2 W) -> (B, out + s, D, 2 H, 2 W): upsampled, convolved, joined."""
+
+    def __init__(self, conv: nn.Conv3d, phases: bool) -> None:
+        super().__init__()
+        self.out_channels = conv.out_channels
+        self.conv = UpsampledConv(conv.weight, fold.bias_of(conv), 2) if phases else conv
+
+    def forward(self, x: Tensor, skip: Tensor) -> Tensor:
+        out = self.out_channels
+        size = (len(x), out + skip.shape[1], *size_of(skip))
+        joined = torch.empty(size, dtype=x.dtype, device=x.device, memory_format=torch.channels_last_3d)
+        if isinstance(self.conv, UpsampledConv):
+            self.conv(x, joined[:, :out])
+        else:
+            joined[:, :out] = self.conv(functional.interpolate(x, scale_factor=(1.0, 2.0, 2.0))).relu_()
+        joined[:, out:] = skip
+        return joined
+
+
 class FastHourglass(nn.Module):
     """(B, padded in, D, H, W) channels last -> (B, padded out, D, H, W); padding channels stay zero."""
 
     def __init__(self, motion: DenseMotion) -> None:
         super().__init__()
         encoder, decoder = motion.hourglass.encoder, motion.hourglass.decoder
-        self.down = nn.ModuleList(fold.fold_batch_norm(block.conv, block.norm) for block in encoder.down_blocks)
-        first = self.down[0]
-        into = fold.padded(first.in_channels)
-        self.down[0] = fold.conv3d(fold.pad_weight(first.weight, first.out_channels, into), first.bias, 1)
-        self.up = nn.ModuleList(fold.fold_batch_norm(block.conv, block.norm) for block in decoder.up_blocks)
-        self.phases = nn.ModuleList(UpsampledConv(conv.weight, conv.bias, 2) for conv in self.up)
+        down = [fold.fold_batch_norm(b.conv, b.norm) for b in fold.each(encoder.down_blocks, DownBlock3d)]
+        first, self.in_channels = down[0], fold.padded(down[0].in_channels)
+        padding = self.in_channels - first.in_channels
+        down[0] = fold.conv3d(fold.pad_weight(first.weight, first.out_channels, self.in_channels), first.bias, 1)
+        self.down = nn.ModuleList(down)
+        up = [fold.fold_batch_norm(b.conv, b.norm) for b in fold.each(decoder.up_blocks, UpBlock3d)]
+        self.up = nn.ModuleList(UpStep(conv, i >= _STEPS_WITHOUT_PHASES) for i, conv in enumerate(up))
         last = fold.fold_batch_norm(decoder.conv, decoder.norm)
         self.out_channels = fold.padded(last.out_channels)
-        weight = fold.pad_weight(last.weight, self.out_channels, last.in_channels + into - first.in_channels)
-        self.last = fold.conv3d(weight, fold.pad_bias(last.bias, self.out_channels), 1)
+        weight = fold.pad_weight(last.weight, self.out_channels, last.in_channels + padding)
+        self.last = fold.conv3d(weight, fold.pad_bias(fold.bias_of(last), self.out_channels), 1)
 
     def forward(self, x: Tensor) -> Tensor:
         depth = x.shape[2]
@@ -62,17 +84,8 @@ class FastHourglass(nn.Module):
             y = functional.relu_(conv(maps[-1]))
             maps.append(volumes(functional.avg_pool2d(slices(y), 2), depth))
         x = maps.pop()
-        for conv, phases in zip(self.up, self.phases):
-            skip = maps.pop()
-            channels = conv.out_channels + skip.shape[1]
-            size = (len(x), channels, depth, *skip.shape[-2:])
-            joined = torch.empty(size, dtype=x.dtype, device=x.device, memory_format=torch.channels_last_3d)
-            if x.shape[-1] >= _PHASES_FROM_PX:
-                phases(x, joined[:, : conv.out_channels])
-            else:
-                joined[:, : conv.out_channels] = conv(functional.interpolate(x, scale_factor=(1.0, 2.0, 2.0))).relu_()
-            joined[:, conv.out_channels :] = skip
-            x = joined
+        for step in self.up:
+            x = step(x, maps.pop())
         return functional.relu_(self.last(x))
 
 
@@ -93,8 +106,8 @@ class SliceHeads(nn.Module):
         weight = torch.cat([by_depth, hidden])
         out = fold.padded(len(weight))
         self.conv = fold.conv2d(fold.pad_weight(weight, out, fold.padded(channels)), None, 3)
-        self.mask_bias = nn.Parameter(mask.bias.detach().clone(), requires_grad=False)
-        self.occlusion_bias = nn.Parameter(occlusion.bias.detach().clone(), requires_grad=False)
+        self.mask_bias = nn.Parameter(fold.bias_of(mask), requires_grad=False)
+        self.occlusion_bias = nn.Parameter(fold.bias_of(occlusion), requires_grad=False)
 
     def forward(self, prediction: Tensor) -> tuple[Tensor, Tensor]:
         """(B, C, D, H, W) channels last -> mask logits (B, D, H, W, 22), occlusion logits (B, 1, H, W), float32."""
@@ -131,8 +144,7 @@ class FastWarping(nn.Module):
         """A feature volume (S, C, D, H, W) as W reads it."""
         compact = functional.relu(self.compress(feature)).float()
         table = feature.float().permute(0, 2, 3, 4, 1).flatten(0, 3).contiguous()
-        depth, height, width = feature.shape[2:]
-        return Source(compact, table, (depth, height, width))
+        return Source(compact, table, size_of(feature))
 
     def forward(self, source: Source, kp_driving: Tensor, kp_source: Tensor) -> Tensor:
         deformation, occlusion = self.dense_motion(source, kp_driving, kp_source)
@@ -153,7 +165,7 @@ class FastWarping(nn.Module):
         samples = sampling.sample_shifted(source.compact, shift)
         heat = gaussian(kp_driving, source.size) - gaussian(kp_source, source.size)
         batch, n, c = samples.shape[:3]
-        dtype, channels = self.third.weight.dtype, self.hourglass.down[0].in_channels
+        dtype, channels = self.third.weight.dtype, self.hourglass.in_channels
         joined = torch.zeros(batch, *source.size, channels, dtype=dtype, device=shift.device)
         by_candidate = joined[..., : n * (c + 1)].unflatten(-1, (n, c + 1))
         by_candidate[..., 1:, 0] = heat.permute(0, 2, 3, 4, 1)

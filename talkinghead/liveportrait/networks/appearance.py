@@ -20,7 +20,9 @@ class AppearanceExtractor(nn.Module):
         self.first = ConvBlock2d(3, width)
         self.down_blocks = nn.ModuleList([DownBlock2d(width, 2 * width), DownBlock2d(2 * width, 4 * width)])
         self.second = nn.Conv2d(4 * width, channels * depth, 1)
-        blocks = OrderedDict((f"3dr{i}", ResBlock3d(channels)) for i in range(N_RESIDUAL_BLOCKS))
+        blocks: OrderedDict[str, nn.Module] = OrderedDict(
+            (f"3dr{i}", ResBlock3d(channels)) for i in range(N_RESIDUAL_BLOCKS)
+        )
         self.resblocks_3d = nn.Sequential(blocks)
 
     def forward(self, picture: Tensor) -> Tensor:
@@ -28,4 +30,4 @@ class AppearanceExtractor(nn.Module):
         for block in self.down_blocks:
             x = block(x)
         volume = self.second(x).unflatten(1, (self.channels, self.depth))
-        return self.resblocks_3d(volume)  # type: ignore[no-any-return]
+        return self.resblocks_3d(volume)

@@ -72,4 +72,4 @@ class Generator(nn.Module):
             x = block(x, guide)
         x = self.up_0(functional.interpolate(x, scale_factor=2.0), guide)
         x = self.up_1(functional.interpolate(x, scale_factor=2.0), guide)
-        return self.conv_img(functional.leaky_relu(x, LEAK)).sigmoid()  # type: ignore[no-any-return]
+        return self.conv_img(functional.leaky_relu(x, LEAK)).sigmoid()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -83,7 +84,7 @@ class ConvNext(nn.Module):
         stem = nn.Sequential(nn.Conv2d(3, widths[0], 4, stride=4), LayerNorm2d(widths[0], eps=_EPS))
         down = [
             nn.Sequential(LayerNorm2d(narrow, eps=_EPS), nn.Conv2d(narrow, wide, 2, stride=2))
-            for narrow, wide in zip(widths, widths[1:])
+            for narrow, wide in pairwise(widths)
         ]
         self.downsample_layers = nn.ModuleList([stem, *down])
         self.stages = nn.ModuleList(
@@ -115,4 +116,4 @@ class MotionExtractor(nn.Module):
         self.detector = ConvNext(depths, widths)
 
     def forward(self, picture: Tensor) -> RawMotion:
-        return self.detector(picture)  # type: ignore[no-any-return]
+        return self.detector(picture)

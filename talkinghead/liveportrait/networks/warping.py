@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -10,6 +12,11 @@ from talkinghead.liveportrait.networks.blocks import ConvBlock2d, DownBlock3d, U
 from talkinghead.liveportrait.networks.motion import N_KEYPOINTS
 
 KEYPOINT_VARIANCE = 0.01
+
+
+def size_of(volume: Tensor) -> tuple[int, int, int]:
+    """(D, H, W) of (B, C, D, H, W)."""
+    return volume.shape[2], volume.shape[3], volume.shape[4]
 
 
 def identity_grid(depth: int, height: int, width: int, like: Tensor) -> Tensor:
@@ -25,7 +32,7 @@ class Encoder(nn.Module):
     def __init__(self, in_channels: int, expansion: int, levels: int, widest: int) -> None:
         super().__init__()
         widths = [in_channels] + [min(widest, expansion * 2 ** (i + 1)) for i in range(levels)]
-        self.down_blocks = nn.ModuleList(DownBlock3d(a, b) for a, b in zip(widths, widths[1:]))
+        self.down_blocks = nn.ModuleList(DownBlock3d(a, b) for a, b in pairwise(widths))
 
     def forward(self, x: Tensor) -> list[Tensor]:
         maps = [x]
@@ -67,7 +74,7 @@ class Hourglass(nn.Module):
         self.out_channels = self.decoder.out_channels
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.decoder(self.encoder(x))  # type: ignore[no-any-return]
+        return self.decoder(self.encoder(x))
 
 
 class DenseMotion(nn.Module):
@@ -90,7 +97,7 @@ class DenseMotion(nn.Module):
     def forward(self, feature: Tensor, kp_driving: Tensor, kp_source: Tensor) -> tuple[Tensor, Tensor]:
         """(B, C, D, H, W), (B, K, 3), (B, K, 3) -> deformation (B, D, H, W, 3), occlusion (B, 1, H, W) in 0..1."""
         compact = functional.relu(self.norm(self.compress(feature)))
-        grid = identity_grid(*feature.shape[2:], like=kp_driving)
+        grid = identity_grid(*size_of(feature), like=kp_driving)
         grids = candidate_grids(grid, kp_driving, kp_source)
         moved = sample_candidates(compact, grids)
         heat = heatmap(grid, kp_driving) - heatmap(grid, kp_source)
@@ -147,4 +154,4 @@ class WarpingModule(nn.Module):
     def warp(self, feature: Tensor, deformation: Tensor, occlusion: Tensor) -> Tensor:
         """The feature volume sampled by the deformation (B, D, H, W, 3), flattened and dimmed where hidden."""
         moved = functional.grid_sample(feature, deformation.to(feature.dtype), align_corners=False)
-        return self.fourth(self.third(moved.flatten(1, 2))) * occlusion  # type: ignore[no-any-return]
+        return self.fourth(self.third(moved.flatten(1, 2))) * occlusion

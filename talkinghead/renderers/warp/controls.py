@@ -82,6 +82,9 @@ _MIXING = _mixing_matrix()
 _JAW, _CLOSE = BLENDSHAPE_INDEX["jawOpen"], BLENDSHAPE_INDEX["mouthClose"]
 # Signed controls go both ways; the others are one-sided.
 _SIGNED = np.array([name == "shift" or name == "jaw_shift" or name.startswith("gaze") for name in CONTROLS])
+# How far a weight may undo: what a portrait's own smile, frown or brows can be taken back by; lips and lids less.
+_SOFT = ("smile", "frown", "spread", "narrow", "brow", "cheek", "sneer", "shrug")
+_LOWEST = np.array([-1.0 if name.startswith(_SOFT) else -0.35 for name in CONTROLS])
 
 
 def to_controls(blendshapes: Floats) -> dict[str, float]:
@@ -96,5 +99,5 @@ def to_controls(blendshapes: Floats) -> dict[str, float]:
         weights = weights.copy()
         weights[_CLOSE] = max(weights[_JAW], 0.0)
     values = weights @ _MIXING
-    values = np.where(_SIGNED, np.clip(values, -1.2, 1.2), np.clip(values, -0.35, 1.25))
+    values = np.where(_SIGNED, np.clip(values, -1.2, 1.2), np.clip(values, _LOWEST, 1.25))
     return dict(zip(CONTROLS, values.tolist())) | {"close": 1.0}

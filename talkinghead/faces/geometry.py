@@ -59,7 +59,7 @@ def head_pose(landmarks: Floats) -> Floats:
 
 
 def similarity(source: Floats, target: Floats) -> tuple[Array, float, Array]:
-    """(rotation (3, 3), scale, offset (3,)): target = scale * rotation @ source + offset, nearest by the pose points."""
+    """(rotation (3, 3), scale, offset (3,)): target = scale * rotation @ source + offset, by the pose points."""
     points, w = list(mesh.POSE_POINTS), np.array(list(mesh.POSE_POINTS.values()))
     return weighted_similarity(source[points], target[points], w)
 

@@ -6,6 +6,7 @@ from functools import lru_cache
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from talkinghead.faces.crop import Matrix, compose, integer_offset, inverse
 from talkinghead.types import Crop, Frame, Pixels
@@ -14,18 +15,29 @@ from talkinghead.types import Crop, Frame, Pixels
 FEATHER = 0.06
 
 
+Sides = tuple[bool, bool, bool, bool]
+
+
 @lru_cache(maxsize=8)
-def feathered_square(size_px: tuple[int, int], feather: float = FEATHER) -> Pixels:
-    """A mask (h, w) uint8 for `size_px` (width, height): 255 inside, falling smoothly to 0 at the border; read-only."""
+def feathered_square(
+    size_px: tuple[int, int], feather: float = FEATHER, sides: Sides = (True, True, True, True)
+) -> Pixels:
+    """A mask (h, w) uint8 for `size_px` (width, height): 255 inside, falling smoothly to 0 at the border; read-only.
+
+    Only the `sides` (left, top, right, bottom) that are true fall.
+    """
     width, height = size_px
     edge = max(1.0, feather * min(width, height))
 
-    def ramp(length: int) -> np.ndarray:
-        inside = np.minimum(np.arange(length), np.arange(length)[::-1]) / edge
-        t = np.clip(inside, 0, 1)
-        return t * t * (3 - 2 * t)
+    def ramp(length: int, low: bool, high: bool) -> npt.NDArray[np.float64]:
+        at = np.arange(length)
+        far = np.full(length, length)
+        inside = np.minimum(at if low else far, at[::-1] if high else far)
+        t = np.clip(inside / edge, 0, 1)
+        return np.asarray(t * t * (3 - 2 * t))
 
-    mask = np.round(255 * np.outer(ramp(height), ramp(width))).astype(np.uint8)
+    left, top, right, bottom = sides
+    mask = np.round(255 * np.outer(ramp(height, top, bottom), ramp(width, left, right))).astype(np.uint8)
     mask.setflags(write=False)
     return mask
 
@@ -45,17 +57,35 @@ def paste_back(background: Pixels, frame: Frame, out: Pixels | None = None) -> P
     if offset is not None:
         _paste_plain(out, frame.pixels, frame.mask, offset)
     else:
-        mask = feathered_square(frame.pixels.shape[1::-1]) if frame.mask is None else frame.mask
-        _paste_affine(out, frame.pixels, mask, frame.portrait.crop)
+        crop, mask = frame.portrait.crop, frame.mask
+        if mask is None:
+            mask = feathered_square(crop.size_px, sides=_inner_sides(crop, (out.shape[1], out.shape[0])))
+        _paste_affine(out, frame.pixels, mask, crop)
     return out
+
+
+def _inner_sides(crop: Crop, picture_size_px: tuple[int, int]) -> Sides:
+    """Which sides of the crop have picture beyond them: along the others there is nothing to blend with."""
+    corners = _corners(crop)
+
+    def inner(a: int, b: int) -> bool:
+        low, high = corners[[a, b]] < 1.0, corners[[a, b]] > np.array(picture_size_px) - 2.0
+        return not (low.all(0).any() or high.all(0).any())
+
+    return inner(0, 2), inner(0, 1), inner(1, 3), inner(2, 3)
+
+
+def _corners(crop: Crop) -> npt.NDArray[np.float64]:
+    """The crop's corners (4, 2) in the picture: top left, top right, bottom left, bottom right."""
+    width, height = crop.size_px
+    corners = np.array([[-0.5, -0.5], [width - 0.5, -0.5], [-0.5, height - 0.5], [width - 0.5, height - 0.5]])
+    back = inverse(crop.matrix)
+    return np.asarray(corners @ back[:, :2].T + back[:, 2])
 
 
 def covered_rectangle(crop: Crop, picture_size_px: tuple[int, int]) -> tuple[int, int, int, int]:
     """(x0, y0, x1, y1): the pixels of a picture of `picture_size_px` that the crop touches; may be empty."""
-    width, height = crop.size_px
-    corners = np.array([[-0.5, -0.5], [width - 0.5, -0.5], [-0.5, height - 0.5], [width - 0.5, height - 0.5]])
-    back = inverse(crop.matrix)
-    there = corners @ back[:, :2].T + back[:, 2]
+    there = _corners(crop)
     low = np.clip(np.floor(there.min(0) + 0.5).astype(int), 0, picture_size_px)
     high = np.clip(np.ceil(there.max(0) + 0.5).astype(int), 0, picture_size_px)
     return int(low[0]), int(low[1]), int(max(low[0], high[0])), int(max(low[1], high[1]))
@@ -85,7 +115,10 @@ def _paste_affine(out: Pixels, pixels: Pixels, mask: Pixels, crop: Crop) -> None
     if np.sqrt(abs(np.linalg.det(crop.matrix[:, :2]))) > 2:
         pixels, mask, to_crop = _shrunk(pixels, mask, to_crop)
     warped = cv2.warpAffine(pixels, to_crop, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
-    weights = cv2.warpAffine(mask, to_crop, size, flags=flags, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
+    # The crop ends half a pixel beyond its outermost centres: the mask holds that far, and nowhere outside.
+    wider = cv2.copyMakeBorder(mask, 1, 1, 1, 1, cv2.BORDER_REPLICATE)
+    to_wider = to_crop + np.array([[0, 0, 1.0], [0, 0, 1.0]])
+    weights = cv2.warpAffine(wider, to_wider, size, flags=flags, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
     place = out[y0:y1, x0:x1]
     place[:] = _blend(warped, place, weights)
 

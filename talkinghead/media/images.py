@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from talkinghead.errors import ImageError, OutputError
 from talkinghead.media.output import whole_file
@@ -197,12 +198,16 @@ def _eight_bits(picture: Pillow.Image) -> Pillow.Image:
     return picture.convert("RGBA" if transparent else "RGB")
 
 
-def _scaled(values: np.ndarray) -> Pixels:
+def _scaled(values: npt.NDArray[np.generic]) -> Pixels:
     """Deep grey values as 8 bits: 16-bit numbers by their range, fractions from 0 to 1."""
-    values = np.nan_to_num(values.astype(np.float32))
-    top = float(values.max(initial=0))
-    full = 1.0 if top <= 1 and values.dtype.kind == "f" and top > 0 else 255.0 if top <= 255 else 65535.0
-    return np.asarray(np.clip(values * (255 / full) + 0.5, 0, 255), np.uint8)
+    deep = np.nan_to_num(values.astype(np.float32))
+    if values.dtype == np.uint16:
+        full = 65535.0
+    else:
+        likely = (1.0, 255.0, 65535.0) if values.dtype.kind == "f" else (255.0, 65535.0)
+        top = float(deep.max(initial=0))
+        full = next((limit for limit in likely if top <= limit), top)
+    return np.asarray(np.clip(deep * (255 / full) + 0.5, 0, 255), np.uint8)
 
 
 def _to_srgb(flat: Pillow.Image, profile: bytes | None) -> Pillow.Image:

@@ -1,0 +1,137 @@
+"""Faces found in pictures: turned, small, several, none, and where a box says."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from talkinghead.errors import FaceError
+from talkinghead.faces import find_face, find_faces
+from talkinghead.faces.geometry import head_pose
+from talkinghead.types import Face, Image
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+def apart(face: Face, expected: Face) -> float:
+    """Mean distance of the landmarks in pupil distances."""
+    distance = np.linalg.norm(face.landmarks[:, :2] - expected.landmarks[:, :2], axis=1)
+    return float(distance.mean() / expected.pupil_distance_px)
+
+
+def turned(image: Image, matrix: np.ndarray, size_px: tuple[int, int]) -> Image:
+    return Image(cv2.warpAffine(image.pixels, matrix, size_px, flags=cv2.INTER_AREA, borderValue=(90, 90, 90)))
+
+
+def small(image: Image, face: Face, share: float, width: int = 1600) -> tuple[Image, np.ndarray]:
+    """The face on a large grey canvas, `share` of its width wide, and the map to it."""
+    x, y, w, h = (int(v) for v in face.box)
+    around = image.pixels[max(0, y - h // 2) : y + 2 * h, max(0, x - w) : x + 2 * w]
+    scale = share * width / w
+    shrunk = cv2.resize(around, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    canvas = np.full((1000, width, 3), 110, np.uint8)
+    canvas[500 : 500 + shrunk.shape[0], 1000 : 1000 + shrunk.shape[1]] = shrunk
+    left, top = max(0, x - w), max(0, y - h // 2)
+    matrix = np.array([[scale, 0, 1000 - scale * left], [0, scale, 500 - scale * top]])
+    return Image(canvas, name="canvas.png"), matrix
+
+
+def test_landmarks_lie_on_the_face(astronaut_face: Face) -> None:
+    assert astronaut_face.landmarks.shape == (478, 3)
+    x, y, w, h = astronaut_face.box
+    assert np.allclose((x, y, w, h), (180, 70, 92, 108), atol=10)
+    # The pupils, read off the picture by eye.
+    assert np.allclose(astronaut_face.landmarks[468, :2], (203, 101), atol=2.5)
+    assert np.allclose(astronaut_face.landmarks[473, :2], (246, 103), atol=2.5)
+
+
+@pytest.mark.parametrize("degrees", [90, 180, 270, 40, 140])
+def test_turned_faces_are_found_where_they_are(hopper: Image, hopper_face: Face, degrees: int) -> None:
+    matrix = cv2.getRotationMatrix2D((256, 300), degrees, 0.8)
+    found = find_face(turned(hopper, matrix, (512, 600)))
+    assert apart(found, hopper_face.moved(matrix)) < 0.05
+    roll = (-degrees + float(head_pose(hopper_face.landmarks)[2]) + 180) % 360 - 180
+    assert abs((float(head_pose(found.landmarks)[2]) - roll + 180) % 360 - 180) < 4
+
+
+@pytest.mark.parametrize("share", [0.10, 0.05, 0.035])
+def test_small_faces_are_found(astronaut: Image, astronaut_face: Face, share: float) -> None:
+    image, matrix = small(astronaut, astronaut_face, share)
+    assert apart(find_face(image), astronaut_face.moved(matrix)) < 0.08
+
+
+def test_a_small_face_on_its_side_is_found(astronaut: Image, astronaut_face: Face) -> None:
+    image, matrix = small(astronaut, astronaut_face, 0.06)
+    found = find_face(Image(np.rot90(image.pixels).copy()))
+    expected = astronaut_face.moved(matrix).moved(np.array([[0, 1, 0], [-1, 0, image.size_px[0] - 1]]))
+    assert apart(found, expected) < 0.08
+
+
+@pytest.fixture(scope="module")
+def pair(astronaut: Image, hopper: Image) -> Image:
+    return Image(np.concatenate([astronaut.pixels, hopper.pixels[:512]], 1), name="pair.png")
+
+
+def test_several_faces_come_largest_first(pair: Image, astronaut_face: Face, hopper_face: Face) -> None:
+    first, second = find_faces(pair)
+    assert apart(first, hopper_face.moved(np.array([[1, 0, 512], [0, 1, 0]]))) < 0.05
+    assert apart(second, astronaut_face) < 0.05
+    assert apart(find_face(pair), first) < 0.02
+    assert apart(find_face(pair, index=2), second) < 1e-6
+    assert len(find_faces(pair, max_faces=1)) == 1
+
+
+@pytest.mark.parametrize("index", [3, 0, -1])
+def test_a_wrong_number_is_told_how_many_there_are(pair: Image, index: int) -> None:
+    with pytest.raises(FaceError, match=r"pair\.png, which shows 2 faces: choose --face 1"):
+        find_face(pair, index=index)
+
+
+def test_no_face_is_an_error_that_names_the_way_out() -> None:
+    grey = Image(np.full((120, 120, 3), 128, np.uint8), name="wall.jpg")
+    assert find_faces(grey) == []
+    with pytest.raises(FaceError, match=r"no face was found in wall\.jpg.*--box x,y,width,height"):
+        find_face(grey)
+
+
+def test_a_box_finds_the_face_in_it(pair: Image, astronaut_face: Face) -> None:
+    assert apart(find_face(pair, box=astronaut_face.box), astronaut_face) < 0.03
+
+
+def test_a_box_without_a_face_gets_the_average_face() -> None:
+    noise = Image(np.random.default_rng(1).integers(0, 255, (300, 400, 3), dtype=np.uint8))
+    face = find_face(noise, box=(100, 50, 120, 150))
+    assert np.allclose(face.box, (100, 50, 120, 150), atol=0.01)
+    assert face.landmarks[152, 1] > face.landmarks[1, 1] > face.landmarks[10, 1]
+    assert face.landmarks[468, 0] < face.landmarks[473, 0]
+    whole = find_face(noise, box=(0, 0, 400, 300))
+    assert np.allclose(whole.box, (0, 0, 400, 300), atol=0.01)
+
+
+@pytest.mark.parametrize("box", [(900, 0, 50, 50), (-80, 10, 50, 50), (10, 10, 0, 50), (10, 10, 50, -5)])
+def test_a_box_outside_the_picture_is_an_error(box: tuple[float, float, float, float]) -> None:
+    grey = Image(np.full((200, 300, 3), 128, np.uint8), name="wall.jpg")
+    with pytest.raises(FaceError, match="box"):
+        find_face(grey, box=box)
+
+
+def test_nothing_is_said_on_stderr() -> None:
+    code = (
+        "from talkinghead.faces import find_face, FaceTracker\n"
+        "from talkinghead.media.images import read_image\n"
+        f"image = read_image({str(EXAMPLES / 'astronaut.png')!r})\n"
+        "find_face(image); FaceTracker().track(image.pixels)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stderr == ""
+    assert done.stdout == ""
+
+
+def test_mediapipe_is_loaded_only_when_a_face_is_looked_for() -> None:
+    code = "import sys, talkinghead.faces; sys.exit('mediapipe' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

@@ -1,0 +1,77 @@
+"""One face followed through frames: drift, loss, neighbours, turns."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+
+from talkinghead.faces import FaceTracker
+from talkinghead.types import Face, Image
+
+GREY = np.full((512, 512, 3), 120, np.uint8)
+
+
+def apart(face: Face | None, expected: Face) -> float:
+    assert face is not None
+    distance = np.linalg.norm(face.landmarks[:, :2] - expected.landmarks[:, :2], axis=1)
+    return float(distance.mean() / expected.pupil_distance_px)
+
+
+def shifted(image: Image, x: int, y: int = 0) -> np.ndarray:
+    return np.roll(image.pixels, (y, x), (0, 1))
+
+
+def moved(face: Face, x: float, y: float = 0) -> Face:
+    return face.moved(np.array([[1, 0, x], [0, 1, y]]))
+
+
+def test_a_wandering_face_is_followed(astronaut: Image, astronaut_face: Face) -> None:
+    with FaceTracker() as tracker:
+        for step in range(0, 180, 12):
+            assert apart(tracker.track(shifted(astronaut, step, step)), moved(astronaut_face, step, step)) < 0.06
+
+
+def test_a_lost_face_is_none_and_found_again(astronaut: Image, astronaut_face: Face) -> None:
+    with FaceTracker() as tracker:
+        assert tracker.track(astronaut.pixels) is not None
+        assert [tracker.track(GREY) for _ in range(3)] == [None] * 3
+        found = [tracker.track(shifted(astronaut, 100)) for _ in range(6)]
+        assert apart(found[-1], moved(astronaut_face, 100)) < 0.06
+
+
+def test_a_face_keeps_its_number(astronaut: Image, hopper: Image, astronaut_face: Face) -> None:
+    pair = np.concatenate([astronaut.pixels, hopper.pixels[:512]], 1)
+    with FaceTracker(index=2) as tracker:
+        for step in range(4):
+            assert apart(tracker.track(np.roll(pair, 6 * step, 1)), moved(astronaut_face, 6 * step)) < 0.06
+
+
+@pytest.mark.parametrize("turns", [1, 2])
+def test_a_turned_face_is_followed(astronaut: Image, astronaut_face: Face, turns: int) -> None:
+    matrix = np.array([[0, 1, 0], [-1, 0, 511.0]])
+    expected = astronaut_face
+    for _ in range(turns):
+        expected = expected.moved(matrix)
+    with FaceTracker() as tracker:
+        for _ in range(3):
+            assert apart(tracker.track(np.rot90(astronaut.pixels, turns)), expected) < 0.06
+
+
+def test_reset_and_another_size(astronaut: Image, hopper: Image, hopper_face: Face) -> None:
+    with FaceTracker() as tracker:
+        tracker.track(astronaut.pixels)
+        assert apart(tracker.track(hopper.pixels), hopper_face) < 0.06
+        tracker.reset()
+        assert apart(tracker.track(hopper.pixels), hopper_face) < 0.06
+
+
+def test_following_is_fast(hopper: Image) -> None:
+    with FaceTracker() as tracker:
+        for _ in range(3):
+            tracker.track(hopper.pixels)
+        begin = time.process_time()
+        for _ in range(20):
+            tracker.track(hopper.pixels)
+        assert (time.process_time() - begin) / 20 < 1 / 25

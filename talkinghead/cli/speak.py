@@ -34,7 +34,11 @@ def _tracks(texts: tuple[str, ...]) -> dict[int, Path]:
 
 @click.command()
 @click.argument("source", type=click.Path(path_type=Path))
-@click.argument("audio", type=click.Path(path_type=Path, allow_dash=True))
+@click.argument("audio", type=click.Path(path_type=Path, allow_dash=True), required=False)
+@click.option("--text", help="Speak this text instead of AUDIO.")
+@click.option("--voice", metavar="NAME", help="Of --text: a language of espeak-ng (de, en-gb, fr+f2)  [default: en-us]")
+@click.option("--tts-command", metavar="COMMAND",
+              help="Another program for --text, e.g. 'piper --output_file {out}', that reads it on stdin.")  # fmt: skip
 @click.option("--motion-model", default="embedded", show_default=True, metavar="NAME",
               help="embedded, joyvasa, or the folder of an audio2motion checkpoint.")  # fmt: skip
 @click.option("--track", "tracks", multiple=True, metavar="N=FILE",
@@ -46,7 +50,10 @@ def _tracks(texts: tuple[str, ...]) -> dict[int, Path]:
 @logging_options
 def command(
     source: Path,
-    audio: Path,
+    audio: Path | None,
+    text: str | None,
+    voice: str | None,
+    tts_command: str | None,
     motion_model: str,
     tracks: tuple[str, ...],
     output: str | None,
@@ -65,18 +72,31 @@ def command(
     together = options["face"] == ALL_FACES
     if tracks and not together:
         raise click.UsageError("--track is for --face all")
+    if (audio is None) == (text is None):
+        raise click.UsageError("give either AUDIO or --text")
+    if text is None and (voice or tts_command):
+        raise click.UsageError("--voice and --tts-command are for --text")
+    if text is not None and together:
+        raise click.UsageError("--text is for one face: --face all takes recordings")
     settings = settings_from({**options, "face": None} if together else options)
-    out = output or f"{source.stem}--{'stdin' if str(audio) == '-' else audio.stem}.mp4"
+    heard = audio or Path("-")
+    said = "text" if text is not None else "stdin" if str(heard) == "-" else heard.stem
+    out = output or f"{source.stem}--{said}.mp4"
     from talkinghead.media.video import check_target
     from talkinghead.speaking import speak
 
     check_target(out, force)
 
-    if together:
+    if text is not None:
+        from talkinghead.sources.text import open_engine
+        from talkinghead.telling import tell
+
+        clip = tell(source, text, open_engine(voice, tts_command), settings, motion_model=motion_model)
+    elif together:
         from talkinghead.crowd import speak_together
 
-        clip = speak_together(source, audio, _tracks(tracks), settings, motion_model=motion_model)
+        clip = speak_together(source, heard, _tracks(tracks), settings, motion_model=motion_model)
     else:
-        clip = speak(source, audio, settings, motion_model=motion_model)
+        clip = speak(source, heard, settings, motion_model=motion_model)
     say(clip.note, quiet)
     save(clip, out, force=force, motion_to=save_motion, report=report, quiet=quiet, begin_s=begin)

@@ -1,0 +1,45 @@
+"""A portrait that speaks a text: the text becomes speech first, and its phones, where they are known, the lips."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from talkinghead.pipeline import Clip
+from talkinghead.renderers import select
+from talkinghead.settings import DEFAULT_FPS, Settings
+from talkinghead.speaking import frame_rate, open_canvas, open_driver
+
+if TYPE_CHECKING:
+    from talkinghead.sources.text import SpeechEngine
+    from talkinghead.types import MotionSource
+
+
+def tell(
+    source: str | Path, text: str, engine: SpeechEngine, settings: Settings, *, motion_model: str = "embedded"
+) -> Clip:
+    """A clip of `source` speaking `text` with the voice of `engine`.
+
+    Lips follow the engine's phones where it tells them and `motion_model` is "embedded", else the motion model hears
+    the speech like any recording.
+
+    Raises:
+        InputError: there is nothing to speak, or the engine has no such voice.
+        DependencyError: the engine is missing or fails.
+    """
+    from talkinghead.sources.text import TextMotionSource, speech_file
+
+    source = Path(source)
+    settings = replace(settings, fps=frame_rate(source, settings))
+    fps = settings.fps or DEFAULT_FPS
+    speech = engine.speak(text)
+    audio = speech_file(speech)
+    renderer, note = select(settings)
+    canvas = open_canvas(source, renderer, settings)
+    driver: MotionSource
+    if speech.phones is not None and motion_model == "embedded":
+        driver = TextMotionSource(speech, fps, settings.seed)
+    else:
+        driver = open_driver(motion_model, audio, fps, speech.duration_s, settings.seed)
+    return Clip(canvas, driver, renderer, settings, audio=audio, duration_s=speech.duration_s, note=note)

@@ -1,0 +1,82 @@
+"""`talkinghead speak --text`: nothing to install by hand, lips that follow the words' own sounds."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from audio2motion.targets import opening_of
+from talkinghead.cli import main
+from talkinghead.media.audio import probe_audio
+from talkinghead.media.video import VideoReader
+from talkinghead.sources.motion_file import load_motion
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("TALKINGHEAD_CHECKPOINTS", raising=False)
+    picture = cv2.imread(str(EXAMPLES / "astronaut.png"))
+    cv2.imwrite("face.png", cv2.resize(picture, (256, 256), interpolation=cv2.INTER_AREA))
+    return lambda *args: CliRunner().invoke(main, ["speak", "face.png", *(str(arg) for arg in args)])
+
+
+def test_text_becomes_a_video_with_sound_and_lips(run: Run) -> None:
+    result = run("--text", "Mama, ein Baum!", "--voice", "de", "--save-motion", "m.npz")
+    assert result.exit_code == 0, result.output
+    sound = probe_audio("face--text.mp4")
+    with VideoReader("face--text.mp4") as video:
+        assert video.frames is not None
+        assert abs(video.frames / 25 - sound.duration_s) <= 1 / 25
+    motion = load_motion("m.npz")
+    assert len(motion) == video.frames
+    opening = opening_of(motion.blendshapes)
+    assert opening.max() > 0.5
+    assert (opening < 0.08).mean() > 0.2
+
+
+def test_another_engine_speaks(run: Run, tmp_path: Path) -> None:
+    program = (
+        "import sys, wave, random; random.seed(1); n = 800 * len(sys.stdin.read())\n"
+        "with wave.open(sys.argv[1], 'wb') as f:\n"
+        "    f.setparams((1, 2, 16000, 0, 'NONE', '')); f.writeframes(random.randbytes(2 * n))"
+    )
+    (tmp_path / "engine.py").write_text(program)
+    command = f"{shlex.quote(sys.executable)} engine.py {{out}}"
+    result = run("--text", "twelve chars", "--tts-command", command, "-o", "a.mkv")
+    assert result.exit_code == 0, result.output
+    assert probe_audio("a.mkv").codec == "pcm_s16le"
+    assert probe_audio("a.mkv").duration_s == pytest.approx(13 * 0.05, abs=1e-3)
+    with VideoReader("a.mkv") as video:
+        assert np.stack(list(video)).shape == (16, 256, 256, 3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        ((), 2, "give either AUDIO or --text"),
+        (("a.wav", "--text", "hi"), 2, "give either AUDIO or --text"),
+        (("a.wav", "--voice", "de"), 2, "are for --text"),
+        (("--text", "hi", "--face", "all"), 2, "--text is for one face"),
+        (("--text", ""), 1, "no text to speak"),
+        (("--text", "hi", "--voice", "qqq"), 1, "no voice 'qqq'"),
+        (("--text", "hi", "--tts-command", "no-such-engine {out}"), 1, "'no-such-engine' does not run"),
+        (("--text", "hi", "--voice", "de", "--tts-command", "x"), 1, "within the speech command"),
+    ],
+)
+def test_what_does_not_fit_is_one_line(run: Run, arguments: tuple[str, ...], code: int, message: str) -> None:
+    result = run(*arguments)
+    assert result.exit_code == code
+    assert message in result.output
+    assert "Traceback" not in result.output
+    assert not list(Path().glob("*.mp4"))

@@ -112,8 +112,14 @@ def mouth_region(points: Floats, slit: Slit, grid: Grid, window: Floats) -> Regi
         x, y = np.broadcast_to(dx, c.a.shape) * clip, np.broadcast_to(dy, c.a.shape) * clip
         return np.dstack([x * across[0] + y * down[0], x * across[1] + y * down[1]]).astype(np.float32)
 
+    near_mouth = (1 - smoothstep(0.55, 0.80, c.over))[..., None]
+
     def add(name: str, **parts: tuple[Floats | float, Floats | float]) -> None:
-        region.fields[name] = Field(**{side: vector(*value) for side, value in parts.items()})
+        # What moves under the mouth must not reach the lids, which have an under of their own.
+        sides = {side: vector(*value) for side, value in parts.items()}
+        if "below" in sides:
+            sides["below"] = sides["below"] * near_mouth
+        region.fields[name] = Field(**sides)
 
     _jaw_fields(c, add)
     _lip_fields(c, add)

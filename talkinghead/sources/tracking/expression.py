@@ -61,8 +61,9 @@ EYES = (
 _GAZE_X, _GAZE_Y = 0.105, 0.060
 # By how much of their gap weight 1 widens the lids.
 _WIDE = 0.22
-# Lid gap over the eye's width when the lids touch, as the mesh sees it.
-_SHUT = 0.25
+# A lid gap as a share of the open eye's, and how far the lids then are closed: a mesh sees the last of a gap that is
+# no longer there.
+_LID_SHARES, _LID_CLOSED = (0.42, 0.55, 0.68, 0.80, 0.90, 1.0), (1.0, 0.8, 0.6, 0.4, 0.2, 0.0)
 _LID_OF_LOOKING_DOWN = 0.28
 _LID_OF_LOOKING_UP = 0.3
 
@@ -163,6 +164,6 @@ class ExpressionFit:
         put("LookIn", -outwards)
         put("LookDown", down / _GAZE_Y)
         put("LookUp", -down / _GAZE_Y)
-        closed = (1 - share) / (1 - _SHUT)
+        closed = np.interp(share, _LID_SHARES, _LID_CLOSED)
         put("Blink", closed - _LID_OF_LOOKING_DOWN * np.clip(down / _GAZE_Y, 0, 1))
         put("Wide", (share - 1) / _WIDE - _LID_OF_LOOKING_UP * np.clip(-down / _GAZE_Y, 0, 1))

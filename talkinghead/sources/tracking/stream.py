@@ -47,7 +47,7 @@ def filter_settings(quickness: float = 1.0) -> Settings:
     cutoff, beta = np.full(_LOG_SCALE + 1, 2.5), np.full(_LOG_SCALE + 1, 4.0)
     for i, name in enumerate(BLENDSHAPE_NAMES):
         if name.startswith(("eyeBlink", "eyeWide", "eyeSquint")):
-            cutoff[i], beta[i] = 3.0, 8.0
+            cutoff[i], beta[i] = 3.0, 14.0
         elif name.startswith(("brow", "nose", "cheek", "eyeLook")):
             cutoff[i], beta[i] = 1.5, 3.0
     cutoff[_ROTATION], beta[_ROTATION] = 1.5, 0.25

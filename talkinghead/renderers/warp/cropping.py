@@ -5,6 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from talkinghead.errors import FaceError
 from talkinghead.renderers.warp import mesh
 from talkinghead.types import Crop, Face, Image, Portrait
 
@@ -12,6 +13,8 @@ CROP_FACE_HEIGHTS = 2.15
 _UP = 0.06
 # Beyond this the face is drawn smaller and enlarged again by paste-back.
 MAX_SIDE_PX = 1440
+# In sides of the picture: a larger face cannot be one that was seen in it.
+_LARGEST_FACE = 4.0
 
 
 def crop_portrait(image: Image, face: Face, size_px: int | None = None, whole: bool = False) -> Portrait:
@@ -19,8 +22,14 @@ def crop_portrait(image: Image, face: Face, size_px: int | None = None, whole: b
 
     The crop is the picture's own pixels unless its longer side is over 1440 px, or `size_px` asks for a longer side of
     that many pixels. `whole` takes the whole picture.
+
+    Raises:
+        FaceError: the face lies outside the picture.
     """
     width, height = image.size_px
+    x, y, wide, tall = face.box
+    if x + wide < 0 or y + tall < 0 or x > width or y > height or max(wide, tall) > _LARGEST_FACE * max(width, height):
+        raise FaceError(f"the face in {image.name} lies outside the picture: give another with --face or --box")
     if whole:
         x0, y0, x1, y1 = 0, 0, width, height
     else:

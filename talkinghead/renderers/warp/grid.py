@@ -40,14 +40,15 @@ class Rect:
 
     def common(self, other: Rect) -> Rect:
         """What both have in common."""
-        return Rect(max(self.x0, other.x0), max(self.y0, other.y0), min(self.x1, other.x1), min(self.y1, other.y1))
+        x0, y0 = max(self.x0, other.x0), max(self.y0, other.y0)
+        return Rect(x0, y0, max(x0, min(self.x1, other.x1)), max(y0, min(self.y1, other.y1)))
 
     def within(self, outer: Rect) -> tuple[slice, slice]:
         """This rectangle as slices of an array on `outer`."""
         return slice(self.y0 - outer.y0, self.y1 - outer.y0), slice(self.x0 - outer.x0, self.x1 - outer.x0)
 
     def clipped(self, width: int, height: int) -> Rect:
-        return Rect(max(self.x0, 0), max(self.y0, 0), min(self.x1, width), min(self.y1, height))
+        return self.common(Rect(0, 0, width, height))
 
 
 @dataclass(frozen=True)

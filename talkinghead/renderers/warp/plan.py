@@ -49,8 +49,10 @@ class Plan:
 
     def __init__(self, portrait: Portrait, memory: Memory | None = None) -> None:
         """`memory` is a video's; a picture's plan is for many frames, a video frame's for one."""
-        self.pixels, self.landmarks = portrait.pixels, portrait.landmarks
-        self.unit_px = mesh.pupil_distance_px(self.landmarks)
+        self._open_sides = _open_sides(portrait)
+        self._height, self._width = portrait.pixels.shape[:2]
+        self.unit_px = mesh.pupil_distance_px(portrait.landmarks)
+        self.pixels, self.landmarks, self._padding = _with_whole_face(portrait, self.unit_px)
         self.grid = Grid.over(self.pixels, self.unit_px)
         self._often = memory is None
         if memory is None:
@@ -63,7 +65,13 @@ class Plan:
         self._window = face_window(self.landmarks, self.grid, self.unit_px, _WINDOW_REACH)
         self.mouth: Region = mouth_region(self.landmarks, self.lips, self.grid, self._window)
         self.canvas = MouthCanvas(self.lips, self.tones, self.pixels if self._often else None)
-        self._open_sides = _open_sides(portrait)
+
+    def cut(self, drawn: Pixels) -> Pixels:
+        """What of a drawn frame belongs to the portrait's crop."""
+        if drawn.shape[:2] == (self._height, self._width):
+            return drawn
+        x, y = self._padding
+        return np.ascontiguousarray(drawn[y : y + self._height, x : x + self._width])
 
     @cached_property
     def mouth_coordinates(self) -> tuple[Floats, Floats]:
@@ -120,6 +128,19 @@ class Plan:
     def lidded(self) -> Lookup:
         """The picture with lid skin over its eyes."""
         return Lookup(without_eyes(self.pixels, self.eyes), often=False)
+
+
+def _with_whole_face(portrait: Portrait, unit_px: float) -> tuple[Pixels, Floats, tuple[int, int]]:
+    """(pixels, landmarks, (x, y) of the crop within): a face that the picture cuts off is continued by its border."""
+    points, (height, width) = portrait.landmarks, portrait.pixels.shape[:2]
+    outline = points[list(mesh.OVAL), :2]
+    margin = 0.4 * unit_px
+    left, top = (int(v) for v in np.ceil(np.maximum(margin - outline.min(0), 0)))
+    right, bottom = (int(v) for v in np.ceil(np.maximum(outline.max(0) + margin - (width, height), 0)))
+    if not (left or top or right or bottom):
+        return portrait.pixels, points, (0, 0)
+    padded = cv2.copyMakeBorder(portrait.pixels, top, bottom, left, right, cv2.BORDER_REPLICATE)
+    return padded, points + np.array([left, top, 0], np.float32), (left, top)
 
 
 def _smile(slit: Slit) -> float:

@@ -55,7 +55,8 @@ class WarpRenderer:
                     chunk.translation[i] - rest.translation,
                     float(chunk.scale[i] / rest.scale),
                 )
-                yield Frame(draw(plan, to_controls(chunk.blendshapes[i] - rest.blendshapes), turn), portrait)
+                drawn = draw(plan, to_controls(chunk.blendshapes[i] - rest.blendshapes), turn)
+                yield Frame(plan.cut(drawn), portrait)
 
     def _render_video(self, portraits: Iterable[Portrait], motion: Iterable[Motion]) -> Iterator[Frame]:
         source, memory = iter(portraits), Memory()
@@ -65,7 +66,9 @@ class WarpRenderer:
                 portrait = next(source, None)
                 if portrait is None:
                     return
-                yield Frame(draw(Plan(portrait, memory), to_controls(blendshapes), None, eyes=False), portrait)
+                plan = Plan(portrait, memory)
+                drawn = draw(plan, to_controls(blendshapes), None, eyes=False)
+                yield Frame(plan.cut(drawn), portrait)
 
     def _plan(self, portrait: Portrait) -> Plan:
         """The portrait's plan, kept for the next call with the same portrait."""

@@ -16,18 +16,20 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from talkinghead.pipeline import Clip
+    from talkinghead.types import Pixels
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "speak"]
+__all__ = ["__version__", "animate", "edit", "speak"]
 
 
-def speak(source: str | Path, audio: str | Path, *, motion_model: str = "embedded", **settings: Any) -> Clip:
+def speak(source: str | Path, audio: str | Path, *, motion_model: str = "auto", **settings: Any) -> Clip:
     """A picture or video speaking a recording.
 
     Args:
         source: picture or video with a face.
         audio: any audio or video file, or "-" for a WAV stream on standard input.
-        motion_model: "embedded", "joyvasa", or the folder of an audio2motion checkpoint.
+        motion_model: "embedded", "joyvasa", the folder of an audio2motion checkpoint, or "auto": JoyVASA for the neural
+            renderer where its weights are there, else the embedded model.
         settings: fields of `talkinghead.settings.Settings` (renderer, fps, framing, face, seed, ...).
 
     Returns:
@@ -40,3 +42,44 @@ def speak(source: str | Path, audio: str | Path, *, motion_model: str = "embedde
     from talkinghead.speaking import speak as open_clip
 
     return open_clip(source, audio, Settings(**settings), motion_model=motion_model)
+
+
+def animate(source: str | Path, driving: str | Path, *, audio: str | Path | None = None, **settings: Any) -> Clip:
+    """A picture or video moved by a video, a picture, a motion file (.npz, .pkl, .csv) or a folder of frames.
+
+    Args:
+        source: picture or video with a face.
+        driving: what moves it.
+        audio: sound instead of the driver's own.
+        settings: fields of `talkinghead.settings.Settings`.
+
+    Returns:
+        A `Clip`: iterate for frames, or `save`.
+
+    Raises:
+        talkinghead.errors.TalkingHeadError: an input cannot be used; the message says why and what to do.
+    """
+    from talkinghead.animating import animate as open_clip
+    from talkinghead.settings import Settings
+
+    return open_clip(source, driving, Settings(**settings), audio=audio)
+
+
+def edit(picture: str | Path, controls: dict[str, float], **settings: Any) -> Pixels:
+    """A picture with its face changed.
+
+    Args:
+        picture: a picture with a face.
+        controls: values by name: `talkinghead.editing.CONTROLS` (smile, brows, yaw, ...) and ARKit blendshapes.
+        settings: fields of `talkinghead.settings.Settings`.
+
+    Returns:
+        The picture, (height, width, 3) RGB uint8.
+
+    Raises:
+        talkinghead.errors.TalkingHeadError: an input cannot be used; the message says why and what to do.
+    """
+    from talkinghead.editing import Editor
+    from talkinghead.settings import Settings
+
+    return Editor(picture, Settings(**settings)).draw(controls)

@@ -74,7 +74,7 @@ def _together(background: Pixels, pictures: Sequence[Pixels]) -> Pixels:
 
 
 def speak_together(
-    source: Path, audio: Path, tracks: Mapping[int, Path], settings: Settings, *, motion_model: str = "embedded"
+    source: Path, audio: Path, tracks: Mapping[int, Path], settings: Settings, *, motion_model: str = "auto"
 ) -> Clip:
     """Every face in `source` moves: the largest speaks `audio`, face N speaks `tracks[N]`, the rest are silent.
 
@@ -92,7 +92,7 @@ def speak_together(
         raise FaceError(
             f"{source.name} shows {count} face(s): there is no face {missing[0]} to speak {voices[missing[0]]}"
         )
-    predictor = load_predictor(motion_model)
+    predictor = load_predictor("embedded" if motion_model == "auto" else motion_model)
     clips = []
     for face in range(1, count + 1):
         own = replace(settings, fps=fps, face=face, seed=settings.seed + face - 1)

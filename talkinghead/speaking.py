@@ -53,13 +53,44 @@ def load_predictor(motion_model: str, device: str = "cpu") -> Predictor:
         raise CheckpointError(str(error)) from error
 
 
-def open_driver(motion_model: str, audio: Path, fps: Fraction, duration_s: float | None, seed: int) -> MotionSource:
-    """What turns the recording into motion."""
+def motion_model_for(name: str, renderer: Renderer, settings: Settings) -> str:
+    """What "auto" means: JoyVASA for LivePortrait where its weights are there, else the embedded model."""
+    if name != "auto":
+        return name
+    if renderer.name != "liveportrait":
+        return "embedded"
+    from talkinghead.checkpoints import resolve
+
+    try:
+        resolve("joyvasa", settings.checkpoints)
+    except CheckpointError:
+        return "embedded"
+    return "joyvasa"
+
+
+def open_driver(
+    motion_model: str, audio: Path, fps: Fraction, duration_s: float | None, settings: Settings
+) -> MotionSource:
+    """What turns the recording into motion: the embedded model, JoyVASA, or a checkpoint's folder."""
+    if motion_model == "joyvasa":
+        return _open_joyvasa(audio, fps, duration_s, settings)
     from talkinghead.sources.audio import AudioMotionSource
 
     predictor = load_predictor(motion_model)
     recording = Recording(audio, predictor.config.sample_rate_hz)
-    return AudioMotionSource(recording, predictor, fps, seed=seed, duration_s=duration_s)
+    return AudioMotionSource(recording, predictor, fps, seed=settings.seed, duration_s=duration_s)
+
+
+def _open_joyvasa(audio: Path, fps: Fraction, duration_s: float | None, settings: Settings) -> MotionSource:
+    from talkinghead.checkpoints import resolve
+    from talkinghead.device import resolve_device
+    from talkinghead.joyvasa.config import SAMPLE_RATE_HZ
+    from talkinghead.joyvasa.weights import load_models
+    from talkinghead.sources.joyvasa import JoyVasaSource
+
+    models = load_models(resolve("joyvasa", settings.checkpoints).paths, device=resolve_device(settings.device))
+    recording = Recording(audio, SAMPLE_RATE_HZ)
+    return JoyVasaSource(recording, models, fps, settings.seed, duration_s=duration_s)
 
 
 def is_video(source: Path) -> bool:
@@ -89,7 +120,7 @@ def frame_rate(source: Path, settings: Settings) -> Fraction:
         return reader.fps
 
 
-def speak(source: str | Path, audio: str | Path, settings: Settings, *, motion_model: str = "embedded") -> Clip:
+def speak(source: str | Path, audio: str | Path, settings: Settings, *, motion_model: str = "auto") -> Clip:
     """A clip of `source` speaking `audio`; see `talkinghead.speak`."""
     from talkinghead.media.audio import probe_audio
 
@@ -97,11 +128,20 @@ def speak(source: str | Path, audio: str | Path, settings: Settings, *, motion_m
     info = probe_audio(audio)
     settings = replace(settings, fps=frame_rate(source, settings))
     renderer, note = select(settings)
+    motion_model = motion_model_for(motion_model, renderer, settings)
     canvas, driver = _together(
         lambda: open_canvas(source, renderer, settings),
-        lambda: open_driver(motion_model, audio, settings.fps or DEFAULT_FPS, info.duration_s, settings.seed),
+        lambda: open_driver(motion_model, audio, settings.fps or DEFAULT_FPS, info.duration_s, settings),
     )
-    return Clip(canvas, driver, renderer, settings, audio=audio, duration_s=info.duration_s, note=note)
+    return Clip(
+        canvas,
+        driver,
+        renderer,
+        settings,
+        audio=audio,
+        duration_s=info.duration_s,
+        note=f"{note}; motion: {motion_model}",
+    )
 
 
 def _together(first: Callable[[], Canvas], second: Callable[[], MotionSource]) -> tuple[Canvas, MotionSource]:

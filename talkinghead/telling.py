@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from talkinghead.pipeline import Clip
 from talkinghead.renderers import select
 from talkinghead.settings import DEFAULT_FPS, Settings
-from talkinghead.speaking import frame_rate, open_canvas, open_driver
+from talkinghead.speaking import frame_rate, motion_model_for, open_canvas, open_driver
 
 if TYPE_CHECKING:
     from talkinghead.sources.text import SpeechEngine
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 
 def tell(
-    source: str | Path, text: str, engine: SpeechEngine, settings: Settings, *, motion_model: str = "embedded"
+    source: str | Path, text: str, engine: SpeechEngine, settings: Settings, *, motion_model: str = "auto"
 ) -> Clip:
     """A clip of `source` speaking `text` with the voice of `engine`.
 
-    Lips follow the engine's phones where it tells them and `motion_model` is "embedded", else the motion model hears
-    the speech like any recording.
+    Lips follow the engine's phones where it tells them and no other `motion_model` is named, else the motion model
+    hears the speech like any recording.
 
     Raises:
         InputError: there is nothing to speak, or the engine has no such voice.
@@ -38,8 +38,9 @@ def tell(
     renderer, note = select(settings)
     canvas = open_canvas(source, renderer, settings)
     driver: MotionSource
-    if speech.phones is not None and motion_model == "embedded":
+    if speech.phones is not None and motion_model in ("auto", "embedded"):
         driver = TextMotionSource(speech, fps, settings.seed)
     else:
-        driver = open_driver(motion_model, audio, fps, speech.duration_s, settings.seed)
+        motion_model = motion_model_for(motion_model, renderer, settings)
+        driver = open_driver(motion_model, audio, fps, speech.duration_s, settings)
     return Clip(canvas, driver, renderer, settings, audio=audio, duration_s=speech.duration_s, note=note)

@@ -87,10 +87,10 @@ def _tracked(source: Path, face: int | None) -> MotionSource:
 
 def _predicted(source: Path, motion_model: str, fps: Fraction | None, seed: int) -> MotionSource:
     from talkinghead.media.audio import probe_audio
-    from talkinghead.settings import DEFAULT_FPS
+    from talkinghead.settings import DEFAULT_FPS, Settings
     from talkinghead.speaking import open_driver
 
-    return open_driver(motion_model, source, fps or DEFAULT_FPS, probe_audio(source).duration_s, seed)
+    return open_driver(motion_model, source, fps or DEFAULT_FPS, probe_audio(source).duration_s, Settings(seed=seed))
 
 
 def _counted(driver: MotionSource, quiet: bool) -> Iterable[Motion]:

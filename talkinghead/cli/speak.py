@@ -39,8 +39,8 @@ def _tracks(texts: tuple[str, ...]) -> dict[int, Path]:
 @click.option("--voice", metavar="NAME", help="Of --text: a language of espeak-ng (de, en-gb, fr+f2)  [default: en-us]")
 @click.option("--tts-command", metavar="COMMAND",
               help="Another program for --text, e.g. 'piper --output_file {out}', that reads it on stdin.")  # fmt: skip
-@click.option("--motion-model", default="embedded", show_default=True, metavar="NAME",
-              help="embedded, joyvasa, or the folder of an audio2motion checkpoint.")  # fmt: skip
+@click.option("--motion-model", default="auto", show_default=True, metavar="NAME",
+              help="auto, embedded, joyvasa, or the folder of an audio2motion checkpoint.")  # fmt: skip
 @click.option("--track", "tracks", multiple=True, metavar="N=FILE",
               help="With --face all: face N speaks FILE; repeatable.")  # fmt: skip
 @output_options

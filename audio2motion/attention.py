@@ -6,6 +6,7 @@ the window still reaches.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import torch
@@ -17,6 +18,16 @@ class KeyValues(NamedTuple):
 
     keys: torch.Tensor
     values: torch.Tensor
+
+
+@lru_cache(maxsize=32)
+@torch.inference_mode(False)  # what prediction put here, training may use
+def _places(new: int, seen: int, window: int, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    """For `new` steps at the end of `seen`, each (new, seen): a key's distance as index, and -inf outside the window."""
+    rows = torch.arange(seen - new, seen)[:, None]
+    index = torch.arange(seen)[None, :] - rows + window - 1
+    outside = torch.where((index < 0) | (index >= window), float("-inf"), 0.0)
+    return index.clamp(0, window - 1).to(device), outside.to(device)
 
 
 def windowed_attention(
@@ -36,13 +47,9 @@ def windowed_attention(
     if past is not None:
         key, value = torch.cat([past.keys, key], 2), torch.cat([past.values, value], 2)
     new, seen = query.shape[2], key.shape[2]
-    rows = torch.arange(seen - new, seen, device=query.device)[:, None]
-    index = torch.arange(seen, device=query.device)[None, :] - rows + window - 1
-    outside = (index < 0) | (index >= window)
-    scale = query.shape[-1] ** -0.5
-    positions = (query @ distances.T) * scale
-    bias = positions.gather(3, index.clamp(0, window - 1).expand(*positions.shape[:2], new, seen))
-    bias = bias.masked_fill(outside, float("-inf"))
+    index, outside = _places(new, seen, window, query.device)
+    positions = (query @ distances.T) * query.shape[-1] ** -0.5
+    bias = positions.gather(3, index.expand(*positions.shape[:2], new, seen)) + outside
     out = nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=bias)
     keep = max(0, seen - (window - 1))
     return out, KeyValues(key[:, :, keep:], value[:, :, keep:])

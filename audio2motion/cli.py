@@ -81,7 +81,7 @@ def corpus(
 @click.option("--epochs", type=click.IntRange(1), default=20, show_default=True)
 @click.option("--minutes", type=float, help="Stop after so many minutes; the learning rate falls to zero by then.")
 @click.option("--batch-size", type=click.IntRange(1), default=16, show_default=True)
-@click.option("--learning-rate", type=float, default=1e-3, show_default=True)
+@click.option("--learning-rate", type=float, default=1.5e-3, show_default=True)
 @click.option("--patience", type=click.IntRange(1), default=6, show_default=True, help="Epochs without gain.")
 @click.option("--encoder", default="wav2vec2-bert", show_default=True,
               help="The small encoder trained here, or a hub model such as facebook/wav2vec2-base-960h.")  # fmt: skip

@@ -51,7 +51,8 @@ class EncoderConfig:
 class ModelConfig:
     """The whole model: encoder, motion transformer, heads.
 
-    `look_ahead` motion frames (20 ms each) are heard before a frame's motion is said. `output` "blendshapes" gives the
+    `look_ahead` motion frames (20 ms each) are heard before a frame's motion is said; where latency matters, only
+    `quick_look_ahead`: one model is trained for both. `output` "blendshapes" gives the
     ARKit weights named in `channels`; "expression" gives LivePortrait's 63 keypoint deltas. Openings below
     `closed_below` become closed lips. `blendshape_names` is the order of a prediction's 52 columns.
     """
@@ -63,10 +64,11 @@ class ModelConfig:
     feed_forward: int = 256
     window: int = 50
     dropout: float = 0.1
-    look_ahead: int = 5
+    look_ahead: int = 15
+    quick_look_ahead: int = 5
     output: Literal["blendshapes", "expression"] = "blendshapes"
     channels: tuple[str, ...] = LIP_BLENDSHAPES
-    closed_below: float = 0.06
+    closed_below: float = 0.1
     blendshape_names: tuple[str, ...] = BLENDSHAPE_NAMES
     sample_rate_hz: int = SAMPLE_RATE_HZ
     motion_rate_hz: int = MOTION_RATE_HZ

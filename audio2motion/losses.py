@@ -22,8 +22,8 @@ class LossWeights:
     opening: float = 2.0
     width: float = 8.0
     velocity: float = 2.0
-    viseme: float = 0.03
-    closed: float = 3.0
+    viseme: float = 0.06
+    closed: float = 6.0
     quiet: float = 1.5
 
 

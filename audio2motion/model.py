@@ -1,7 +1,8 @@
 """The network: speech encoder, motion transformer, heads.
 
 Everything is causal; hearing ahead is a delay: the output of step j is the motion of step j - `look_ahead`. So
-streaming needs no windows that overlap, and the result does not depend on how the sound was cut.
+streaming needs no windows that overlap, and the result does not depend on how the sound was cut. The motion
+transformer is told which of its two delays it works at.
 """
 
 from __future__ import annotations
@@ -33,11 +34,13 @@ class Output(NamedTuple):
 
 @dataclass
 class ModelState:
-    """What the model remembers between pushes; `skip`: steps that still belong to the time before the sound."""
+    """What the model remembers between pushes; `skip`: steps that still belong to the time before the sound;
+    `quick`: working at the short look-ahead."""
 
     encoder: Any
     blocks: list[KeyValues | None]
     skip: int
+    quick: bool
 
 
 class MotionBlock(nn.Module):
@@ -66,6 +69,7 @@ class SpeechMotionModel(nn.Module):
         self.config = config
         self.encoder = make_encoder(config.encoder, encoder_weights)
         self.bridge = nn.Linear(self.encoder.size, config.hidden_size)
+        self.delay = nn.Embedding(2, config.hidden_size)
         self.blocks = nn.ModuleList(MotionBlock(config) for _ in range(config.layers))
         self.norm = nn.LayerNorm(config.hidden_size)
         channels = N_EXPRESSION if config.output == "expression" else len(config.channels)
@@ -74,30 +78,31 @@ class SpeechMotionModel(nn.Module):
         nn.init.normal_(self.motion_head.weight, std=0.02)
         nn.init.zeros_(self.motion_head.bias)
 
-    @property
-    def look_ahead_s(self) -> float:
+    def look_ahead_s(self, quick: bool = False) -> float:
         """Sound that must be known after a step's time before its motion comes out."""
-        return (self.config.look_ahead * SAMPLES_PER_FRAME + self.encoder.reach) / self.config.sample_rate_hz
+        frames = self.config.quick_look_ahead if quick else self.config.look_ahead
+        return (frames * SAMPLES_PER_FRAME + self.encoder.reach) / self.config.sample_rate_hz
 
-    def start(self, batch: int = 1) -> ModelState:
+    def start(self, batch: int = 1, quick: bool = False) -> ModelState:
         """The state before any sound."""
-        return ModelState(self.encoder.start(batch), [None] * len(self.blocks), self.config.look_ahead)
+        skip = self.config.quick_look_ahead if quick else self.config.look_ahead
+        return ModelState(self.encoder.start(batch), [None] * len(self.blocks), skip, quick)
 
     def forward(self, samples: torch.Tensor, state: ModelState) -> tuple[Output, ModelState]:
         """Push sound (B, N); the steps that it completes come out, the first being time 0."""
         encoded, encoder = self.encoder(samples, state.encoder)
-        return self.decode(encoded, ModelState(encoder, state.blocks, state.skip))
+        return self.decode(encoded, ModelState(encoder, state.blocks, state.skip, state.quick))
 
     def decode(self, encoded: torch.Tensor, state: ModelState) -> tuple[Output, ModelState]:
         """Encoder steps (B, T, size) to motion; the first `state.skip` are swallowed."""
         blocks: list[KeyValues | None] = list(state.blocks)
-        x = self.bridge(encoded)
+        x = self.bridge(encoded) + self.delay.weight[int(state.quick)]
         if x.shape[1]:
             for i, block in enumerate(self.blocks):
                 x, blocks[i] = block(x, blocks[i])
         drop = min(state.skip, x.shape[1])
         output = Output(self.motion_head(self.norm(x[:, drop:])), self.viseme_head(encoded[:, drop:]))
-        return output, ModelState(state.encoder, blocks, state.skip - drop)
+        return output, ModelState(state.encoder, blocks, state.skip - drop, state.quick)
 
 
 def save_model(model: SpeechMotionModel, folder: Path) -> None:

@@ -29,6 +29,7 @@ from audio2motion.targets import opening_weights
 
 _GAP_CHANNELS = ("jawOpen", "mouthUpperUpLeft", "mouthUpperUpRight", "mouthLowerDownLeft", "mouthLowerDownRight")
 _BLOCK = SAMPLE_RATE_HZ // 2  # without haste, half a second at a time is cheaper
+_QUICK_BLOCK = 2 * SAMPLES_PER_FRAME
 
 
 class Prediction(NamedTuple):
@@ -73,7 +74,6 @@ class Predictor:
 
     def __init__(self, model: SpeechMotionModel) -> None:
         self.model = model.eval()
-        self._behaviour_look_ahead_s = max(0.04, round(model.look_ahead_s * MOTION_RATE_HZ) / MOTION_RATE_HZ)
 
     @classmethod
     def load(cls, path: Path | str | None = None, device: str | torch.device = "cpu") -> Predictor:
@@ -88,12 +88,19 @@ class Predictor:
     @property
     def look_ahead_s(self) -> float:
         """Sound that must have arrived after a frame's time before the frame comes out, in seconds, at most."""
-        heard = max(self.model.look_ahead_s, Behaviour(0, self._behaviour_look_ahead_s).look_ahead_s)
         # A frame between two steps of the model waits for the later one.
-        return heard + 1 / MOTION_RATE_HZ
+        return self.model.look_ahead_s() + 1 / MOTION_RATE_HZ
+
+    @property
+    def low_latency_look_ahead_s(self) -> float:
+        """The same where a stream was started with `low_latency`."""
+        return self.model.look_ahead_s(quick=True) + 1 / MOTION_RATE_HZ
 
     def stream(self, fps: Fraction, seed: int = 0, low_latency: bool = False) -> PredictionStream:
-        """Start a stream at `fps` frames per second. `low_latency`: motion as soon as it can be known."""
+        """Start a stream at `fps` frames per second.
+
+        `low_latency`: less look-ahead, and motion as soon as it can be known, at some cost in quality and work.
+        """
         return PredictionStream(self, Fraction(fps), seed, low_latency)
 
     def predict(self, samples: torch.Tensor | npt.ArrayLike, fps: Fraction, seed: int = 0) -> Prediction:
@@ -104,9 +111,10 @@ class Predictor:
         pieces = [stream.push(piece) for piece in sound.split(10 * SAMPLE_RATE_HZ)] if len(sound) else []
         return Prediction.joined([part for part in (*pieces, stream.finish()) if part is not None])
 
-    def behaviour(self, seed: int) -> Behaviour:
-        """A new behaviour that hears as far ahead as the model."""
-        return Behaviour(seed, self._behaviour_look_ahead_s)
+    def behaviour(self, seed: int, low_latency: bool = False) -> Behaviour:
+        """A new behaviour that hears about as far ahead as the model, and no further."""
+        steps = int(self.model.look_ahead_s(low_latency) * MOTION_RATE_HZ)
+        return Behaviour(seed, max(steps, 2) / MOTION_RATE_HZ)
 
 
 def _checked(samples: torch.Tensor | npt.ArrayLike) -> torch.Tensor:
@@ -139,11 +147,13 @@ class PredictionStream:
             raise Audio2MotionError(f"the frame rate must be positive, not {fps}")
         self._model, self._fps = predictor.model, fps
         self._device = next(predictor.model.parameters()).device
-        self._state = self._model.start()
-        self._behaviour = predictor.behaviour(seed)
-        self._block = SAMPLES_PER_FRAME if low_latency else _BLOCK
-        self._waiting: list[torch.Tensor] = []
-        self._heard = self._given = 0  # samples in, frames out
+        self._state = self._model.start(quick=low_latency)
+        self._behaviour = predictor.behaviour(seed, low_latency)
+        # Blocks lie at fixed places, so that the result is the same to the last bit however the sound is pushed.
+        self._block = _QUICK_BLOCK if low_latency else _BLOCK
+        self._next_block = round(predictor.model.look_ahead_s(quick=True) * SAMPLE_RATE_HZ) if low_latency else _BLOCK
+        self._waiting = torch.zeros(0)
+        self._heard = self._given = 0  # samples pushed, frames out
         self._lips = _Track()
         self._life = _Track()
         self._finished = False
@@ -155,11 +165,14 @@ class PredictionStream:
             raise Audio2MotionError("this stream is finished: start a new one")
         block = _checked(samples)
         self._heard += len(block)
-        self._waiting.append(block)
-        if sum(len(part) for part in self._waiting) < self._block:
+        self._waiting = torch.cat([self._waiting, block])
+        if len(self._waiting) < self._next_block:
             return None
-        self._hear(torch.cat(self._waiting))
-        self._waiting = []
+        at = 0
+        while len(self._waiting) - at >= self._next_block:
+            self._hear(self._waiting[at : at + self._next_block])
+            at, self._next_block = at + self._next_block, self._block
+        self._waiting = self._waiting[at:].clone()
         # Only frames that will count however the sound goes on.
         return self._frames(min(self._total(), self._given + self._ready()))
 
@@ -169,11 +182,9 @@ class PredictionStream:
             return None
         self._finished = True
         total = max(1, self._total())
-        silence = round(self._model.look_ahead_s * SAMPLE_RATE_HZ) + SAMPLE_RATE_HZ // MOTION_RATE_HZ
+        silence = round(self._model.look_ahead_s(self._state.quick) * SAMPLE_RATE_HZ) + SAMPLE_RATE_HZ // MOTION_RATE_HZ
         past_end = max(0, math.ceil(total * SAMPLE_RATE_HZ / self._fps) - self._heard)
-        if self._waiting:
-            self._hear(torch.cat(self._waiting))
-            self._waiting = []
+        self._hear(self._waiting)
         self._hear_lips(torch.zeros(silence + past_end + 2 * SAMPLES_PER_FRAME))
         self._add_life(self._behaviour.finish())
         return self._frames(total)
@@ -182,10 +193,9 @@ class PredictionStream:
         return round(self._heard * self._fps / SAMPLE_RATE_HZ)
 
     def _hear(self, sound: torch.Tensor) -> None:
-        # In pieces: a long push must not need memory for all of its features at once.
-        for piece in sound.split(4 * SAMPLE_RATE_HZ):
-            self._hear_lips(piece)
-        self._add_life(self._behaviour.push(sound.numpy()))
+        if len(sound):
+            self._hear_lips(sound)
+            self._add_life(self._behaviour.push(sound.numpy()))
 
     def _hear_lips(self, sound: torch.Tensor) -> None:
         with torch.inference_mode(), _one_thread():
@@ -267,9 +277,9 @@ class _Columns:
         return Prediction(blendshapes, rotation, translation, torch.ones(len(lips)), expression)
 
     def _closed(self, lips: torch.Tensor) -> torch.Tensor:
-        """Openings below `closed_below` become none, and those above lose as much: lips touch, or they do not."""
+        """Openings below `closed_below` become none, and those up to twice that shrink: lips touch or part."""
         opening = (lips @ self._opening).clamp(min=1e-6)
-        share = ((opening - self._closed_below) / opening).clamp(min=0)
+        share = (2 * (opening - self._closed_below) / opening).clamp(0, 1)
         lips = lips.clone()
         lips[:, self._gap] *= share[:, None]
         return lips

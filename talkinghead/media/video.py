@@ -69,11 +69,17 @@ class VideoReader:
         self._running: list[FFmpeg] = []
 
     def __iter__(self) -> Iterator[Pixels]:
+        return self.starting_at(0)
+
+    def starting_at(self, frame: int) -> Iterator[Pixels]:
+        """The frames from number `frame` on, without decoding all that comes before."""
         width, height = self.size_px
+        # A quarter of a frame early: times are rounded, and the frame itself must not be missed.
+        seek = ["-ss", f"{float((frame - Fraction(1, 4)) / self.fps):.6f}"] if frame > 0 else []
         rate = f"fps={self.fps.numerator}/{self.fps.denominator}:start_time=0"
         # These flags give back the colours without a shift; the default ones lose 1 to 2 grey levels.
         exact = f"{SQUARE_PIXELS}:flags=bicubic+accurate_rnd+full_chroma_int{self._matrix},setsar=1,format=rgb24"
-        arguments = [*input_arguments(self.path), "-map", "0:V:0", "-vf", f"{rate},{exact}", "-f", "rawvideo",
+        arguments = [*seek, *input_arguments(self.path), "-map", "0:V:0", "-vf", f"{rate},{exact}", "-f", "rawvideo",
                      "pipe:1"]  # fmt: skip
         size = width * height * 3
         with FFmpeg(arguments, read=True) as ffmpeg:

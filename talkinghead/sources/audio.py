@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def to_motion(prediction: Prediction, fps: Fraction) -> Motion:
     """A prediction's tensors as Motion, relative to the portrait's own rest."""
-    pose = {
+    pose: dict[str, Any] = {
         "rotation": prediction.rotation.numpy(),
         "translation": prediction.translation.numpy(),
         "scale": prediction.scale.numpy(),

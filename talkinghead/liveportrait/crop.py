@@ -153,11 +153,3 @@ def network_picture(image: Image, crop: Crop, pixels: Pixels) -> Pixels:
     smooth = min(height, width) > 2 * NETWORK_PX  # plain bilinear sampling would skip pixels
     flags = cv2.INTER_AREA if smooth else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(whole, (NETWORK_PX, NETWORK_PX), interpolation=flags), np.uint8)
-
-
-def feathered_mask(size_px: int = SIZE_PX, border: float = 0.06) -> Pixels:
-    """(size, size) uint8 for pasting back: 255 inside, easing to 0 over `border` of the side at each edge."""
-    from_edge = np.minimum(np.arange(size_px), np.arange(size_px)[::-1]) / (border * size_px)
-    ramp = np.clip(from_edge, 0, 1)
-    ramp = ramp * ramp * (3 - 2 * ramp)
-    return np.round(255 * np.minimum.outer(ramp, ramp)).astype(np.uint8)

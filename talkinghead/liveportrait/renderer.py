@@ -61,7 +61,6 @@ class LivePortraitRenderer:
         self.engine, self.options = engine, options or LivePortraitOptions()
         self._landmarks = landmarks
         self._batch = batch or _BATCH.get(engine.device.type, 1)
-        self._mask = cropping.feathered_mask()
 
     def crop(self, image: Image, face: Face, whole: bool = False) -> Portrait:
         """The face as LivePortrait likes it: upright, 512x512, side 2.3 times the face's; or the `whole` picture."""
@@ -99,12 +98,11 @@ class LivePortraitRenderer:
 
     def _still(self, portrait: Portrait, batches: Iterator[Motion], animator: Animator) -> Iterator[Frame]:
         features, state = self._read([portrait])
-        mask = self._mask_of(portrait)
         for motion in batches:
             with torch.inference_mode():
                 x = animator.keypoints(state, motion, animator.moved(state, motion), still=True)
             for pixels in self.engine.draw(features, x, state.x).numpy():
-                yield Frame(pixels, portrait, mask)
+                yield Frame(pixels, portrait)
 
     def _video(self, portraits: Iterable[Portrait], chunks: Iterator[Motion], animator: Animator) -> Iterator[Frame]:
         items = self._smoothed(self._items(iter(portraits), chunks, animator))
@@ -115,7 +113,7 @@ class LivePortraitRenderer:
                 x = animator.keypoints(state, motion, moved, still=False)
             features = _join_sources([item.features for item in batch])
             for item, pixels in zip(batch, self.engine.draw(features, x, state.x).numpy()):
-                yield Frame(pixels, item.portrait, self._mask_of(item.portrait))
+                yield Frame(pixels, item.portrait)
 
     def _items(self, portraits: Iterator[Portrait], chunks: Iterator[Motion], animator: Animator) -> Iterator[_Item]:
         """Every frame of a source video with what drives it; the shorter of the two ends it."""
@@ -146,11 +144,6 @@ class LivePortraitRenderer:
         if self._landmarks:
             return cropping.ratios_203(self._landmarks(portrait.image.pixels, portrait.face.landmarks))
         return cropping.mesh_ratios(portrait.face.landmarks)
-
-    def _mask_of(self, portrait: Portrait) -> Pixels | None:
-        """Where to paste; a picture that is its own crop is replaced whole."""
-        whole = np.array_equal(portrait.crop.matrix, cropping.whole_crop(portrait.image).matrix)
-        return None if whole else self._mask
 
 
 def open_renderer(settings: Settings) -> LivePortraitRenderer:

@@ -84,10 +84,3 @@ def test_a_whole_picture_reaches_the_networks_as_it_is(image: Image) -> None:
 def test_odd_sides_lose_their_last_pixels(image: Image) -> None:
     odd = Image(np.pad(image.pixels, ((0, 1), (0, 1), (0, 0))))
     np.testing.assert_array_equal(crop.network_picture(odd, crop.whole_crop(odd), image.pixels), image.pixels)
-
-
-def test_mask_is_feathered_at_its_border_alone() -> None:
-    mask = crop.feathered_mask()
-    assert (mask[40:-40, 40:-40] == 255).all()
-    assert mask[0].max() == 0
-    assert (np.diff(mask[256, :40].astype(int)) >= 0).all()

@@ -106,3 +106,12 @@ def test_bfloat16_changes_the_picture_by_rounding_alone(models: Models) -> None:
         rounded = FastGenerator(models.generator).bfloat16()(warped.bfloat16())
         assert (rounded - exact).abs().mean() < 0.02
         assert rounded.dtype == torch.float32
+
+
+def test_the_plain_networks_stay_as_they_were() -> None:
+    models = narrow.models()
+    before = [p.clone() for part in (models.appearance, models.warping, models.generator) for p in part.parameters()]
+    for fast in (FastAppearance(models.appearance), FastWarping(models.warping, 2), FastGenerator(models.generator)):
+        fast.bfloat16()
+    after = [p for part in (models.appearance, models.warping, models.generator) for p in part.parameters()]
+    assert all(torch.equal(a, b) and a.dtype == b.dtype for a, b in zip(after, before))

@@ -94,12 +94,13 @@ def test_no_motion_gives_no_frames(engine: Engine, image: Image, face: Face) -> 
     assert list(renderer.render(renderer.crop(image, face), [])) == []
 
 
-def test_crop_is_pasted_softly_and_a_whole_picture_replaced(engine: Engine, image: Image, face: Face) -> None:
+def test_frames_belong_to_the_crop(engine: Engine, image: Image, face: Face, monkeypatch: pytest.MonkeyPatch) -> None:
+    keypoints_instead_of_pictures(engine, monkeypatch)
     renderer = LivePortraitRenderer(engine)
-    cropped, whole = (next(renderer.render(renderer.crop(image, face, whole), [motion(1)])) for whole in (False, True))
-    assert cropped.mask is not None
-    assert cropped.portrait.pixels.shape == (512, 512, 3)
-    assert whole.mask is None
+    portrait = renderer.crop(image, face)
+    assert portrait.pixels.shape == (512, 512, 3)
+    assert portrait.crop.size_px == (512, 512)
+    assert next(renderer.render(portrait, [motion(1)])).portrait is portrait
 
 
 def test_source_video_keeps_its_own_motion_and_is_smoothed(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -11,15 +12,24 @@ from talkinghead.liveportrait.networks.blocks import DownBlock2d, ResBlock3d
 
 
 class FastResBlock(nn.Module):
-    """A ResBlock3d whose second norm is folded into its first convolution; the first norm has none before it."""
+    """A ResBlock3d whose second norm is folded into its first convolution; the first is a scale and a shift."""
+
+    scale: Tensor
+    shift: Tensor
 
     def __init__(self, block: ResBlock3d) -> None:
         super().__init__()
-        self.norm, self.second = block.norm1, block.conv2
+        assert block.norm1.running_var is not None
+        assert block.norm1.running_mean is not None
+        spread = torch.rsqrt(block.norm1.running_var + block.norm1.eps) * block.norm1.weight
+        self.register_buffer("scale", spread.view(-1, 1, 1, 1))
+        self.register_buffer("shift", (block.norm1.bias - block.norm1.running_mean * spread).view(-1, 1, 1, 1))
         self.first = fold.fold_batch_norm(block.conv1, block.norm2)
+        self.second = fold.conv3d(block.conv2.weight, block.conv2.bias, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.second(functional.relu(self.first(functional.relu(self.norm(x)))))
+        normalised = torch.addcmul(self.shift, x, self.scale)
+        return x + self.second(functional.relu_(self.first(functional.relu_(normalised))))
 
 
 class FastAppearance(nn.Module):

@@ -61,7 +61,7 @@ class ResBlock3d(nn.Module):
         self.conv1 = nn.Conv3d(channels, channels, 3, padding=1)
         self.conv2 = nn.Conv3d(channels, channels, 3, padding=1)
         self.norm1 = nn.BatchNorm3d(channels)
-        self.norm2 = nn.BatchNorm3d(channels)
+        self.norm2: nn.Module = nn.BatchNorm3d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.conv1(functional.relu(self.norm1(x)))

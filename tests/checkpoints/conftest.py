@@ -6,8 +6,7 @@ import threading
 import pytest
 from own_hub import CONTENT, Hub
 
-from talkinghead.checkpoints import hub as downloads
-from talkinghead.checkpoints import places, verify
+from talkinghead.checkpoints import places, transfer, verify
 from talkinghead.checkpoints.registry import WeightFile, WeightSet
 
 
@@ -15,15 +14,15 @@ from talkinghead.checkpoints.registry import WeightFile, WeightSet
 def hub(monkeypatch):
     server = Hub()
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-    from huggingface_hub import constants
+    from huggingface_hub import constants, file_download
 
     monkeypatch.setattr(constants, "ENDPOINT", server.url)
-    # hf_hub_url's template was made from the endpoint when the package was imported.
-    monkeypatch.setattr(
-        constants, "HUGGINGFACE_CO_URL_TEMPLATE", server.url + "/{repo_id}/resolve/{revision}/{filename}"
-    )
+    # The template of addresses was made from the endpoint when the package was imported.
+    template = server.url + "/{repo_id}/resolve/{revision}/{filename}"
+    for module in (constants, file_download):
+        monkeypatch.setattr(module, "HUGGINGFACE_CO_URL_TEMPLATE", template, raising=False)
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(downloads, "_PAUSE_S", 0.02)
+    monkeypatch.setattr(transfer, "_PAUSE_S", 0.02)
     yield server
     server.shutdown()
     server.server_close()
@@ -36,6 +35,9 @@ def own_home(tmp_path, monkeypatch):
     monkeypatch.delenv("TALKINGHEAD_CHECKPOINTS", raising=False)
     monkeypatch.setattr(places, "default_directory", lambda: home / "checkpoints")
     monkeypatch.setattr(verify, "_memory", lambda: home / "verified.json")
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(home / "hub"))
     return home / "checkpoints"
 
 

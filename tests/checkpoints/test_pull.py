@@ -180,6 +180,38 @@ def test_offline_mode_asks_nobody(tmp_path, hub, weights, monkeypatch):
     assert hub.log == []
 
 
+def in_the_clients_cache(own_home, name, content):
+    """A file as huggingface_hub keeps it after another program asked for it."""
+    folder = own_home.parent / "hub/models--maker--model"
+    etag = hashlib.sha256(CONTENT[name]).hexdigest()
+    for place in ("blobs", "refs", f"snapshots/{COMMIT}/base"):
+        (folder / place).mkdir(parents=True, exist_ok=True)
+    (folder / "blobs" / etag).write_bytes(content)
+    (folder / "refs/main").write_text(COMMIT)
+    (folder / f"snapshots/{COMMIT}/base/{name}.bin").symlink_to(folder / "blobs" / etag)
+
+
+def test_what_another_program_downloaded_is_copied(tmp_path, hub, weights, own_home, monkeypatch):
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    for name, content in CONTENT.items():
+        in_the_clients_cache(own_home, name, content)
+    folder = downloads.pull(weights, tmp_path)
+    assert hub.log == []
+    assert [f.state for f in findings(weights, folder)] == [State.GOOD] * 3
+    assert json.loads((folder / "talkinghead.lock.json").read_text())["files"]["base/two.bin"]["revision"] == COMMIT
+
+
+def test_a_damaged_copy_in_the_clients_cache_is_not_used(tmp_path, hub, weights, own_home):
+    in_the_clients_cache(own_home, "one", bytes(100_000))
+    in_the_clients_cache(own_home, "two", bytes(3000))
+    downloads.pull(weights, tmp_path)
+    assert (tmp_path / "base/one.bin").read_bytes() == CONTENT["one"]
+    assert (tmp_path / "base/two.bin").read_bytes() == CONTENT["two"]
+    assert not leftovers(tmp_path)
+
+
 def test_the_token_goes_to_the_hub_alone(tmp_path, hub, weights, monkeypatch):
     monkeypatch.setenv("HF_TOKEN", "hf_test")
     got = {}

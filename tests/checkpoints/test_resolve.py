@@ -232,6 +232,11 @@ def test_the_installed_package_finds_its_data_folder(tmp_path, monkeypatch):
     assert embedded_checkpoint() == data / "audio2motion"
 
 
+def test_the_embedded_model_is_here():
+    assert (embedded_checkpoint() / "config.json").is_file()
+    assert list(embedded_checkpoint().glob("*.safetensors"))
+
+
 def test_a_damaged_registry_says_so(tmp_path, monkeypatch):
     for content in ("{", '{"version": 2}', '{"version": 1, "sets": {"a": {"files": [], "folders": [], "zzz": 1}}}'):
         (tmp_path / "registry.json").write_text(content)

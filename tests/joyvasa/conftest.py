@@ -45,3 +45,12 @@ def standin_state(material):
         else torch.from_numpy(np.ascontiguousarray(standin.tensor("joyvasa", key, shape), np.float32))
         for key, shape in shapes.items()
     }
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread():
+    """Tensors this small take longer with more threads than with one."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

@@ -75,7 +75,9 @@ class Backward:
     A pixel is looked up through the head first, then through the skin over or under the opening it lies at.
     """
 
-    def __init__(self, grid: Grid, turn: Floats | None, rect: Rect, above: Floats, below: Floats, opening: Rect) -> None:
+    def __init__(
+        self, grid: Grid, turn: Floats | None, rect: Rect, above: Floats, below: Floats, opening: Rect
+    ) -> None:
         """From forward fields `above` and `below` on `rect`; the two differ within `opening` alone."""
         self.grid, self.turn, self.rect = grid, turn, rect
         part = opening.within(rect)

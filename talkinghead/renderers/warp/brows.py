@@ -6,12 +6,13 @@ import cv2
 import numpy as np
 
 from talkinghead.renderers.warp import mesh
-from talkinghead.renderers.warp.fields import Field, Region, bell, smoothstep
+from talkinghead.renderers.warp.fields import FieldMaker, Region, bell, smoothstep
 from talkinghead.renderers.warp.grid import Grid, Rect
 from talkinghead.renderers.warp.slit import Slit
 from talkinghead.types import Floats, Pixels
 
 BROW_UP, BROW_DOWN, BROW_PINCH, WIDE, UNDER = 0.11, 0.065, 0.035, 0.17, 0.26
+Curves = tuple[tuple[int, ...], ...]
 # Shares of the lid gap that each lid closes: together a little more than all of it.
 LID_UPPER, LID_LOWER = 0.92, 0.11
 
@@ -21,49 +22,33 @@ def upper_region(points: Floats, eyes: tuple[Slit, Slit], grid: Grid, window: Fl
     unit = eyes[0].axes.unit_px
     oval = points[list(mesh.OVAL), :2]
     low = oval.min(0) - 0.25 * unit
-    high = np.array(
-        [oval[:, 0].max() + 0.25 * unit, points[[mesh.LEFT_IRIS[0], mesh.RIGHT_IRIS[0]], 1].max() + 0.75 * unit]
-    )
+    irises = points[[mesh.LEFT_IRIS[0], mesh.RIGHT_IRIS[0]], 1]
+    high = np.array([oval[:, 0].max() + 0.25 * unit, irises.max() + 0.75 * unit])
     low[1] = points[mesh.FOREHEAD, 1] - 0.5 * unit
     rect = grid.rect(low, high)
-    region = Region(rect)
-    at, clip = grid.points(rect), window[rect.slices]
+    region, at = Region(rect), grid.points(rect)
     for side, slit, brow in (("l", eyes[0], mesh.LEFT_BROW), ("r", eyes[1], mesh.RIGHT_BROW)):
-        _eye_fields(region, points, slit, brow, side, at, clip, glasses)
+        _eye_fields(FieldMaker(region, slit.axes, window), points, slit, brow, side, at, glasses)
     return region
 
 
-def brow_distance(points: Floats, slit: Slit, brow: tuple[tuple[int, ...], ...]) -> float:
+def brow_distance(points: Floats, slit: Slit, brow: Curves) -> float:
     """From the upper lid to the brow's lower edge, in D."""
     lower = slit.axes.coordinates(points[list(brow[0]), :2])[1:4, 1].mean()
     return float(max(slit.upper.min() - lower, 0.12))
 
 
 def _eye_fields(
-    region: Region, points: Floats, slit: Slit, brow: tuple[tuple[int, ...], ...], side: str,
-    at: Floats, clip: Floats, glasses: bool,
-) -> None:  # fmt: skip
-    axes, fields = slit.axes, region.fields
-    local = axes.coordinates(at)
+    make: FieldMaker, points: Floats, slit: Slit, brow: Curves, side: str, at: Floats, glasses: bool
+) -> None:
+    local = slit.axes.coordinates(at)
     a, b = local[..., 0], local[..., 1]
-    across, down = axes.across * axes.unit_px, axes.down * axes.unit_px
-
-    def vector(dx: Floats | float, dy: Floats | float) -> Floats:
-        x, y = np.broadcast_to(dx, a.shape) * clip, np.broadcast_to(dy, a.shape) * clip
-        return np.dstack([x * across[0] + y * down[0], x * across[1] + y * down[1]]).astype(np.float32)
-
     over = slit.along(slit.upper, a.ravel()).reshape(a.shape) - b
     under = b - slit.along(slit.lower, a.ravel()).reshape(a.shape)
     reach = brow_distance(points, slit, brow)
-    _brow_fields(
-        fields,
-        axes.coordinates(points[list(brow[0]), :2]),
-        a,
-        b,
-        reach,
-        side,
-        lambda dx, dy: vector(dx, dy) * np.float32(0.45 if glasses else 1.0),
-    )
+    # A frame's upper rim lies on the brows: what would move it far would bend it.
+    strength = 0.45 if glasses else 1.0
+    _brow_fields(make, slit.axes.coordinates(points[list(brow[0]), :2]), a, b, reach, side, strength)
     gap = slit.along(slit.gap, a.ravel()).reshape(a.shape)
     widest = float(slit.gap.max())
     # Past the corners, and towards the brow, the lid's pull is spread sideways.
@@ -76,33 +61,36 @@ def _eye_fields(
     # Under the eye the upper lid's pull must be gone before the lower lid's skin is drawn from it.
     lid = lid * (1 - smoothstep(0.0, 0.12, under))
     low = 1 - smoothstep(0.0, 0.16 if glasses else 0.26, under)
-    fields[f"lid_{side}"] = Field(above=vector(0.0, LID_UPPER * pull * lid), below=vector(0.0, -LID_LOWER * gap * low))
-    fields[f"wide_{side}"] = Field(above=vector(0.0, -WIDE * pull * lid), below=vector(0.0, 0.05 * gap * low))
+    make.add(f"lid_{side}", above=(0.0, LID_UPPER * pull * lid), below=(0.0, -LID_LOWER * gap * low))
+    make.add(f"wide_{side}", above=(0.0, -WIDE * pull * lid), below=(0.0, 0.05 * gap * low))
     cheek = bell(a / (0.9 * max(slit.left, slit.right))) * widest
-    fields[f"under_{side}"] = Field(
-        below=vector(0.0, -UNDER * (gap * low + 0.25 * cheek * smoothstep(0.0, 0.1, under) * low))
-    )
+    raised = gap * low + 0.25 * cheek * smoothstep(0.0, 0.1, under) * low
+    make.add(f"under_{side}", below=(0.0, -UNDER * raised))
 
 
-def _brow_fields(fields: dict[str, Field], brow: Floats, a: Floats, b: Floats, reach: float, side: str, vector) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+def _brow_fields(
+    make: FieldMaker, brow: Floats, a: Floats, b: Floats, reach: float, side: str, strength: float
+) -> None:
+    """`brow` (n, 2) is the brow's lower edge from the picture's left, in the eye's frame."""
     line = np.interp(a.ravel(), brow[:, 0], brow[:, 1]).reshape(a.shape)
     above = line - b
     vertical = np.where(above > 0, bell(np.maximum(above - 0.12, 0) / 0.52), 1 - smoothstep(0.02, 0.95 * reach, -above))
+    vertical = strength * vertical
     inner, outer = (brow[-1, 0], brow[0, 0]) if side == "l" else (brow[0, 0], brow[-1, 0])
     t = (a - inner) / (outer - inner)  # 0 at the nose, 1 at the temple
     inwards = (1 - smoothstep(0.05, 0.85, t)) * (1 - smoothstep(0.0, 0.55, -t))
     outwards = smoothstep(0.05, 0.7, t) * (1 - smoothstep(1.0, 1.45, t))
-    # Both sides share the middle, which half of each moves.
-    shape_inner = inwards * vertical
-    own = Field(both=vector(0.0, -BROW_UP * shape_inner))
-    earlier = fields.get("brow_inner")
-    if earlier is not None and earlier.both is not None and own.both is not None:
-        own = Field(both=np.where(np.abs(earlier.both) > np.abs(own.both), earlier.both, own.both))
-    fields["brow_inner"] = own
-    fields[f"brow_outer_{side}"] = Field(both=vector(0.0, -BROW_UP * outwards * vertical))
+    fields = make.region.fields
+    other = fields.get("brow_inner")
+    make.add("brow_inner", both=(0.0, -BROW_UP * inwards * vertical))
+    own = fields["brow_inner"]
+    if other is not None and other.both is not None and own.both is not None:
+        # Both brows reach into the middle: there the stronger one moves the skin, not their sum.
+        own.both = np.where(np.abs(other.both) > np.abs(own.both), other.both, own.both)
+    make.add(f"brow_outer_{side}", both=(0.0, -BROW_UP * outwards * vertical))
     whole = np.maximum(inwards, outwards * 0.75) * vertical
-    towards_nose = 1.0 if side == "l" else -1.0
-    fields[f"brow_down_{side}"] = Field(both=vector(towards_nose * BROW_PINCH * shape_inner, BROW_DOWN * whole))
+    pinch = (1.0 if side == "l" else -1.0) * BROW_PINCH * inwards * vertical
+    make.add(f"brow_down_{side}", both=(pinch, BROW_DOWN * whole))
 
 
 def wears_glasses(pixels: Pixels, points: Floats, unit_px: float) -> bool:
@@ -122,7 +110,7 @@ def wears_glasses(pixels: Pixels, points: Floats, unit_px: float) -> bool:
 
 def eye_rect(slit: Slit, grid: Grid) -> Rect:
     """The nodes around an eye's opening."""
-    ends = np.array([(slit.a[0] - 0.12, float(slit.upper.min()) - 0.22), (slit.a[-1] + 0.12, float(slit.upper.min()) - 0.22),
-                     (slit.a[0] - 0.12, float(slit.lower.max()) + 0.28), (slit.a[-1] + 0.12, float(slit.lower.max()) + 0.28)])  # fmt: skip
+    top, bottom = float(slit.upper.min()) - 0.22, float(slit.lower.max()) + 0.28
+    ends = np.array([(a, b) for a in (slit.a[0] - 0.12, slit.a[-1] + 0.12) for b in (top, bottom)])
     corners = slit.axes.pixels(ends.astype(np.float32))
     return grid.rect(corners.min(0), corners.max(0))

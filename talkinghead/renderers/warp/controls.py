@@ -46,7 +46,12 @@ _TABLE: dict[str, dict[str, float]] = {
 }
 for _person, _picture in _SIDES:
     _TABLE |= {
-        f"mouthSmile{_person}": {f"smile_{_picture}": 1.0, f"spread_{_picture}": 0.55, f"cheek_{_picture}": 0.7, f"under_{_picture}": 0.25},
+        f"mouthSmile{_person}": {
+            f"smile_{_picture}": 1.0,
+            f"spread_{_picture}": 0.55,
+            f"cheek_{_picture}": 0.7,
+            f"under_{_picture}": 0.25,
+        },
         f"mouthFrown{_person}": {f"frown_{_picture}": 1.0},
         f"mouthDimple{_person}": {f"spread_{_picture}": 0.45, f"smile_{_picture}": 0.12},
         f"mouthStretch{_person}": {f"spread_{_picture}": 1.0, f"frown_{_picture}": 0.15},

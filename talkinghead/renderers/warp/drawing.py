@@ -12,9 +12,10 @@ from talkinghead.renderers.warp.backward import Backward, sampled
 from talkinghead.renderers.warp.brows import eye_rect
 from talkinghead.renderers.warp.controls import EYE_CONTROLS, LID_CONTROLS
 from talkinghead.renderers.warp.eyes import LidMasks
-from talkinghead.renderers.warp.fields import JAW, Region
+from talkinghead.renderers.warp.fields import Region
 from talkinghead.renderers.warp.grid import Grid, Rect
 from talkinghead.renderers.warp.mouth import Lips
+from talkinghead.renderers.warp.mouth_fields import JAW
 from talkinghead.renderers.warp.plan import Plan
 from talkinghead.renderers.warp.shading import shade
 from talkinghead.renderers.warp.slit import Slit

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from talkinghead.renderers.warp.fields import smoothstep
 from talkinghead.renderers.warp.grid import Rect
@@ -40,9 +41,11 @@ class Eyeball:
         self._shade = (0.72 + 0.28 * smoothstep(-0.01, 0.075, b - upper))[..., None].astype(np.float32)
         self._iris = self._completed_iris(opening, distance)
         soft = max(1.2, 0.16 * self._radius)
-        self._disc = (1 - smoothstep(self._radius * 1.04 - soft / 2, self._radius * 1.04 + soft / 2, distance)).astype(np.float32)
+        self._disc = (1 - smoothstep(self._radius * 1.04 - soft / 2, self._radius * 1.04 + soft / 2, distance)).astype(
+            np.float32
+        )
 
-    def _completed_white(self, opening: np.ndarray, distance: Floats) -> Floats:
+    def _completed_white(self, opening: npt.NDArray[np.bool_], distance: Floats) -> Floats:
         known = opening & (distance > 1.18 * self._radius)
         if known.sum() < 6:
             # A small or narrow eye: the brightest of what shows is its white.
@@ -58,10 +61,10 @@ class Eyeball:
         own_share = cv2.GaussianBlur(known.astype(np.float32), (0, 0), 1.0)[..., None]
         return (around * (1 - own_share) + self.own * own_share).astype(np.float32)
 
-    def _completed_iris(self, opening: np.ndarray, distance: Floats) -> Floats:
+    def _completed_iris(self, opening: npt.NDArray[np.bool_], distance: Floats) -> Floats:
         """The iris's disc; what lids hide is mirrored from its other half, or has its ring's mean colour."""
         known = (opening & (distance < 1.1 * self._radius)).astype(np.float32)
-        centre_x, centre_y = (float(v) for v in self._centre)
+        centre_y = float(self._centre[1])
         flip = np.array([[1, 0, 0], [0, -1, 2 * centre_y]], np.float64)
         size = (self.own.shape[1], self.own.shape[0])
         own = self.own.astype(np.float32)
@@ -79,7 +82,7 @@ class Eyeball:
 
     def looking(self, x: float, y: float, wide: float) -> Pixels:
         """The ball (h, w, 3) with its iris moved by gaze weights, picture's right and down positive."""
-        rebuilt = float(smoothstep(0.0, _REBUILT_AT, np.float32(max(np.hypot(x, y), wide))))
+        rebuilt = float(smoothstep(0.0, _REBUILT_AT, np.array(max(np.hypot(x, y), wide), np.float32)))
         if rebuilt <= 0:
             return self.own
         dx, dy = (np.array([x * GAZE_X, y * GAZE_Y]) @ self._axes.to_px.T).tolist()

@@ -68,6 +68,7 @@ class EyeCanvas:
         lash = 0.6 * taper * smoothstep(0.55, 1.0, closing) * np.exp(-distance * distance)
         return LidMasks(cover.astype(np.float32), side, lash.astype(np.float32))
 
+
 def without_eyes(pixels: Pixels, eyes: tuple[Slit, Slit]) -> Pixels:
     """A copy of the picture in which lid skin covers the eyeballs: what lids are drawn from."""
     filled = pixels.copy()

@@ -13,8 +13,9 @@ from talkinghead.blendshapes import N_BLENDSHAPES
 from talkinghead.renderers.warp import mesh
 from talkinghead.renderers.warp.brows import upper_region
 from talkinghead.renderers.warp.controls import _MIXING, CONTROLS
-from talkinghead.renderers.warp.fields import Region, face_window, mouth_region
+from talkinghead.renderers.warp.fields import Region, face_window
 from talkinghead.renderers.warp.grid import Grid
+from talkinghead.renderers.warp.mouth_fields import mouth_region
 from talkinghead.renderers.warp.slit import Slit, eye_slit, mouth_slit
 from talkinghead.types import N_LANDMARKS, Floats
 

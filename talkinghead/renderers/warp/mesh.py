@@ -46,7 +46,7 @@ def pupil_distance_px(points: Floats) -> float:
 
 @dataclass(frozen=True)
 class Axes:
-    """A skewed frame of reference: `origin` in pixels, `across` and `down` unit vectors, lengths in units of `unit_px`."""
+    """A skewed frame: `origin` in pixels, unit vectors `across` and `down`, lengths in units of `unit_px`."""
 
     origin: Floats
     across: Floats

@@ -12,10 +12,11 @@ from talkinghead.renderers.warp.backward import Lookup
 from talkinghead.renderers.warp.brows import eye_rect, upper_region, wears_glasses
 from talkinghead.renderers.warp.eyeball import Eyeball
 from talkinghead.renderers.warp.eyes import EyeCanvas, without_eyes
-from talkinghead.renderers.warp.fields import Region, face_window, mouth_region
+from talkinghead.renderers.warp.fields import Region, face_window
 from talkinghead.renderers.warp.grid import Grid
 from talkinghead.renderers.warp.head import Head
 from talkinghead.renderers.warp.mouth import MouthCanvas
+from talkinghead.renderers.warp.mouth_fields import mouth_region
 from talkinghead.renderers.warp.shading import Shades, brow_shades, mouth_shades
 from talkinghead.renderers.warp.slit import SeamMemory, Slit, eye_slit, mouth_slit
 from talkinghead.renderers.warp.tones import Tones, measure_tones

@@ -14,7 +14,6 @@ from talkinghead.renderers.warp.plan import Memory, Plan
 from talkinghead.types import Face, Frame, Image, Motion, Portrait
 
 
-
 class WarpRenderer:
     """Draws a portrait by warping it; needs no weights.
 

@@ -13,8 +13,9 @@ import numpy as np
 
 from talkinghead.renderers.warp import mesh
 from talkinghead.renderers.warp.backward import Backward
-from talkinghead.renderers.warp.fields import MouthCoordinates, bell, smoothstep
+from talkinghead.renderers.warp.fields import bell, smoothstep
 from talkinghead.renderers.warp.grid import Grid, Rect
+from talkinghead.renderers.warp.mouth_fields import MouthCoordinates
 from talkinghead.renderers.warp.slit import Slit
 from talkinghead.types import Floats, Pixels
 
@@ -29,7 +30,8 @@ def mouth_shades(points: Floats, slit: Slit, grid: Grid, rect: Rect, window: Flo
     clip = window[rect.slices]
     shades: Shades = {}
     hollow = np.zeros_like(c.a)
-    for side, sign, wing, half in (("l", -1.0, mesh.LEFT_NOSE_WING, slit.left), ("r", 1.0, mesh.RIGHT_NOSE_WING, slit.right)):
+    sides = (("l", -1.0, mesh.LEFT_NOSE_WING, slit.left), ("r", 1.0, mesh.RIGHT_NOSE_WING, slit.right))
+    for side, sign, wing, half in sides:
         outward = sign * c.a
         wing_a, wing_b = slit.axes.coordinates(points[wing[-1], :2])
         top, bottom = float(wing_b), float(slit.upper.max()) + 0.10
@@ -52,7 +54,9 @@ def mouth_shades(points: Floats, slit: Slit, grid: Grid, rect: Rect, window: Flo
     shades["funnel"] = clip * (0.06 * on_lip - 0.07 * centre * under_lip)
     shades["shrug"] = clip * (-0.10 * centre * under_lip)
     cheeks = bell((np.abs(c.a) - 0.62) / 0.24) * bell((c.b + 0.05) / 0.30)
-    shades["puff"] = clip * (0.08 * cheeks - 0.06 * bell((np.abs(c.a) - max(slit.left, slit.right) - 0.04) / 0.06) * bell(c.b / 0.2))
+    shades["puff"] = clip * (
+        0.08 * cheeks - 0.06 * bell((np.abs(c.a) - max(slit.left, slit.right) - 0.04) / 0.06) * bell(c.b / 0.2)
+    )
     return {name: np.ascontiguousarray(shade, np.float32) for name, shade in shades.items()}
 
 

@@ -81,7 +81,7 @@ def eye_slit(points: Floats, upper: tuple[int, ...], lower: tuple[int, ...], uni
 
 @dataclass
 class SeamMemory:
-    """How far the lips' line lay from the mesh's in a video's last frames: followed slowly, so that it does not jump."""
+    """How far the lips' line lay from the mesh's in a video's last frames: followed slowly, so as not to jump."""
 
     offset: Floats | None = None
 

@@ -1,0 +1,134 @@
+"""Displacement fields of the mouth, cheeks and jaw, one per control, built once per picture.
+
+Amplitudes are in pupil distances D.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from talkinghead.renderers.warp import mesh
+from talkinghead.renderers.warp.fields import FieldMaker, Region, bell, opening_profile, smoothstep
+from talkinghead.renderers.warp.grid import Grid, Rect
+from talkinghead.renderers.warp.slit import Slit
+from talkinghead.types import Floats
+
+JAW, RAISE, LOWER, NARROW, SPREAD, PRESS, BITE, SMILE, FROWN = 0.34, 0.085, 0.10, 0.34, 0.13, 0.05, 0.075, 0.11, 0.08
+
+
+class MouthCoordinates:
+    """What the mouth's fields are made of, at the nodes of a region (each (h, w), in D)."""
+
+    def __init__(self, points: Floats, slit: Slit, grid: Grid, rect: Rect) -> None:
+        at = slit.axes.coordinates(grid.points(rect))
+        self.a, self.b = at[..., 0], at[..., 1]
+        self.u = slit.u(self.a)
+        columns = self.a.ravel()
+        self.over = (slit.along(slit.upper, columns)).reshape(self.a.shape) - self.b
+        self.under = self.b - slit.along(slit.lower, columns).reshape(self.a.shape)
+        self.lip_over = float((slit.upper - slit.upper_outer).max())
+        self.lip_under = float((slit.lower_outer - slit.lower).max())
+        nose = slit.axes.coordinates(points[mesh.SUBNASALE, :2])
+        self.nose = float(max(slit.upper[len(slit.a) // 2] - nose[1], self.lip_over + 0.12))
+        sides = slit.axes.coordinates(points[[mesh.LEFT_SIDE, mesh.RIGHT_SIDE], :2])[:, 0]
+        self.reach_left, self.reach_right = max(-sides[0], 0.45), max(sides[1], 0.45)
+        self.profile = opening_profile(self.u)
+        self.to_right = smoothstep(-0.4, 0.4, self.u)
+        self.vertical = np.where(self.over > 0, bell(self.over / 0.36), bell(np.maximum(self.under, 0) / 0.46))
+
+
+def mouth_region(points: Floats, slit: Slit, grid: Grid, window: Floats) -> Region:
+    """Fields of every mouth, jaw, cheek and nose control."""
+    unit = slit.axes.unit_px
+    low = points[list(mesh.OVAL), :2].min(0) - 0.3 * unit
+    high = points[list(mesh.OVAL), :2].max(0) + 0.75 * unit
+    low[1] = points[[mesh.LEFT_CHEEK[0], mesh.RIGHT_CHEEK[0]], 1].min() - 0.75 * unit
+    rect = grid.rect(low, high)
+    region, c = Region(rect), MouthCoordinates(points, slit, grid, rect)
+    # What moves under the mouth must not reach the lids, which have an under of their own.
+    make = FieldMaker(region, slit.axes, window, below=1 - smoothstep(0.55, 0.80, c.over))
+    _jaw_fields(c, make)
+    _lip_fields(c, make)
+    for sign, side in ((-1.0, "l"), (1.0, "r")):
+        _corner_fields(c, slit, make, sign, side)
+    _cheek_fields(points, slit, c, make)
+    _closing_field(slit, c, make)
+    return region
+
+
+def _jaw_fields(c: MouthCoordinates, make: FieldMaker) -> None:
+    deep = smoothstep(0.0, 0.55, c.under)
+    reach = np.where(c.a < 0, c.reach_left, c.reach_right)
+    wide = 1 - smoothstep(0.28, 1.15 * reach, np.abs(c.a))
+    # The corners follow the jaw a little, and the skin over and under them with it.
+    corner = bell((np.abs(c.u) - 1) / 0.6) * np.where(c.over > 0, bell(c.over / 0.42), 1 - deep)
+    make.add("chin", both=(0.0, 0.17 * JAW * corner), below=(0.0, JAW * deep * wide))
+    make.add("lip_drop", below=(0.0, JAW * (1 - deep) * c.profile))
+    make.add("jaw_shift", below=(0.11 * (0.5 * (1 - deep) * c.profile + deep * wide), 0.0))
+    make.add("jaw_forward", below=(0.0, 0.025 * deep * wide))
+    lips_and_chin = np.where(c.over > 0, bell(c.over / 0.3), bell(np.maximum(c.under, 0) / 0.55))
+    make.add("shrug", both=(0.0, -0.055 * bell(c.a / 0.5) * lips_and_chin))
+    make.add("shift", both=(0.13 * bell(c.a / 0.7) * c.vertical, 0.0))
+
+
+def _closing_field(slit: Slit, c: MouthCoordinates, make: FieldMaker) -> None:
+    """Closes a mouth that is open in the picture: 30 % from the upper lip, 70 % from the lower with the chin."""
+    open_by = float(slit.gap.max())
+    if open_by <= 0:
+        return
+    gap = slit.along(slit.gap, c.a.ravel()).reshape(c.a.shape) * (np.abs(c.u) < 1)
+    over = 1 - smoothstep(c.lip_over, c.nose + 0.05, c.over)
+    deep = smoothstep(0.0, 0.5, c.under)
+    reach = np.where(c.a < 0, c.reach_left, c.reach_right)
+    wide = 1 - smoothstep(0.22, reach, np.abs(c.a))
+    make.add(
+        "close", above=(0.0, 0.3 * gap * over), below=(0.0, -0.7 * (gap * (1 - deep) + 0.8 * open_by * deep * wide))
+    )
+
+
+def _lip_fields(c: MouthCoordinates, make: FieldMaker) -> None:
+    over = 1 - smoothstep(c.lip_over, c.nose, c.over)
+    under = 1 - smoothstep(c.lip_under, c.lip_under + 0.36, c.under)
+    spread_over = smoothstep(0.0, c.lip_over + 0.25, c.over)
+    spread_under = smoothstep(0.0, c.lip_under + 0.25, c.under)
+    lateral_over = c.profile * (1 - spread_over) + bell(c.a / 0.62) * spread_over
+    lateral_under = c.profile * (1 - spread_under) + bell(c.a / 0.62) * spread_under
+    for side, weight in (("l", 1 - c.to_right), ("r", c.to_right)):
+        make.add(f"raise_{side}", above=(0.0, -RAISE * over * lateral_over * weight))
+        make.add(f"lower_{side}", below=(0.0, LOWER * under * lateral_under * weight))
+    flat = np.exp(-(np.abs(c.u / 1.02) ** 6)).astype(np.float32)
+    make.add("press_upper", above=(0.0, PRESS * flat * (1 - smoothstep(c.lip_over, c.lip_over + 0.22, c.over))))
+    make.add("press_lower", below=(0.0, -PRESS * flat * (1 - smoothstep(c.lip_under, c.lip_under + 0.24, c.under))))
+    make.add("bite", below=(0.0, -BITE * flat * (1 - smoothstep(c.lip_under, c.lip_under + 0.30, c.under))))
+    swell_over = smoothstep(0.0, c.lip_over, c.over) * over
+    swell_under = smoothstep(0.0, c.lip_under, c.under) * under
+    make.add("pout", above=(0.0, -0.030 * swell_over * lateral_over), below=(0.0, 0.035 * swell_under * lateral_under))
+    make.add("funnel", above=(0.0, -(0.050 + 0.015 * swell_over) * over * lateral_over),
+        below=(0.0, (0.075 + 0.02 * swell_under) * under * lateral_under))  # fmt: skip
+
+
+def _corner_fields(c: MouthCoordinates, slit: Slit, make: FieldMaker, sign: float, side: str) -> None:
+    half = slit.left if sign < 0 else slit.right
+    outward = np.maximum(sign * c.a, 0)
+    pull = np.minimum(outward, half) * (1 - smoothstep(0.0, 0.75, outward - half))
+    make.add(f"narrow_{side}", both=(-sign * NARROW * pull * c.vertical, 0.0))
+    make.add(f"spread_{side}", both=(sign * SPREAD * pull / half * c.vertical, 0.0))
+    corner_b = float(slit.upper[0] if sign < 0 else slit.upper[-1])
+    # Corners rise and fall by themselves: the middle of the lips stays.
+    sideways = np.where(outward < half, np.clip(outward / half, 0, 1) ** 1.7, bell((outward - half) / 0.40))
+    near = sideways * bell((c.b - corner_b) / 0.40)
+    make.add(f"smile_{side}", both=(sign * 0.05 * near, -SMILE * near))
+    make.add(f"frown_{side}", both=(0.0, FROWN * near))
+
+
+def _cheek_fields(points: Floats, slit: Slit, c: MouthCoordinates, make: FieldMaker) -> None:
+    def bump(indices: tuple[int, ...], width: float, height: float) -> Floats:
+        centre = slit.axes.coordinates(points[list(indices), :2].mean(0))
+        return bell((c.a - centre[0]) / width) * bell((c.b - centre[1]) / height)
+
+    puff = 0.13 * (bump(mesh.RIGHT_CHEEK[1:], 0.36, 0.42) - bump(mesh.LEFT_CHEEK[1:], 0.36, 0.42))
+    make.add("puff", both=(puff, 0.0))
+    make.add("cheek_l", both=(0.0, -0.065 * bump(mesh.LEFT_CHEEK[:1], 0.34, 0.28)))
+    make.add("cheek_r", both=(0.0, -0.065 * bump(mesh.RIGHT_CHEEK[:1], 0.34, 0.28)))
+    make.add("sneer_l", both=(0.0, -0.06 * bump(mesh.LEFT_NOSE_WING, 0.17, 0.17)))
+    make.add("sneer_r", both=(0.0, -0.06 * bump(mesh.RIGHT_NOSE_WING, 0.17, 0.17)))

@@ -19,6 +19,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "motion": ("motion", "Extract, inspect and convert motion files."),
     "batch": ("batch", "Make many videos from a manifest."),
     "doctor": ("doctor", "Say what is installed and which renderer would draw."),
+    "export": ("export", "Write the neural renderer's networks as ONNX files."),
     "checkpoints": ("checkpoints", "List, download and verify weights."),
 }
 

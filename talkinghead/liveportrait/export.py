@@ -49,7 +49,7 @@ def folded(network: nn.Module) -> nn.Module:
     for part in list(network.modules()):
         if isinstance(part, ConvBlock2d):
             part.conv, part.norm = fold.fold_batch_norm(part.conv, part.norm), nn.Identity()
-        elif isinstance(part, ConvBlock3d | Decoder):
+        elif isinstance(part, ConvBlock3d | Decoder):  # noqa: SIM114 (folding keeps the number of dimensions)
             part.conv, part.norm = fold.fold_batch_norm(part.conv, part.norm), nn.Identity()
         elif isinstance(part, DenseMotion):
             part.compress, part.norm = fold.fold_batch_norm(part.compress, part.norm), nn.Identity()

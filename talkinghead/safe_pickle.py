@@ -14,6 +14,7 @@ import io
 import pickle
 import re
 import sys
+import warnings
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
@@ -217,7 +218,9 @@ def load_weights(path: Path, *, settings: bool = False, mmap: bool = True) -> di
 
     extra: list[Any] = _SETTINGS_GLOBALS if settings else []
     try:
-        with torch.serialization.safe_globals(extra):
+        with torch.serialization.safe_globals(extra), warnings.catch_warnings():
+            # PyTorch warns of pickle protocols that it then refuses: once is enough.
+            warnings.simplefilter("ignore", UserWarning)
             state = torch.load(path, map_location="cpu", weights_only=True, mmap=mmap and _is_zip(path))
     except (FileNotFoundError, PermissionError, IsADirectoryError) as reason:
         raise CheckpointError(f"{path} cannot be read: {reason.strerror}") from None

@@ -109,15 +109,17 @@ def _refuse_incomplete(weights: WeightSet, folder: Path, found: list[Finding]) -
 def _refuse_damaged(weights: WeightSet, finding: Finding, own_folder: bool) -> None:
     """Stop at a file that should have a known hash and has not, or that its own checksums call damaged."""
     again = f"run `talkinghead checkpoints pull {weights.name}` to load it again"
+    try:
+        pointer, whole = verify.is_pointer(finding.path), verify.is_whole(finding.path)
+    except OSError as error:
+        raise CheckpointError(f"{finding.path} cannot be read: {error.strerror}") from None
+    if pointer:
+        raise CheckpointError(f"{finding.path} is only git's pointer to the file: run `git lfs pull` there, or {again}")
     if finding.state is State.OTHER and (finding.pulled or not own_folder):
         raise CheckpointError(
             f"{finding.path} is damaged or not the published file (size or sha256 differ), and nothing in it was run: "
             f"{again}, or name a folder of your own weights with --checkpoints"
         )
-    try:
-        whole = verify.is_whole(finding.path)
-    except OSError as error:
-        raise CheckpointError(f"{finding.path} cannot be read: {error.strerror}") from None
     if not whole:
         raise CheckpointError(
             f"{finding.path} is damaged (its checksums do not fit), and nothing in it was run: {again}"

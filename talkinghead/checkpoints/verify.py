@@ -21,6 +21,8 @@ from talkinghead.errors import CheckpointError
 
 LOCK_NAME = "talkinghead.lock.json"
 _BLOCK = 1 << 20
+_POINTER = b"version https://git-lfs"
+_PICKLE = b"\x80"
 
 
 class State(Enum):
@@ -122,16 +124,22 @@ def hash_file(path: Path) -> str:
     return total.hexdigest()
 
 
+def is_pointer(path: Path) -> bool:
+    """Whether a file is what git leaves in place of a large one where git-lfs is not installed."""
+    with path.open("rb") as stream:
+        return stream.read(len(_POINTER)) == _POINTER
+
+
 def _archive_is_whole(path: Path) -> bool:
     if path.suffix not in (".pt", ".pth"):
-        return True
+        return not is_pointer(path)
     try:
         with zipfile.ZipFile(path) as archive:
             return archive.testzip() is None
     except zipfile.BadZipFile:
-        # PyTorch's older format is no archive; a truncated archive still begins like one.
+        # PyTorch's older format is no archive but a pickle; a truncated archive still begins like one.
         with path.open("rb") as stream:
-            return stream.read(2) != b"PK"
+            return stream.read(1) == _PICKLE
     except (NotImplementedError, RuntimeError, EOFError):
         return False
 

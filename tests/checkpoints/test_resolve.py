@@ -116,6 +116,28 @@ def test_a_named_folder_holds_whole_files_alone(published, spoil):
         resolve("small", published)
 
 
+def test_gits_pointer_to_a_large_file_is_called_so(published, own_home):
+    (published / "model/base/second.pth").write_text(
+        "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"
+    )
+    with pytest.raises(CheckpointError, match="git lfs pull"):
+        resolve("small", published)
+    shutil.copytree(published, own_home)
+    with pytest.raises(CheckpointError, match="git lfs pull"):
+        resolve("small")
+
+
+def test_what_begins_like_no_weights_file_is_refused(published):
+    (published / "model/base/second.pth").write_text("<html>404</html>")
+    with pytest.raises(CheckpointError, match="damaged"):
+        resolve("small", published)
+
+
+def test_pytorchs_older_format_is_taken(published):
+    torch.save({"w": torch.ones(64)}, published / "model/base/second.pth", _use_new_zipfile_serialization=False)
+    assert resolve("small", published).paths["second"].is_file()
+
+
 def test_weights_of_ones_own_are_taken_with_one_line(published, caplog):
     torch.save({"w": torch.ones(64)}, published / "model/base/first.pth")
     with caplog.at_level(logging.WARNING):

@@ -85,7 +85,7 @@ def resolve(name: str, directory: Path | None = None) -> CheckpointSet:
         if finding.state is State.MISSING:
             continue
         if finding.state is not State.GOOD:
-            _refuse_damaged(weights, finding, own_folder=named is not None)
+            _refuse_damaged(weights, finding, named)
             strange.append(finding)
         paths[finding.file.name] = finding.path
     _warn(weights, folder, [finding.path for finding in strange if finding.state is State.OTHER])
@@ -106,16 +106,21 @@ def _refuse_incomplete(weights: WeightSet, folder: Path, found: list[Finding]) -
     )
 
 
-def _refuse_damaged(weights: WeightSet, finding: Finding, own_folder: bool) -> None:
-    """Stop at a file that should have a known hash and has not, or that its own checksums call damaged."""
-    again = f"run `talkinghead checkpoints pull {weights.name}` to load it again"
+def _refuse_damaged(weights: WeightSet, finding: Finding, named: Path | None) -> None:
+    """Stop at a file that should have a known hash and has not, or that its own checksums call damaged.
+
+    `named` is the folder that somebody named, if so: files of their own may lie there.
+    """
+    command = f"talkinghead checkpoints pull {weights.name}"
+    again = f"run `{command}`" if named is None else f"run `{command} --force --checkpoints {named}`"
+    again += " to load it again"
     try:
         pointer, whole = verify.is_pointer(finding.path), verify.is_whole(finding.path)
     except OSError as error:
         raise CheckpointError(f"{finding.path} cannot be read: {error.strerror}") from None
     if pointer:
         raise CheckpointError(f"{finding.path} is only git's pointer to the file: run `git lfs pull` there, or {again}")
-    if finding.state is State.OTHER and (finding.pulled or not own_folder):
+    if finding.state is State.OTHER and (finding.pulled or named is None):
         raise CheckpointError(
             f"{finding.path} is damaged or not the published file (size or sha256 differ), and nothing in it was run: "
             f"{again}, or name a folder of your own weights with --checkpoints"

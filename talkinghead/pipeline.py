@@ -212,7 +212,9 @@ class Clip:
                 chunks.append(chunk)
 
         def frames() -> Iterator[Pixels]:
-            for done, (frame, pixels) in enumerate(self.pictures(watch), start=1):
+            pictures = self.pictures(watch)
+            timed = observer.stages.each("draw and paste back", pictures) if observer else pictures
+            for done, (frame, pixels) in enumerate(timed, start=1):
                 if observer:
                     observer.see_frame(frame, pixels)
                 yield pixels

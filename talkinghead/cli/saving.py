@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from talkinghead.cli.progress import progress, say
 
 if TYPE_CHECKING:
     from talkinghead.pipeline import Clip
+    from talkinghead.report import Observer, Report
 
 
 def save(
@@ -25,6 +27,26 @@ def save(
     begin_s: float,
 ) -> None:
     """Draw `clip` into the file `out` and say so; `begin_s` is the monotonic time at which the command began."""
+    from talkinghead.media.output import check_writable
+
+    for extra in (motion_to, report):
+        if extra is not None:
+            check_writable(extra, force)
+    opened_s = time.monotonic() - begin_s
+    with _observer(clip, report) as observer:
+        drawn = _draw(clip, out, force=force, motion_to=motion_to, observer=observer, quiet=quiet)
+        if observer is not None and report is not None:
+            observer.stages.add("open", opened_s)
+            _report(clip, observer).save(report, force=force)
+            say(f"report: {report}", quiet)
+    took_s = time.monotonic() - begin_s
+    say(f"{drawn} frames, {float(drawn / clip.fps):.1f} s of video in {took_s:.1f} s", quiet)
+    if not quiet:
+        click.echo(out)
+
+
+def _draw(clip: Clip, out: str, *, force: bool, motion_to: Path | None, observer: Observer | None, quiet: bool) -> int:
+    """Draw the clip with a bar; returns the number of frames."""
     drawn = 0
     with progress("drawing", clip.frames, quiet) as advance:
 
@@ -33,9 +55,24 @@ def save(
             drawn = done
             advance(done)
 
-        clip.save(out, force=force, progress=count, motion_to=motion_to)
-    took_s = time.monotonic() - begin_s
-    length_s = drawn / clip.fps
-    say(f"{drawn} frames, {float(length_s):.1f} s of video in {took_s:.1f} s", quiet)
-    if not quiet:
-        click.echo(out)
+        clip.save(out, force=force, progress=count, motion_to=motion_to, observer=observer)
+    return drawn
+
+
+def _observer(clip: Clip, report: Path | None) -> AbstractContextManager[Observer | None]:
+    """Measuring takes time and a face tracker: only where a report is asked for."""
+    if report is None:
+        return nullcontext()
+    from talkinghead.report import Observer
+
+    return Observer(clip.fps)
+
+
+def _report(clip: Clip, observer: Observer) -> Report:
+    if clip.audio is None:
+        return observer.report(clip.renderer)
+    from talkinghead.media.audio import read_audio_blocks
+    from talkinghead.report import silent_frames
+
+    silent = silent_frames(read_audio_blocks(clip.audio), 16000, clip.fps)
+    return observer.report(clip.renderer, audio_s=clip.duration_s, silent=silent)

@@ -12,7 +12,7 @@ import contextlib
 import re
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -150,12 +150,11 @@ class StreamFacts:
 
     - `codec`: ffmpeg's name of the stream's codec;
     - `line`: ffmpeg's own description of the stream;
-    - `packets`, `duration_s`: how many there are, and where the last one ends.
+    - `duration_s`: where the last packet ends.
     """
 
     codec: str
     line: str
-    packets: int
     duration_s: float
 
 
@@ -187,21 +186,27 @@ def scan(path: Path, kind: str) -> tuple[StreamFacts | None, str]:
     stream; packets are what is there.
     """
     stream = {"Audio": "0:a:0", "Video": "0:V:0"}[kind]
-    arguments = ["-progress", "pipe:1", *input_arguments(path), "-map", stream, "-c", "copy", "-f", "null", "-"]
-    with FFmpeg(arguments, read=True) as ffmpeg:
+    with FFmpeg([*input_arguments(path), "-map", stream, "-c", "copy", "-f", "framecrc", "-"], read=True) as ffmpeg:
         assert ffmpeg.process.stdout is not None
-        progress = dict(
-            line.split("=", 1) for line in ffmpeg.process.stdout.read().decode().splitlines() if "=" in line
-        )
+        duration_s = _end_s(ffmpeg.process.stdout)
         ffmpeg.finish()
         said = ffmpeg.said
     streams = stream_lines(said, kind)
     if not streams:
         return None, said
     codec, line = streams[0]
-    time_us = progress.get("out_time_us", "N/A")
-    packets = progress.get("frame", "0")
-    return StreamFacts(codec, line, int(packets), int(time_us) / 1e6 if time_us.lstrip("-").isdigit() else 0.0), said
+    return StreamFacts(codec, line, duration_s), said
+
+
+def _end_s(lines: Iterable[bytes]) -> float:
+    """The seconds at which the last packet in framecrc's output ends: stream, dts, pts, duration, size, ..."""
+    base, end = Fraction(0), 0
+    for line in lines:
+        if match := re.match(rb"#tb 0: (\d+)/(\d+)", line):
+            base = Fraction(int(match[1]), int(match[2]))
+        elif match := re.match(rb"0,\s*-?\w+,\s*(-?\d+),\s*(\d+),", line):
+            end = max(end, int(match[1]) + int(match[2]))
+    return float(end * base)
 
 
 def first_picture(path: Path) -> tuple[Fraction, tuple[int, int]] | None:

@@ -31,15 +31,14 @@ from talkinghead.types import Pixels
 
 SYNTHETIC = "Synthetic video: the face was animated by talkinghead."
 _WHAT = "a video file"
-_REORDERED = 16
 
 
 class VideoReader:
     """A video's frames as RGB uint8 (H, W, 3) at a constant rate, turned upright, decoded as they are asked for.
 
     Iterate as often as needed: each time starts anew. `fps` is exact (24000/1001, not 23.98), `size_px` is (width,
-    height) as shown. `frames` counts the packets that are there: the decoder may give one more or less, fewer where
-    the file is damaged; None where the container does not tell. A rate that varies is made constant by repeating and
+    height) as shown. `frames` goes by the packets that are there: the decoder gives fewer where the file is damaged;
+    None where nothing tells. A rate that varies is made constant by repeating and
     leaving out; a picture that starts after the sound repeats its first frame, so that frame k belongs to k / fps
     seconds of sound.
 
@@ -59,10 +58,7 @@ class VideoReader:
         own_fps, self.size_px = first
         self.fps = Fraction(fps) if fps else own_fps
         self.has_audio = bool(stream_lines(said, "Audio"))
-        # A stream's last time stamp lacks the reordered frames; its packets are all of them unless the rate varies.
-        span = facts.duration_s * own_fps
-        counted = facts.packets if abs(facts.packets - span) <= max(_REORDERED, 0.02 * span) else round(span)
-        self.frames = max(1, round(counted * self.fps / own_fps)) if counted else None
+        self.frames = max(1, round(facts.duration_s * self.fps)) if facts.duration_s > 0 else None
         # Untagged pictures of HD size follow BT.709 by custom, which ffmpeg does not assume.
         tagged = any(name in facts.line for name in ("bt709", "bt2020", "bt470", "smpte", "gbr", "fcc", "rgb"))
         self._matrix = ":in_color_matrix=bt709" if not tagged and min(self.size_px) >= 720 else ""
@@ -87,9 +83,9 @@ class VideoReader:
             pipe = ffmpeg.process.stdout
             assert pipe is not None
             empty = True
-            while not pipe.closed and len(frame := pipe.read(size)) == size:
+            while not pipe.closed and len(data := pipe.read(size)) == size:
                 empty = False
-                yield np.frombuffer(frame, np.uint8).reshape(height, width, 3)
+                yield np.frombuffer(data, np.uint8).reshape(height, width, 3)
             self._running.remove(ffmpeg)
             if empty:
                 raise VideoError(f"{self.path} holds no frame that can be decoded ({explain(ffmpeg.said)})")

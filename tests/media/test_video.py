@@ -316,6 +316,17 @@ def test_another_rate_can_be_asked_for(tmp_path: Path) -> None:
         assert (video.fps, video.frames, sum(1 for _ in video)) == (15, 15, 15)
 
 
+@pytest.mark.parametrize("fps", [Fraction(25), NTSC_FILM])
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_reading_may_start_at_any_frame(tmp_path: Path, fps: Fraction, suffix: str) -> None:
+    path = tmp_path / f"a{suffix}"
+    write_video(path, (grey(k % 250) for k in range(300)), fps)
+    with VideoReader(path) as video:
+        frames = list(video)
+        for start in (0, 1, 7, 249, 251, 299):
+            np.testing.assert_array_equal(list(video.starting_at(start)), frames[start:])
+
+
 def test_a_video_that_was_cut_off_gives_what_is_left(tmp_path: Path) -> None:
     write_video(tmp_path / "a.mkv", (grey(k) for k in range(200)), Fraction(25))
     data = (tmp_path / "a.mkv").read_bytes()

@@ -11,7 +11,7 @@ import click
 
 from talkinghead.device import DEVICES, PRECISIONS
 from talkinghead.errors import InputError
-from talkinghead.settings import RENDERERS, Gains, Settings, parse_fps
+from talkinghead.settings import RENDERERS, Framing, Gains, Settings, parse_fps
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -145,7 +145,7 @@ def settings_from(options: dict[str, Any]) -> Settings:
     """
     if options.get("crop") and options.get("no_crop"):
         raise click.UsageError("--crop and --no-crop exclude each other")
-    framing = "crop" if options.get("crop") else "whole" if options.get("no_crop") else "picture"
+    framing: Framing = "crop" if options.get("crop") else "whole" if options.get("no_crop") else "picture"
     gains = Gains(**{part: options.get(part, 1.0) for part in ("mouth", "head", "blink", "expression")})
     neural = {
         "region": options.get("region", "all"),

@@ -47,9 +47,9 @@ def folded(network: nn.Module) -> nn.Module:
     """A copy of a plain network whose batch and spectral norms are folded into its convolutions."""
     network = copy.deepcopy(network)
     for part in list(network.modules()):
-        if isinstance(part, ConvBlock2d):
+        if isinstance(part, ConvBlock2d):  # noqa: SIM114 (folding keeps the number of dimensions)
             part.conv, part.norm = fold.fold_batch_norm(part.conv, part.norm), nn.Identity()
-        elif isinstance(part, ConvBlock3d | Decoder):  # noqa: SIM114 (folding keeps the number of dimensions)
+        elif isinstance(part, ConvBlock3d | Decoder):
             part.conv, part.norm = fold.fold_batch_norm(part.conv, part.norm), nn.Identity()
         elif isinstance(part, DenseMotion):
             part.compress, part.norm = fold.fold_batch_norm(part.compress, part.norm), nn.Identity()

@@ -16,6 +16,7 @@ from talkinghead.types import Floats, Pixels
 
 # Nodes per pupil distance: lips are about four nodes thick, and every field is smooth on that scale.
 _NODES_PER_UNIT = 30
+_AROUND = np.ones((3, 3), np.uint8)
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,8 @@ def inverted(field: Floats, step: int, iterations: int) -> Floats:
     fx, fy = (np.ascontiguousarray(plane) for plane in cv2.split(field * np.float32(1 / step)))
     slope_x = cv2.Sobel(fx, cv2.CV_32F, 1, 0, ksize=1, scale=0.5)
     slope_y = cv2.Sobel(fy, cv2.CV_32F, 0, 1, ksize=1, scale=0.5)
-    gain_x, gain_y = 1 / np.maximum(1 + slope_x, 0.35), 1 / np.maximum(1 + slope_y, 0.35)
+    # The steepest slope around a node: a step that is too short only takes longer, one that is too long never lands.
+    gain_x, gain_y = (1 / np.maximum(1 + cv2.dilate(slope, _AROUND), 0.35) for slope in (slope_x, slope_y))
     known = cv2.merge([fx, fy, gain_x, gain_y])
     at_x, at_y = x - fx * gain_x, y - fy * gain_y
     for _ in range(iterations):

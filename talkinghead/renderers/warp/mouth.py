@@ -22,7 +22,9 @@ _MM = 1 / 63
 _UPPER_MM, _LOWER_MM = (8.6, 6.6, 7.6, 7.0, 6.8, 10.0), (5.4, 5.9, 6.8, 7.0, 7.0, 10.0)
 _ARCH_MM = 29.0
 UPPER_EDGE, LOWER_EDGE = 0.030, 0.022  # of the teeth under the rest line of the lips, in D
-_MIN_UNIT_PX = 90.0
+_MIN_UNIT_PX, _MAX_UNIT_PX = 90.0, 160.0
+# Grain below this many levels is not seen.
+_SMOOTH_GRAIN = 1.5
 # A mouth open by more than this in the picture, in D, shows its own teeth.
 _OWN_TEETH_GAP = 0.12
 
@@ -64,7 +66,7 @@ class MouthCanvas:
     def __init__(self, slit: Slit, tones: Tones, pixels: Pixels | None) -> None:
         """`pixels`: the picture, whose own teeth are used where it shows them."""
         self.slit, self.tones = slit, tones
-        unit = max(slit.axes.unit_px, _MIN_UNIT_PX)
+        unit = float(np.clip(slit.axes.unit_px, _MIN_UNIT_PX, _MAX_UNIT_PX))
         self.unit = unit
         self.a0, self.b0 = -(slit.left + 0.30), float(slit.upper.min()) - 0.34
         columns = round((slit.right + 0.30 - self.a0) * unit)
@@ -74,6 +76,7 @@ class MouthCanvas:
         self.softness = tones.softness_px / slit.axes.unit_px
         # Teeth belong to the skull: their place is the middle of the resting mouth, not its tilt at the corners.
         self.rest = float(np.median(0.7 * slit.upper + 0.3 * slit.lower))
+        self._grain = self._grain_like(tones.grain)
         self._upper_row = self._teeth(_UPPER_MM, UPPER_EDGE, 1.0, upper=True)
         self._lower_row = self._teeth(_LOWER_MM, LOWER_EDGE, 0.86, upper=False)
         if pixels is not None and float(slit.gap.max()) > _OWN_TEETH_GAP:
@@ -139,9 +142,9 @@ class MouthCanvas:
         view = colour[part]
         view *= (0.62 + 0.75 * depth * depth)[..., None]
         # The tongue lies in the jaw; the less the jaw drops, the more of the cavity it fills.
-        middle = 0.90 * lips.jaw + self.rest + 0.045
-        tongue = 1 - smoothstep(0.45, 1.0, np.hypot(a / (0.80 * half), (b - middle) / 0.145))
-        light = 0.50 + 0.45 * smoothstep(middle - 0.13, middle + 0.02, b) - 0.07 * np.exp(-((a / 0.035) ** 2))
+        middle = 0.80 * lips.jaw + self.rest + 0.045
+        tongue = 1 - smoothstep(0.45, 1.0, np.hypot(a / (0.80 * half), (b - middle) / 0.16))
+        light = 0.55 + 0.47 * smoothstep(middle - 0.14, middle + 0.03, b) - 0.07 * np.exp(-((a / 0.035) ** 2))
         _lay(view, self.tones.tongue * light[..., None], 0.95 * tongue)
         lower = _shifted(self._lower_row, lips.jaw * self.unit, part)
         _lay(view, lower.colour, lower.cover)
@@ -151,7 +154,18 @@ class MouthCanvas:
         shadow *= 1 - 0.20 * np.exp(-np.maximum(lips.lower - b, 0) / 0.025)
         shadow *= 1 - 0.55 * smoothstep(0.45, 1.05, np.abs(self.slit.u(self.a)))
         shadow *= 1 - 0.42 * lips.tunnel
+        if self._grain is not None:
+            view += self._grain[part]
         view *= shadow[..., None].astype(np.float32)
+
+    def _grain_like(self, level: float) -> Floats | None:
+        """(h, w, 1) noise as coarse and strong as the picture's, or None where it has none to speak of."""
+        if level < _SMOOTH_GRAIN:
+            return None
+        shrink = min(self.slit.axes.unit_px / self.unit, 1.0)
+        size = max(2, round(len(self.a) * shrink)), max(2, round(len(self.b) * shrink))
+        noise = np.random.default_rng(0).normal(0, 0.6 * level, size[::-1]).astype(np.float32)
+        return cv2.resize(noise, (len(self.a), len(self.b)), interpolation=cv2.INTER_CUBIC)[..., None]
 
     def _own_teeth(self, pixels: Pixels) -> _Row | None:
         """The upper teeth that the picture shows, or None where it shows too few."""

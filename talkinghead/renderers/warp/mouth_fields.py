@@ -96,7 +96,7 @@ def _lip_fields(c: MouthCoordinates, make: FieldMaker) -> None:
     for side, weight in (("l", 1 - c.to_right), ("r", c.to_right)):
         make.add(f"raise_{side}", above=(0.0, -RAISE * over * lateral_over * weight))
         make.add(f"lower_{side}", below=(0.0, LOWER * under * lateral_under * weight))
-    flat = np.exp(-(np.abs(c.u / 1.02) ** 6)).astype(np.float32)
+    flat = (1 - np.minimum(np.abs(c.u), 1) ** 5).astype(np.float32)
     make.add("press_upper", above=(0.0, PRESS * flat * (1 - smoothstep(c.lip_over, c.lip_over + 0.22, c.over))))
     make.add("press_lower", below=(0.0, -PRESS * flat * (1 - smoothstep(c.lip_under, c.lip_under + 0.24, c.under))))
     make.add("bite", below=(0.0, -BITE * flat * (1 - smoothstep(c.lip_under, c.lip_under + 0.30, c.under))))

@@ -1,0 +1,265 @@
+"""The warp renderer as a whole: crops, frames, what moves and what does not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from talkinghead.blendshapes import BLENDSHAPE_INDEX, BLENDSHAPE_NAMES, N_BLENDSHAPES
+from talkinghead.errors import FaceError
+from talkinghead.faces import find_face
+from talkinghead.faces.paste import paste_back
+from talkinghead.renderers.warp import IGNORED_BLENDSHAPES, WarpRenderer
+from talkinghead.types import Face, Floats, Frame, Image, Motion, Pixels, Portrait, Rest
+
+FPS = Fraction(25)
+
+
+def weights(shapes: Mapping[str, float]) -> Floats:
+    """(52,) from names; a name without a side means both sides."""
+    values = np.zeros(N_BLENDSHAPES, np.float32)
+    for name, value in shapes.items():
+        for full in [name] if name in BLENDSHAPE_INDEX else [f"{name}Left", f"{name}Right"]:
+            values[BLENDSHAPE_INDEX[full]] = value
+    return values
+
+
+def still(*frames: Mapping[str, float], **pose: Sequence[Sequence[float]]) -> Motion:
+    return Motion.from_blendshapes(np.stack([weights(frame) for frame in frames]), FPS, **pose)
+
+
+def drawn(renderer: WarpRenderer, portrait: Portrait, motion: Motion) -> list[Pixels]:
+    return [frame.pixels for frame in renderer.render(portrait, [motion])]
+
+
+def gap(pixels: Pixels) -> float:
+    """Opening of the inner lips in pupil distances, as the face mesh sees it."""
+    face = find_face(Image(pixels))
+    return float(np.linalg.norm(face.landmarks[13, :2] - face.landmarks[14, :2])) / face.pupil_distance_px
+
+
+def changed(before: Pixels, after: Pixels) -> np.ndarray:
+    return np.abs(before.astype(int) - after.astype(int)).max(2)
+
+
+class TestCrop:
+    def test_is_a_rectangle_of_the_picture(self, hopper: Image, portrait: Portrait) -> None:
+        x0, y0 = (int(v) for v in -portrait.crop.matrix[:, 2])
+        width, height = portrait.crop.size_px
+        np.testing.assert_array_equal(portrait.crop.matrix[:, :2], np.eye(2))
+        np.testing.assert_array_equal(portrait.pixels, hopper.pixels[y0 : y0 + height, x0 : x0 + width])
+
+    def test_pastes_back_without_a_trace(self, renderer: WarpRenderer, hopper: Image, portrait: Portrait) -> None:
+        frame = next(iter(renderer.render(portrait, [still({})])))
+        np.testing.assert_array_equal(paste_back(hopper.pixels, frame), hopper.pixels)
+
+    def test_side_is_2_15_face_heights(self, portrait: Portrait, hopper_face: Face) -> None:
+        height = hopper_face.landmarks[152, 1] - hopper_face.landmarks[10, 1]
+        assert max(portrait.crop.size_px) == pytest.approx(2.15 * height, rel=0.06)
+
+    def test_size_and_whole(self, hopper: Image, hopper_face: Face) -> None:
+        small = WarpRenderer(crop_size_px=160)
+        portrait = small.crop(hopper, hopper_face)
+        assert max(portrait.pixels.shape[:2]) == 160 == max(portrait.crop.size_px)
+        inside = portrait.landmarks[:, :2]
+        assert inside.min() > 0
+        assert inside.max() < 160
+        whole = WarpRenderer().crop(hopper, hopper_face, whole=True)
+        np.testing.assert_array_equal(whole.pixels, hopper.pixels)
+
+    def test_large_pictures_are_limited(self, hopper: Image, hopper_face: Face) -> None:
+        big = Image(np.repeat(np.repeat(hopper.pixels, 5, 0), 5, 1))
+        portrait = WarpRenderer().crop(big, hopper_face.moved(np.array([[5, 0, 2], [0, 5, 2]])))
+        assert max(portrait.crop.size_px) == 1440
+
+    def test_face_outside_the_picture(self, hopper: Image, hopper_face: Face) -> None:
+        away = hopper_face.moved(np.array([[1.0, 0, 5000], [0, 1, 0]]))
+        with pytest.raises(FaceError, match="outside"):
+            WarpRenderer().crop(hopper, away)
+
+    def test_bad_size(self) -> None:
+        with pytest.raises(ValueError, match="at least 32"):
+            WarpRenderer(crop_size_px=5)
+
+
+class TestStill:
+    def test_rest_is_the_picture(self, renderer: WarpRenderer, portrait: Portrait) -> None:
+        (frame,) = drawn(renderer, portrait, still({}))
+        np.testing.assert_array_equal(frame, portrait.pixels)
+
+    def test_motion_counts_from_its_rest(self, renderer: WarpRenderer, portrait: Portrait) -> None:
+        pose = np.array([4.0, 5.0, -6.0], np.float32)
+        rest = Rest(blendshapes=weights({"jawOpen": 0.4, "mouthSmile": 0.3}), rotation=pose, scale=1.1)
+        motion = Motion.from_blendshapes(rest.blendshapes[None], FPS, rotation=pose[None], scale=[1.1], rest=rest)
+        (frame,) = drawn(renderer, portrait, motion)
+        assert changed(frame, portrait.pixels).max() <= 1
+
+    def test_jaw_opens_the_mouth_as_far_as_asked(self, renderer: WarpRenderer, portrait: Portrait) -> None:
+        asked = [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
+        seen = [gap(pixels) for pixels in drawn(renderer, portrait, still(*({"jawOpen": w} for w in asked)))]
+        assert np.corrcoef(asked, seen)[0, 1] > 0.97
+        assert seen[0] < 0.015
+        assert 0.25 < seen[-1] < 0.5
+
+    def test_pressed_lips_are_closed(self, renderer: WarpRenderer, portrait: Portrait) -> None:
+        pressed, held = drawn(renderer, portrait, still({"mouthPress": 1}, {"jawOpen": 0.5, "mouthClose": 0.5}))
+        assert gap(pressed) < 0.015
+        assert gap(held) < 0.03
+        assert changed(pressed, portrait.pixels).max() > 10
+
+    def test_an_open_mouth_is_closed(self, renderer: WarpRenderer, smiling: Portrait) -> None:
+        closed, wide = drawn(renderer, smiling, still({}, {"jawOpen": 0.7}))
+        assert gap(smiling.pixels) > 0.08
+        assert gap(closed) < 0.03
+        assert gap(wide) > 0.15
+
+    def test_rounded_lips_are_narrow(self, renderer: WarpRenderer, portrait: Portrait) -> None:
+        def width(pixels: Pixels) -> float:
+            face = find_face(Image(pixels))
+            return float(np.linalg.norm(face.landmarks[61, :2] - face.landmarks[291, :2])) / face.pupil_distance_px
+
+        rest, pucker, stretch = drawn(renderer, portrait, still({}, {"mouthPucker": 1}, {"mouthStretch": 1}))
+        assert width(pucker) < 0.85 * width(rest) < width(rest) < 0.95 * width(stretch)
+
+    @pytest.mark.parametrize("name", BLENDSHAPE_NAMES)
+    def test_every_blendshape_acts_or_is_listed(self, renderer: WarpRenderer, portrait: Portrait, name: str) -> None:
+        base = {"jawOpen": 0.5} if name == "mouthClose" else {}
+        before, after = drawn(renderer, portrait, still(base, {**base, name: 1.0}))
+        assert (changed(before, after).max() > 4) == (name not in IGNORED_BLENDSHAPES)
+
+    @pytest.mark.parametrize("name", ["mouthSmile", "eyeBlink", "browDown", "mouthUpperUp", "noseSneer", "eyeWide"])
+    def test_the_persons_left_is_the_pictures_right(
+        self, renderer: WarpRenderer, portrait: Portrait, name: str
+    ) -> None:
+        left, right = drawn(renderer, portrait, still({f"{name}Left": 1}, {f"{name}Right": 1}))
+        middle = int(portrait.landmarks[1, 0])
+        for pixels, near, far in (
+            (left, slice(middle, None), slice(0, middle)),
+            (right, slice(0, middle), slice(middle, None)),
+        ):
+            moved = changed(pixels, portrait.pixels)
+            assert moved[:, near].sum() > 3 * moved[:, far].sum()
+
+    def test_speech_stays_below_the_eyes(self, renderer: WarpRenderer, portrait: Portrait) -> None:
+        points = portrait.landmarks
+        (frame,) = drawn(renderer, portrait, still({"jawOpen": 0.4, "mouthStretch": 0.5, "mouthUpperUp": 0.5}))
+        eyes = int(points[[145, 374], 1].max())
+        assert changed(frame, portrait.pixels)[:eyes].max() <= 1
+
+    def test_frames_meet_the_picture_at_the_crops_border(self, renderer: WarpRenderer, portrait: Portrait) -> None:
+        motion = still({"jawOpen": 1}, rotation=[[10, 12, 9]], translation=[[0.1, 0.05, 0]], scale=[1.1])
+        (frame,) = drawn(renderer, portrait, motion)
+        inside = portrait.image.pixels.shape
+        x0, y0 = (int(v) for v in -portrait.crop.matrix[:, 2])
+        width, height = portrait.crop.size_px
+        assert changed(frame, portrait.pixels).max() > 30
+        if x0 > 0:
+            np.testing.assert_array_equal(frame[:, 0], portrait.pixels[:, 0])
+        if x0 + width < inside[1]:
+            np.testing.assert_array_equal(frame[:, -1], portrait.pixels[:, -1])
+        if y0 + height < inside[0]:
+            np.testing.assert_array_equal(frame[-1], portrait.pixels[-1])
+
+    @pytest.mark.parametrize(
+        ("rotation", "point", "axis", "sign"),
+        [([9, 0, 0], 1, 1, 1), ([0, 9, 0], 1, 0, -1), ([0, 0, 9], 10, 0, 1), ([-9, 0, 0], 1, 1, -1)],
+    )
+    def test_head_turns_the_way_it_is_told(
+        self, renderer: WarpRenderer, portrait: Portrait, rotation: list[float], point: int, axis: int, sign: int
+    ) -> None:
+        (frame,) = drawn(renderer, portrait, still({}, rotation=[rotation]))
+        found = find_face(Image(frame)).landmarks
+        assert sign * (found[point, axis] - portrait.landmarks[point, axis]) > 0.05 * portrait.face.pupil_distance_px
+
+    def test_translation_is_half_of_liveportraits_crop(self, renderer: WarpRenderer, portrait: Portrait) -> None:
+        (frame,) = drawn(renderer, portrait, still({}, translation=[[0.1, 0, 0]]))
+        moved = (find_face(Image(frame)).landmarks - portrait.landmarks)[:, 0].mean()
+        assert moved == pytest.approx(0.1 * 1.15 * max(portrait.face.box[2:]), rel=0.2)
+
+    def test_is_lazy_and_repeatable(self, renderer: WarpRenderer, portrait: Portrait) -> None:
+        asked = 0
+
+        def endless() -> Iterator[Motion]:
+            nonlocal asked
+            while True:
+                asked += 1
+                yield still({"jawOpen": 0.5})
+
+        frames = renderer.render(portrait, endless())
+        first, second = next(frames), next(frames)
+        assert asked == 2
+        np.testing.assert_array_equal(first.pixels, second.pixels)
+        assert first.pixels is not second.pixels
+
+
+class TestVideo:
+    @staticmethod
+    def frames(portrait: Portrait, count: int) -> list[Portrait]:
+        """A video of the portrait: the same, each frame an array of its own."""
+        return [Portrait(portrait.image, portrait.face, portrait.crop, portrait.pixels.copy()) for _ in range(count)]
+
+    def test_ends_with_the_shorter(self, renderer: WarpRenderer, portrait: Portrait) -> None:
+        motion = still({}, {}, {})
+        assert len(list(renderer.render(self.frames(portrait, 2), [motion]))) == 2
+        assert len(list(renderer.render(iter(self.frames(portrait, 5)), [motion]))) == 3
+
+    def test_replaces_the_mouth_and_keeps_the_eyes(self, renderer: WarpRenderer, smiling: Portrait) -> None:
+        motion = still({"eyeBlink": 1, "browInnerUp": 1}, {"eyeBlink": 1, "jawOpen": 0.7}, rotation=[[9, 9, 9]] * 2)
+        closed, wide = (frame.pixels for frame in renderer.render(self.frames(smiling, 2), [motion]))
+        eyes = int(smiling.landmarks[[159, 386], 1].max())
+        np.testing.assert_array_equal(closed[:eyes], smiling.pixels[:eyes])
+        assert gap(closed) < 0.03
+        assert gap(wide) > 0.15
+
+    def test_does_not_flicker(self, renderer: WarpRenderer, smiling: Portrait) -> None:
+        """Noise in the video's frames must not change the colours inside the mouth."""
+        noise = np.random.default_rng(0)
+        frames = self.frames(smiling, 6)
+        for frame in frames:
+            bright = noise.uniform(0.9, 1.1)
+            frame.pixels[...] = np.clip(frame.pixels * bright, 0, 255)
+        drawn_frames = list(renderer.render(frames, [still(*[{"jawOpen": 0.9}] * 6)]))
+        x, y = smiling.landmarks[[13, 14], :2].mean(0).astype(int)
+        unit = int(smiling.face.pupil_distance_px)
+        inside = [
+            f.pixels[y + unit // 12 : y + unit // 8, x - unit // 12 : x + unit // 12].mean() for f in drawn_frames
+        ]
+        assert np.ptp(inside) < 0.05 * np.mean(inside)
+
+
+@pytest.mark.parametrize("size", [24, 60])
+def test_tiny_faces(hopper: Image, hopper_face: Face, size: int) -> None:
+    import cv2
+
+    scale = size / max(hopper.size_px)
+    small = Image(cv2.resize(hopper.pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA))
+    renderer = WarpRenderer()
+    portrait = renderer.crop(small, hopper_face.moved(np.array([[scale, 0, 0], [0, scale, 0]])))
+    motion = still({"jawOpen": 1, "eyeBlink": 1}, rotation=[[5, 5, 5]])
+    for frame in renderer.render(portrait, [motion]):
+        assert frame.pixels.shape == portrait.pixels.shape
+
+
+@pytest.mark.parametrize("shift", [(-0.3, 0.0), (0.35, -0.3), (0.0, 0.45)])
+def test_faces_cut_off_by_the_picture(hopper: Image, hopper_face: Face, shift: tuple[float, float]) -> None:
+    width, height = hopper.size_px
+    x, y, wide, tall = hopper_face.box
+    # Cut so that part of the face's box is gone.
+    left = int(max(0, x - shift[0] * wide)) if shift[0] < 0 else 0
+    left = int(x + -shift[0] * wide) if shift[0] < 0 else left
+    right = int(x + (1 - shift[0]) * wide) if shift[0] > 0 else width
+    top = int(y - shift[1] * tall) if shift[1] < 0 else 0
+    bottom = int(y + (1 - shift[1]) * tall) if shift[1] > 0 else height
+    cut = Image(np.ascontiguousarray(hopper.pixels[top:bottom, left:right]))
+    face = hopper_face.moved(np.array([[1.0, 0, -left], [0, 1, -top]]))
+    renderer = WarpRenderer()
+    portrait = renderer.crop(cut, face)
+    frames: list[Frame] = list(
+        renderer.render(portrait, [still({}, {"jawOpen": 1, "eyeBlink": 1}, rotation=[[0, 0, 0], [9, 9, 9]])])
+    )
+    np.testing.assert_array_equal(frames[0].pixels, portrait.pixels)
+    assert frames[1].pixels.shape == portrait.pixels.shape
+    assert changed(frames[1].pixels, portrait.pixels).max() > 20

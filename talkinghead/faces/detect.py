@@ -24,6 +24,8 @@ _CLOSE_UP_PX = 512
 _CLOSE_UP_FACES = 2.2
 # A face this large, as a share of the picture's longer side, leaves no room for a larger one elsewhere.
 _LARGE = 0.2
+# Smaller windows than this show no face that could be animated.
+_MIN_WINDOW_PX = 64
 # Two faces whose middles are nearer than this share of the larger one's size are one face.
 _SAME = 0.4
 
@@ -91,7 +93,7 @@ def search(image: Image, *, thorough: bool = True, turns: int = 4, finest: int =
     with Landmarker(max_faces=8) as looking, _CloseUps() as close:
         for turn in range(turns):
             for parts in (1, 2, 4):
-                if parts > finest:
+                if parts > finest or (parts > 1 and longer < parts * _MIN_WINDOW_PX):
                     break
                 for window in _windows(image.size_px, parts, turn):
                     _look(image, window, looking, close, faces)

@@ -83,8 +83,9 @@ class FaceTracker:
         """The face found anew: near where it was, else by number."""
         if self._missed % _SEARCH_EVERY:
             return None
-        again = self._last is not None
-        faces = search(Image(pixels), turns=1 if again else 4, finest=2 if again else 4)
+        # Small and turned faces cost the most to look for: at first, and seldom after that.
+        thorough = self._last is None and self._missed % (10 * _SEARCH_EVERY) == 0
+        faces = search(Image(pixels), turns=4 if thorough else 1, finest=4 if thorough else 2)
         number = (self._index or 1) - 1
         if self._last is not None and faces:
             found = min(faces, key=self._distance)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import pickletools
 import re
 import sys
 import warnings
@@ -39,7 +40,8 @@ class _Dtype:
 
     def __init__(self, code: Any = None, align: Any = False, copy: Any = False) -> None:
         if not isinstance(code, str) or not _NUMBER.fullmatch(code):
-            raise _Refused(f"an array of type {str(code)[:40]!r}, which holds no numbers")
+            what = repr(code[:20]) if isinstance(code, str) else type(code).__name__
+            raise _Refused(f"an array of type {what}, which holds no numbers")
         self.code, self.order = code, "="
 
     def __setstate__(self, state: Any) -> None:
@@ -73,7 +75,8 @@ def _array(raw: Any, dtype: Any, shape: Any, order: str) -> npt.NDArray[Any]:
     if not whole or len(shape) > _MAX_DIMENSIONS or order not in ("C", "F"):
         raise _Refused("an array of impossible shape")
     try:
-        return np.frombuffer(bytes(raw), dtype.numpy()).reshape(shape, order=order).astype(dtype.code)  # type: ignore[call-overload]
+        # Arrays share the pickle's bytes: copies of one that is named a thousand times would fill the memory.
+        return np.frombuffer(bytes(raw), dtype.numpy()).reshape(shape, order=order)  # type: ignore[call-overload]
     except (ValueError, TypeError, OverflowError):
         raise _Refused("an array whose shape does not fit its bytes") from None
 
@@ -147,6 +150,7 @@ def load_pickle(path: Path, error: type[TalkingHeadError] = MotionError) -> Any:
     except OSError as reason:
         raise error(f"{path} cannot be read: {reason.strerror}") from None
     try:
+        _scan(raw)
         return _thaw(_Unpickler(io.BytesIO(raw)).load(), {}, 0)
     except _Refused as reason:
         raise error(f"{path} was refused: it holds {reason}, and a file of plain numbers has no use for that") from None
@@ -158,6 +162,16 @@ def load_pickle(path: Path, error: type[TalkingHeadError] = MotionError) -> Any:
         raise error(
             f"{path} is not a readable pickle ({type(reason).__name__}): it is damaged or of another kind"
         ) from None
+
+
+def _scan(raw: bytes) -> None:
+    """Refuse what would make the unpickler itself ask for memory that the file does not fill.
+
+    Its memo is an array as long as the highest number in use; an honest pickle counts from zero.
+    """
+    for opcode, argument, _ in pickletools.genops(raw):
+        if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT") and (argument or 0) > len(raw):
+            raise _Refused("a memo of impossible size")
 
 
 def _thaw(value: Any, done: dict[int, Any], depth: int) -> Any:

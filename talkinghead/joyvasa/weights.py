@@ -122,10 +122,10 @@ def read_units(path: Path) -> Units:
         raise CheckpointError(f"{path} is not JoyVASA's motion template: it holds no dictionary")
 
     def row(name: str, width: int) -> npt.NDArray[np.float32]:
-        try:
-            value = np.asarray(template[name], np.float32).reshape(width)
-        except (KeyError, ValueError, TypeError):
-            raise CheckpointError(f"{path} is not JoyVASA's motion template: {name!r} is not {width} numbers") from None
+        value = template.get(name)
+        if not isinstance(value, np.ndarray | np.number | int | float) or np.size(value) != width:
+            raise CheckpointError(f"{path} is not JoyVASA's motion template: {name!r} is not {width} numbers")
+        value = np.asarray(value, np.float32).reshape(width)
         if not np.isfinite(value).all():
             raise CheckpointError(f"{path} is damaged: {name!r} holds values that are not finite")
         return value

@@ -121,10 +121,10 @@ def _numbers(value: Any, shape: tuple[int, ...], what: str) -> Floats:
     """`value` as finite float32 of `shape`, whatever axes of length 1 it also has."""
     if value is None:
         raise MotionError(f"there is no {what}")
-    try:
-        array = np.asarray(value, np.float32)
-    except (ValueError, TypeError):
-        raise MotionError(f"{what} holds no numbers") from None
+    # Nested lists are no array: a hostile file's could be endless.
+    if not isinstance(value, np.ndarray | np.number | int | float):
+        raise MotionError(f"{what} holds no numbers")
+    array = np.asarray(value, np.float32)
     if array.size != int(np.prod(shape)) or not np.isfinite(array).all():
         raise MotionError(f"{what} must hold {'x'.join(map(str, shape)) or 'one'} finite numbers")
     return array.reshape(shape)
@@ -143,10 +143,12 @@ def _ratios(template: dict[str, Any], keys: tuple[str, ...], frames: int, width:
 
 def _rate(value: Any) -> Fraction:
     """Frames per second; 29.97 and its like become their exact fractions."""
+    if not isinstance(value, str | np.number | int | float | Fraction):
+        raise MotionError("its frame rate is no number")
     try:
         rate = parse_fps(str(value))
     except InputError:
-        raise MotionError(f"{value!r} is no frame rate") from None
+        raise MotionError(f"{str(value)[:20]!r} is no frame rate") from None
     if not 1 <= rate <= 1000:
         raise MotionError(f"a frame rate of {value} is beyond reason")
     return rate

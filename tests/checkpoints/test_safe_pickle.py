@@ -6,6 +6,7 @@ import io
 import os
 import pathlib
 import pickle
+import random
 import struct
 
 import numpy as np
@@ -114,6 +115,34 @@ def test_an_array_that_claims_more_than_it_has_is_refused(tmp_path):
     (tmp_path / "v.pkl").write_bytes(raw.replace(b"K\x03K\x03\x86", huge + huge + b"\x86"))
     with pytest.raises(MotionError, match="shape"):
         load_pickle(tmp_path / "v.pkl")
+
+
+def test_a_memo_of_impossible_size_is_refused(tmp_path):
+    # LONG_BINPUT of 2**31: the unpickler would ask for 32 GB.
+    (tmp_path / "v.pkl").write_bytes(b"\x80\x02]r" + struct.pack("<I", 2**31) + b".")
+    with pytest.raises(MotionError, match="memo"):
+        load_pickle(tmp_path / "v.pkl")
+
+
+def test_one_array_named_a_thousand_times_takes_the_memory_of_one(tmp_path):
+    array = np.zeros(1 << 20, np.uint8)
+    got = load_pickle(written(tmp_path / "v.pkl", [array] * 1000))
+    assert len({id(a) for a in got}) == 1
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_damage_anywhere_is_one_line(tmp_path, seed):
+    rng = random.Random(seed)
+    sound = pickle.dumps({"motion": [{"exp": np.zeros((1, 21, 3), np.float32)}] * 3, "fps": 25}, protocol=2 + seed)
+    for _ in range(300):
+        raw = bytearray(sound)
+        for _ in range(rng.choice([1, 2, 5])):
+            raw[rng.randrange(len(raw))] = rng.randrange(256)
+        (tmp_path / "v.pkl").write_bytes(raw)
+        try:
+            load_pickle(tmp_path / "v.pkl")
+        except MotionError as error:
+            assert "\n" not in str(error)  # noqa: PT017
 
 
 def test_shared_and_endless_containers_end(tmp_path):

@@ -71,7 +71,7 @@ class Head:
         field = np.dstack([moved[0] * near - x, moved[1] * near - y])
         field += zoom * self.from_centre + shift.astype(np.float32)
         field *= self.weight[..., None]
-        back = inverted(field.astype(np.float32), self.grid.step, 2)
+        back = inverted(field.astype(np.float32), self.grid.step, 6)
         rows, columns = self.fine.shape
         return cv2.resize(back, (back.shape[1] * 2, back.shape[0] * 2))[:rows, :columns]
 

@@ -152,7 +152,7 @@ class MouthCanvas:
         # What the lips shade: under the upper lip, at the corners, a little over the lower lip.
         shadow = 1 - 0.34 * np.exp(-np.maximum(b - lips.upper, 0) / 0.028)
         shadow *= 1 - 0.20 * np.exp(-np.maximum(lips.lower - b, 0) / 0.025)
-        shadow *= 1 - 0.55 * smoothstep(0.45, 1.05, np.abs(self.slit.u(self.a)))
+        shadow *= 1 - 0.40 * smoothstep(0.45, 1.05, np.abs(self.slit.u(self.a)))
         shadow *= 1 - 0.42 * lips.tunnel
         if self._grain is not None:
             view += self._grain[part]

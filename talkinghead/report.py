@@ -6,7 +6,8 @@ The file is JSON, `"schema": 1`:
     renderer, frames       the renderer's name; number of frames
     fps                    "25" or "24000/1001"
     video_s, audio_s       durations in seconds; audio_s null where there is no sound
-    seconds                seconds per stage, by name; stages that run side by side may add up to more than "total"
+    seconds                seconds per stage, by name; "open" is what came before the drawing, "total" the drawing from
+                           its beginning on; stages run side by side and may add up to more
     peak_memory_mb         of this process
     self_check             see `talkinghead.selfcheck.SelfCheck`
 

@@ -22,12 +22,21 @@ __version__ = "0.1.0"
 __all__ = ["__version__", "animate", "edit", "speak"]
 
 
-def speak(source: str | Path, audio: str | Path, *, motion_model: str = "auto", **settings: Any) -> Clip:
-    """A picture or video speaking a recording.
+def speak(
+    source: str | Path,
+    audio: str | Path | None = None,
+    *,
+    text: str | None = None,
+    voice: str | None = None,
+    motion_model: str = "auto",
+    **settings: Any,
+) -> Clip:
+    """A picture or video speaking a recording, or a text.
 
     Args:
         source: picture or video with a face.
         audio: any audio or video file, or "-" for a WAV stream on standard input.
+        text: spoken by espeak-ng instead of `audio`, in the language or `voice` named ("de", "en-gb", "fr+f2").
         motion_model: "embedded", "joyvasa", the folder of an audio2motion checkpoint, or "auto": JoyVASA for the neural
             renderer where its weights are there, else the embedded model.
         settings: fields of `talkinghead.settings.Settings` (renderer, fps, framing, face, seed, ...).
@@ -38,9 +47,19 @@ def speak(source: str | Path, audio: str | Path, *, motion_model: str = "auto", 
     Raises:
         talkinghead.errors.TalkingHeadError: an input cannot be used; the message says why and what to do.
     """
+    from talkinghead.errors import InputError
     from talkinghead.settings import Settings
+
+    if (audio is None) == (text is None):
+        raise InputError("give either audio or text")
+    if text is not None:
+        from talkinghead.sources.text import open_engine
+        from talkinghead.telling import tell
+
+        return tell(source, text, open_engine(voice, None), Settings(**settings), motion_model=motion_model)
     from talkinghead.speaking import speak as open_clip
 
+    assert audio is not None
     return open_clip(source, audio, Settings(**settings), motion_model=motion_model)
 
 

@@ -32,6 +32,8 @@ def save(
     for extra in (motion_to, report):
         if extra is not None:
             check_writable(extra, force)
+    if out.lower().endswith(".gif") and clip.audio is not None:
+        say("a GIF has no sound: name a .mp4 to hear it", quiet)
     opened_s = time.monotonic() - begin_s
     with _observer(clip, report) as observer:
         drawn = _draw(clip, out, force=force, motion_to=motion_to, observer=observer, quiet=quiet)

@@ -144,9 +144,12 @@ def _state(found: list[Finding], directory: Path | None) -> str:
 
 
 def _size(weights: WeightSet, found: list[Finding]) -> str:
+    """Size of what is here, else of what would be pulled, as far as it is known before."""
     here = sum(finding.path.stat().st_size for finding in found if finding.path.is_file())
-    size = here or weights.bytes
-    return f"{size / 1e6:.0f} MB" if size else "size unknown"
+    known = sum(file.bytes or 0 for file in weights.files)
+    if not here and not known:
+        return "size unknown"
+    return f"{(here or known) / 1e6:.0f} MB"
 
 
 def _embedded_state() -> tuple[str, str]:

@@ -10,9 +10,10 @@ a Motion knows, under a key of its own, which LivePortrait does not read.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
-import tempfile
+import threading
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -196,21 +197,16 @@ def save_template(motion: Motion, path: str | Path) -> Path:
         "c_lip_lst": [row.reshape(1, 1) for row in _lip_ratio(motion)],
         _OWN_KEY: _own(motion),
     }
+    beside = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
     try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as beside:
-            pickle.dump(template, beside, protocol=4)
-        Path(beside.name).chmod(0o666 & ~_umask())
-        Path(beside.name).replace(path)
+        beside.write_bytes(pickle.dumps(template, protocol=4))
+        beside.replace(path)
     except OSError as error:
         raise OutputError(f"{path} cannot be written: {error.strerror}") from None
+    finally:
+        with contextlib.suppress(OSError):
+            beside.unlink(missing_ok=True)
     return path
-
-
-def _umask() -> int:
-    """The mask of permissions that a new file of this process gets."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _own(motion: Motion) -> dict[str, Any]:

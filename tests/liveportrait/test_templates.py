@@ -204,6 +204,10 @@ def test_writing_where_nothing_can_be_written(tmp_path):
     motion = Motion.from_blendshapes(np.zeros((1, 52)), Fraction(25))
     with pytest.raises(OutputError, match="cannot be written"):
         save_template(motion, tmp_path / "none" / "m.pkl")
+    (tmp_path / "m.pkl").mkdir()
+    with pytest.raises(OutputError, match="cannot be written"):
+        save_template(motion, tmp_path / "m.pkl")
+    assert [path.name for path in tmp_path.iterdir()] == ["m.pkl"]
 
 
 @pytest.mark.material

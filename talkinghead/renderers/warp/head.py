@@ -11,7 +11,7 @@ from talkinghead.renderers.warp.grid import Grid, inverted
 from talkinghead.types import Floats
 
 # Degrees that one picture can show without tearing; motion beyond is bent towards these.
-_PITCH_DEG, _YAW_DEG, _ROLL_DEG = 14.0, 18.0, 18.0
+_PITCH_DEG, _YAW_DEG, _ROLL_DEG = 15.0, 18.0, 23.0
 # A face that already looks this far away has no far side left to show.
 _TOTAL_YAW_DEG = 34.0
 # Half the side of LivePortrait's crop over the longer side of the face's box.
@@ -26,7 +26,7 @@ def source_yaw_deg(points: Floats) -> float:
 
 def limited(angle: float, limit: float) -> float:
     """`angle` as it is while small, never beyond `limit`."""
-    return float(angle / (1 + abs(angle / limit) ** 3) ** (1 / 3))
+    return float(angle / (1 + (angle / limit) ** 4) ** (1 / 4))
 
 
 class Head:
@@ -60,7 +60,7 @@ class Head:
         """The backward displacement (rows, columns, 2) on the fine grid; None where the head stays."""
         pitch, yaw, roll = np.radians(self.limits(rotation_deg))
         shift = np.clip(translation[:2], -0.35, 0.35) * self.translation_px
-        zoom = float(np.clip(scale, 0.8, 1.25)) - 1
+        zoom = float(np.clip(scale, 0.75, 1.3)) - 1
         if max(abs(pitch), abs(yaw), abs(roll)) < 1e-5 and np.abs(shift).max() < 1e-2 and abs(zoom) < 1e-5:
             return None
         turn = _rotation(pitch, yaw, roll)
@@ -69,9 +69,9 @@ class Head:
         # A little perspective: what comes nearer grows.
         near = 1 - (moved[2] - z) / self.far_px
         field = np.dstack([moved[0] * near - x, moved[1] * near - y])
-        field += zoom * self.from_centre + shift.astype(np.float32)
+        field += zoom * (self.from_centre @ turn[:2, :2].T) + shift.astype(np.float32)
         field *= self.weight[..., None]
-        back = inverted(field.astype(np.float32), self.grid.step, 6)
+        back = inverted(field.astype(np.float32), self.grid.step, 4)
         rows, columns = self.fine.shape
         return cv2.resize(back, (back.shape[1] * 2, back.shape[0] * 2))[:rows, :columns]
 

@@ -21,7 +21,7 @@ from talkinghead.types import Floats, Pixels
 _MM = 1 / 63
 _UPPER_MM, _LOWER_MM = (8.6, 6.6, 7.6, 7.0, 6.8, 10.0), (5.4, 5.9, 6.8, 7.0, 7.0, 10.0)
 _ARCH_MM = 29.0
-UPPER_EDGE, LOWER_EDGE = 0.030, 0.022  # of the teeth under the rest line of the lips, in D
+UPPER_EDGE, LOWER_EDGE = 0.040, 0.026  # of the teeth under the rest line of the lips, in D
 _MIN_UNIT_PX, _MAX_UNIT_PX = 90.0, 160.0
 # Grain below this many levels is not seen.
 _SMOOTH_GRAIN = 1.5
@@ -74,13 +74,20 @@ class MouthCanvas:
         self.a = (self.a0 + np.arange(columns, dtype=np.float32) / unit).astype(np.float32)
         self.b = (self.b0 + np.arange(rows, dtype=np.float32) / unit).astype(np.float32)
         self.softness = tones.softness_px / slit.axes.unit_px
-        # Teeth belong to the skull: their place is the middle of the resting mouth, not its tilt at the corners.
-        self.rest = float(np.median(0.7 * slit.upper + 0.3 * slit.lower))
+        self.rest = self._rest_line()
         self._grain = self._grain_like(tones.grain)
         self._upper_row = self._teeth(_UPPER_MM, UPPER_EDGE, 1.0, upper=True)
         self._lower_row = self._teeth(_LOWER_MM, LOWER_EDGE, 0.86, upper=False)
         if pixels is not None and float(slit.gap.max()) > _OWN_TEETH_GAP:
             self._upper_row = self._own_teeth(pixels) or self._upper_row
+
+    def _rest_line(self) -> Floats:
+        """(columns,) where the lips meet at rest, as teeth see it: its height and part of its bend, not its wrinkles."""
+        slit = self.slit
+        line = 0.7 * slit.upper + 0.3 * slit.lower
+        inner = np.abs(slit.u(slit.a)) < 0.75
+        bend, _, height = np.polyfit(slit.a[inner], line[inner], 2)
+        return (height + 0.6 * bend * np.clip(self.a, -slit.left, slit.right) ** 2).astype(np.float32)
 
     def to_canvas(self) -> npt.NDArray[np.float64]:
         """(2, 3): crop pixels to canvas pixels (column, row)."""
@@ -150,7 +157,7 @@ class MouthCanvas:
         _lay(view, lower.colour, lower.cover)
         _lay(view, self._upper_row.colour[part], self._upper_row.cover[part])
         # What the lips shade: under the upper lip, at the corners, a little over the lower lip.
-        shadow = 1 - 0.34 * np.exp(-np.maximum(b - lips.upper, 0) / 0.028)
+        shadow = 1 - 0.30 * np.exp(-np.maximum(b - lips.upper, 0) / 0.022)
         shadow *= 1 - 0.20 * np.exp(-np.maximum(lips.lower - b, 0) / 0.025)
         shadow *= 1 - 0.40 * smoothstep(0.45, 1.05, np.abs(self.slit.u(self.a)))
         shadow *= 1 - 0.42 * lips.tunnel

@@ -44,7 +44,7 @@ _SAME_FACE = 0.025
 
 def filter_settings(quickness: float = 1.0) -> Settings:
     """One Euro settings of a row: lids quickest, then the mouth, then brows and gaze; pose in its own units."""
-    cutoff, beta = np.full(_LOG_SCALE + 1, 2.5), np.full(_LOG_SCALE + 1, 4.0)
+    cutoff, beta = np.full(_LOG_SCALE + 1, 4.0), np.full(_LOG_SCALE + 1, 6.0)
     for i, name in enumerate(BLENDSHAPE_NAMES):
         if name.startswith(("eyeBlink", "eyeWide", "eyeSquint")):
             cutoff[i], beta[i] = 3.0, 14.0
@@ -61,7 +61,7 @@ class Calibration:
     """What the stream learnt about its driver: the neutral face, the fit made for it, the unit of translation and
     the row that relative motion subtracts.
 
-    `scale_px`: pixels per pupil distance where scale is 1; `neck` (3,) what the head turns about, in the neutral mesh,
+    `scale_px`: pixels per pupil distance where scale is 1; `unit_px`: pixels per unit of translation; `neck` (3,) what the head turns about, in the neutral mesh,
     and `origin_px` (3,) where that is when translation is 0; `matched_frame`: the frame that the portrait shows, if it
     shows one.
     """
@@ -69,6 +69,7 @@ class Calibration:
     neutral: Neutral
     fit: ExpressionFit
     scale_px: float
+    unit_px: float
     origin_px: Array
     neck: Array
     rest: Array
@@ -78,15 +79,11 @@ class Calibration:
         """Rows (T, 59) of meshes (T, 478, 3) in picture pixels."""
         stacked = np.asarray(np.stack(meshes), np.float64)
         poses, upright = to_neutral(stacked, self.neutral)
-        places = (self._neck(poses) - self.origin_px) / self._unit_px
+        places = (self._neck(poses) - self.origin_px) / self.unit_px
         places[:, 2] = 0.0  # The mesh's depth has no origin: size tells how near the head is.
         return np.column_stack(
             [self.fit(upright), to_degrees(poses.rotation), places, np.log(poses.scale / self.scale_px)]
         )
-
-    @property
-    def _unit_px(self) -> float:
-        return _HALF_SIDE * self.scale_px * float(np.ptp(self.neutral.mesh[:, :2], axis=0).max())
 
     def _neck(self, poses: Poses) -> Array:
         """Where the neck (T, 3) is, in pixels, such that turning about it and growing about the face's centre gives the
@@ -96,7 +93,7 @@ class Calibration:
 
     def counting_from(self, first: Calibration) -> Calibration:
         """This calibration with translation and size counted as `first` counts them."""
-        return replace(self, scale_px=first.scale_px, origin_px=first.origin_px)
+        return replace(self, scale_px=first.scale_px, unit_px=first.unit_px, origin_px=first.origin_px)
 
 
 def calibrate(meshes: Sequence[Mesh], canonical: Mesh, portrait: Face | None = None) -> Calibration:
@@ -113,8 +110,10 @@ def calibrate(meshes: Sequence[Mesh], canonical: Mesh, portrait: Face | None = N
     rest = np.zeros(_LOG_SCALE + 1)
     rest[_ROTATION] = neutral.pose
     fit = ExpressionFit.of(neutral.mesh)
+    scale_px = float(poses.scale[0])
+    unit_px = _HALF_SIDE * scale_px * float(np.ptp((neutral.mesh @ poses.rotation[0].T)[:, :2], axis=0).max())
     neck = neck_of(neutral.mesh, poses.rotation[0])
-    learnt = Calibration(neutral, fit, float(poses.scale[0]), np.zeros(3), neck, rest, matched)
+    learnt = Calibration(neutral, fit, scale_px, unit_px, np.zeros(3), neck, rest, matched)
     learnt = replace(learnt, origin_px=learnt._neck(poses)[0])
     if matched is None:
         return learnt

@@ -51,12 +51,6 @@ class WeightSet:
     pinned_by: str = ""
     folders: tuple[str, ...] = ("",)
 
-    @property
-    def bytes(self) -> int | None:
-        """Size of all files together, or None where it is not known before pulling."""
-        sizes = [file.bytes for file in self.files]
-        return None if None in sizes else sum(size for size in sizes if size is not None)
-
 
 def data_folder() -> Path:
     """The folder `checkpoints`: in an installed package its data, in a source checkout beside it.

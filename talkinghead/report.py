@@ -32,8 +32,9 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from talkinghead.frame_meter import FrameMeter, Seen
 from talkinghead.media.output import whole_file
-from talkinghead.selfcheck import FrameMeter, Seen, SelfCheck, Series, driven_opening
+from talkinghead.selfcheck import SelfCheck, Series, driven_opening
 from talkinghead.types import Frame, Motion, Pixels
 
 if TYPE_CHECKING:

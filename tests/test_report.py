@@ -15,10 +15,11 @@ from talkinghead.blendshapes import BLENDSHAPE_INDEX, N_BLENDSHAPES
 from talkinghead.errors import OutputError
 from talkinghead.faces import find_face, fitted_face
 from talkinghead.faces.paste import paste_back
+from talkinghead.frame_meter import FrameMeter, Seen, skin_difference
 from talkinghead.media.images import read_image
 from talkinghead.renderers.warp import WarpRenderer
 from talkinghead.report import Observer, Stages, peak_memory_mb, silent_frames
-from talkinghead.selfcheck import FrameMeter, Seen, Series, best_lag, driven_opening, skin_difference
+from talkinghead.selfcheck import Series, best_lag, driven_opening
 from talkinghead.types import Frame, Image, Motion, Portrait
 
 FPS = Fraction(25)

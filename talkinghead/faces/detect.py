@@ -4,24 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from types import TracebackType
 
 import numpy as np
 
 from talkinghead.errors import FaceError
 from talkinghead.faces import mesh
-from talkinghead.faces.crop import Matrix, axes_between, compose, inverse, matrix_from_square, resample
-from talkinghead.faces.landmarker import Landmarker, Scorer
-from talkinghead.types import Face, Image, Pixels
+from talkinghead.faces.close_up import CloseUps, size_px
+from talkinghead.faces.crop import Matrix, compose, inverse, resample
+from talkinghead.faces.landmarker import Landmarker
+from talkinghead.types import Face, Image
 
 Box = tuple[float, float, float, float]
 
 MAX_FACES = 32
 # The detector looks at 128 pixels; more than this only costs time.
 _LOOK_PX = 640
-_CLOSE_UP_PX = 512
-# Side of the close-up, in face heights: enough margin for the detector to see a face.
-_CLOSE_UP_FACES = 2.2
 # A face this large, as a share of the picture's longer side, leaves no room for a larger one elsewhere.
 _LARGE = 0.2
 # Smaller windows than this show no face that could be animated.
@@ -90,21 +87,21 @@ def search(image: Image, *, thorough: bool = True, turns: int = 4, finest: int =
     """
     longer = max(image.size_px)
     faces: list[Face] = []
-    with Landmarker(max_faces=8) as looking, _CloseUps() as close:
+    with Landmarker(max_faces=8) as looking, CloseUps() as close:
         for turn in range(turns):
             for parts in (1, 2, 4):
                 if parts > finest or (parts > 1 and longer < parts * _MIN_WINDOW_PX):
                     break
                 for window in _windows(image.size_px, parts, turn):
                     _look(image, window, looking, close, faces)
-                if faces and (parts > 1 or (not thorough and _size(faces[0]) > _LARGE * longer)):
+                if faces and (parts > 1 or (not thorough and size_px(faces[0]) > _LARGE * longer)):
                     break
             if faces:
                 break
     return faces
 
 
-def _look(image: Image, window: _Window, looking: Landmarker, close: _CloseUps, faces: list[Face]) -> None:
+def _look(image: Image, window: _Window, looking: Landmarker, close: CloseUps, faces: list[Face]) -> None:
     """Add what `window` shows to `faces`, which stay apart and sorted."""
     pixels = resample(image.pixels, window.matrix, window.size_px)
     back = inverse(window.matrix)
@@ -148,89 +145,10 @@ def _window(x: float, y: float, width: float, height: float, turn: int) -> _Wind
     return _Window(matrix, size)
 
 
-class _CloseUps:
-    """What looks twice: a face on an upright close-up. A context manager."""
-
-    def __init__(self) -> None:
-        self._landmarker, self._scorer = Landmarker(), Scorer()
-
-    def __enter__(self) -> _CloseUps:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._landmarker.close()
-        self._scorer.close()
-
-    def refined(self, pixels: Pixels, rough: Face) -> Face | None:
-        """The face measured on a close-up that shows it upright; None where nothing is there after all.
-
-        A landmark network sees most of a face that fills its field, and is surest about an upright one.
-        """
-        face, settled = rough, False
-        for margin in (1.0, 1.0, 1.3, 1.0):
-            matrix = _close_up(face, _CLOSE_UP_FACES * margin)
-            view = resample(pixels, matrix, (_CLOSE_UP_PX, _CLOSE_UP_PX))
-            if not settled and self._upside_down(view):
-                matrix = compose(np.array([[-1.0, 0, _CLOSE_UP_PX - 1], [0, -1.0, _CLOSE_UP_PX - 1]]), matrix)
-                view = np.ascontiguousarray(view[::-1, ::-1])
-            found = self._landmarker.meshes(view)
-            if not found:
-                continue
-            seen = Face(found[0])
-            face = seen.moved(inverse(matrix))
-            if settled and abs(_roll_deg(seen)) < 20:
-                return face if _like_a_face(face) else None
-            settled = True
-        return None
-
-    def _upside_down(self, view: Pixels) -> bool:
-        """Meshes are laid over upside-down faces as if they were upright; the detector knows better."""
-        return self._scorer.score(view[::-1, ::-1]) > self._scorer.score(view) + 0.03
-
-
-def _close_up(face: Face, faces: float) -> Matrix:
-    """Picture pixels to an upright square of `faces` face heights around the face."""
-    points = face.landmarks
-    ux, uy = axes_between(points[[33, 133, 362, 263], :2].mean(0), points[[61, 291], :2].mean(0))
-    along = points[:, :2] @ np.stack([ux, uy], 1)
-    low, high = along.min(0), along.max(0)
-    centre = ((low + high) / 2) @ np.stack([ux, uy])
-    side = faces * max(float((high - low).max()), 4.0)
-    return matrix_from_square(centre, ux, uy, side, _CLOSE_UP_PX)
-
-
 def same_face(one: Face, other: Face) -> bool:
     """Whether both are the same face of one picture."""
     apart = one.landmarks[:, :2].mean(0) - other.landmarks[:, :2].mean(0)
-    return float(np.hypot(*apart)) < _SAME * max(_size(one), _size(other))
-
-
-def upright_turns(face: Face) -> int:
-    """Quarter turns, counterclockwise, after which the face is as upright as quarter turns make it."""
-    return round(_roll_deg(face) / 90) % 4
-
-
-def _roll_deg(face: Face) -> float:
-    down = face.landmarks[mesh.CHIN, :2] - face.landmarks[mesh.FOREHEAD, :2]
-    return float(np.degrees(np.arctan2(-down[0], down[1])))
-
-
-def _like_a_face(face: Face) -> bool:
-    """Whether eyes, nose and mouth lie in their order, with some extent: a mesh on nothing collapses or twists."""
-    points = face.landmarks[:, :2].astype(np.float64)
-    down = points[mesh.CHIN] - points[mesh.FOREHEAD]
-    height = float(np.hypot(*down))
-    if height < 4:
-        return False
-    order = (points[[33, 263]].mean(0), points[mesh.NOSE_TIP], points[[61, 291]].mean(0), points[mesh.CHIN])
-    heights = [float((p - points[mesh.FOREHEAD]) @ down) / height**2 for p in order]
-    return heights == sorted(heights) and _size(face) < 6 * height
-
-
-def _size(face: Face) -> float:
-    return max(face.box[2], face.box[3])
+    return float(np.hypot(*apart)) < _SAME * max(size_px(one), size_px(other))
 
 
 def _sorted(faces: list[Face]) -> list[Face]:
@@ -251,7 +169,7 @@ def _face_in_box(image: Image, box: Box) -> Face:
     if not (0 <= middle[0] <= across and 0 <= middle[1] <= down):
         raise FaceError(f"the box {x:g},{y:g},{width:g},{height:g} lies outside {image.name}, "
                         f"which has {across} x {down} pixels: give x,y,width,height")  # fmt: skip
-    with Landmarker(max_faces=4) as looking, _CloseUps() as close:
+    with Landmarker(max_faces=4) as looking, CloseUps() as close:
         for enlarged in (1.6, 1.0, 2.4):
             side = enlarged * max(width, height)
             x0, y0 = max(0.0, middle[0] - side / 2), max(0.0, middle[1] - side / 2)
@@ -270,4 +188,4 @@ def _fits(face: Face, box: Box) -> bool:
     middle = face.landmarks[:, :2].mean(0)
     x, y, width, height = box
     inside = x <= middle[0] <= x + width and y <= middle[1] <= y + height
-    return bool(inside and 0.3 < _size(face) / max(width, height) < 2.0)
+    return bool(inside and 0.3 < size_px(face) / max(width, height) < 2.0)

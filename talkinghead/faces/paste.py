@@ -139,7 +139,5 @@ def _shrunk(pixels: Pixels, mask: Pixels, to_crop: Matrix) -> tuple[Pixels, Pixe
 
 def _blend(over: Pixels, under: Pixels, mask: Pixels) -> Pixels:
     """mask * over + (1 - mask) * under, rounded; all (h, w, 3) but the mask (h, w)."""
-    weights = cv2.merge([mask, mask, mask]).astype(np.float32)
-    weights *= 1 / 255
-    difference = cv2.subtract(over, under, dtype=cv2.CV_32F)
-    return np.asarray(cv2.add(under, cv2.multiply(difference, weights), dtype=cv2.CV_8U), np.uint8)
+    weights = mask.astype(np.float32) * (1 / 255)
+    return np.asarray(cv2.blendLinear(over, under, weights, 1 - weights), np.uint8)

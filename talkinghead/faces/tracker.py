@@ -7,7 +7,8 @@ from types import TracebackType
 import cv2
 import numpy as np
 
-from talkinghead.faces.detect import same_face, search, upright_turns
+from talkinghead.faces.close_up import upright_turns
+from talkinghead.faces.detect import same_face, search
 from talkinghead.faces.landmarker import Landmarker
 from talkinghead.types import Face, Image, Pixels
 

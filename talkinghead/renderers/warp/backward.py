@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import cv2
 import numpy as np
 
@@ -47,7 +49,7 @@ class Lookup:
     def __init__(self, picture: Pixels, often: bool) -> None:
         self._picture = doubled(picture) if often else picture
         self._scale = 2 if often else 1
-        self._scratch: Floats | None = None
+        self._scratch = threading.local()
 
     def __call__(self, grid: Grid, field: Floats, nodes: Rect) -> Pixels:
         """The picture drawn through a displacement on `nodes`, (h, w, 3) on their pixels."""
@@ -64,9 +66,10 @@ class Lookup:
         size = ((nodes.x1 - nodes.x0) * grid.step, (nodes.y1 - nodes.y0) * grid.step)
         if nodes != grid.whole:
             return cv2.resize(field, size)
-        if self._scratch is None or self._scratch.shape[:2] != size[::-1]:
-            self._scratch = np.empty((size[1], size[0], 2), np.float32)
-        return cv2.resize(field, size, self._scratch)
+        memory: Floats | None = getattr(self._scratch, "memory", None)
+        if memory is None or memory.shape[:2] != size[::-1]:
+            memory = self._scratch.memory = np.empty((size[1], size[0], 2), np.float32)
+        return cv2.resize(field, size, memory)
 
 
 class Backward:

@@ -147,7 +147,7 @@ def inverted(field: Floats, step: int, iterations: int) -> Floats:
     return cv2.merge([(at_x - x) * step, (at_y - y) * step])
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=16)
 def identity(rect: Rect, scale: int = 1) -> Floats:
     """(h, w, 2) coordinates, times `scale`, of the nodes or pixels in `rect`; shared, not to be written to."""
     x, y = np.arange(rect.x0, rect.x1, dtype=np.float32), np.arange(rect.y0, rect.y1, dtype=np.float32)

@@ -263,3 +263,25 @@ def test_faces_cut_off_by_the_picture(hopper: Image, hopper_face: Face, shift: t
     np.testing.assert_array_equal(frames[0].pixels, portrait.pixels)
     assert frames[1].pixels.shape == portrait.pixels.shape
     assert changed(frames[1].pixels, portrait.pixels).max() > 20
+
+
+@pytest.mark.parametrize("quarters", [1, 2])
+def test_faces_that_lie_on_their_side(renderer: WarpRenderer, portrait: Portrait, quarters: int) -> None:
+    """Turning the picture turns the frames: nothing depends on the face being upright."""
+    height, width = portrait.pixels.shape[:2]
+    one = np.array([[0.0, 1, 0], [-1, 0, width - 1]])
+    two = np.array([[-1.0, 0, width - 1], [0, -1, height - 1]])
+    turned = Image(np.ascontiguousarray(np.rot90(portrait.pixels, quarters)))
+    upright = Image(portrait.pixels)
+    face = Face(portrait.landmarks)
+    motion = still(
+        {"jawOpen": 0.6, "eyeBlink": 1, "browInnerUp": 1, "mouthSmile": 0.5},
+        {"eyeBlink": 1},
+        rotation=[[0, 0, 0], [4, 6, 5]],
+        translation=[[0, 0, 0], [0.05, 0.02, 0]],
+    )
+    wanted = drawn(renderer, renderer.crop(upright, face, whole=True), motion)
+    lying = drawn(renderer, renderer.crop(turned, face.moved([one, two][quarters - 1]), whole=True), motion)
+    for expected, got in zip(wanted, lying):
+        off = changed(np.rot90(expected, quarters), got)
+        assert off.mean() < 0.03 * changed(expected, portrait.pixels).mean()

@@ -19,13 +19,11 @@ LID_UPPER, LID_LOWER = 0.92, 0.11
 
 def upper_region(points: Floats, eyes: tuple[Slit, Slit], grid: Grid, window: Floats, glasses: bool) -> Region:
     """Fields of every brow and lid control."""
-    unit = eyes[0].axes.unit_px
-    oval = points[list(mesh.OVAL), :2]
-    low = oval.min(0) - 0.25 * unit
-    irises = points[[mesh.LEFT_IRIS[0], mesh.RIGHT_IRIS[0]], 1]
-    high = np.array([oval[:, 0].max() + 0.25 * unit, irises.max() + 0.75 * unit])
-    low[1] = points[mesh.FOREHEAD, 1] - 0.5 * unit
-    rect = grid.rect(low, high)
+    axes = eyes[0].axes
+    outline = axes.coordinates(points[list(mesh.OVAL), :2])
+    irises = axes.coordinates(points[[mesh.LEFT_IRIS[0], mesh.RIGHT_IRIS[0]], :2])
+    low, high = outline.min(0) - (0.25, 0.5), outline.max(0) + 0.25
+    rect = grid.rect_of(axes, (low[0], low[1]), (high[0], irises[:, 1].max() + 0.75))
     region, at = Region(rect), grid.points(rect)
     for side, slit, brow in (("l", eyes[0], mesh.LEFT_BROW), ("r", eyes[1], mesh.RIGHT_BROW)):
         _eye_fields(FieldMaker(region, slit.axes, window), points, slit, brow, side, at, glasses)
@@ -110,7 +108,6 @@ def wears_glasses(pixels: Pixels, points: Floats, unit_px: float) -> bool:
 
 def eye_rect(slit: Slit, grid: Grid) -> Rect:
     """The nodes around an eye's opening."""
-    top, bottom = float(slit.upper.min()) - 0.22, float(slit.lower.max()) + 0.28
-    ends = np.array([(a, b) for a in (slit.a[0] - 0.12, slit.a[-1] + 0.12) for b in (top, bottom)])
-    corners = slit.axes.pixels(ends.astype(np.float32))
-    return grid.rect(corners.min(0), corners.max(0))
+    low = float(slit.a[0]) - 0.12, float(slit.upper.min()) - 0.22
+    high = float(slit.a[-1]) + 0.12, float(slit.lower.max()) + 0.28
+    return grid.rect_of(slit.axes, low, high)

@@ -12,6 +12,7 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
+from talkinghead.renderers.warp.mesh import Axes
 from talkinghead.types import Floats, Pixels
 
 # Nodes per pupil distance: lips are about four nodes thick, and every field is smooth on that scale.
@@ -79,6 +80,11 @@ class Grid:
         x0, y0 = np.floor(low_px / self.step).astype(int)
         x1, y1 = np.ceil(high_px / self.step).astype(int) + 1
         return Rect(int(x0), int(y0), int(x1), int(y1)).clipped(self.shape[1], self.shape[0])
+
+    def rect_of(self, axes: Axes, low: tuple[float, float], high: tuple[float, float]) -> Rect:
+        """The nodes that cover a rectangle given in the coordinates of `axes`."""
+        corners = axes.pixels(np.array([(a, b) for a in (low[0], high[0]) for b in (low[1], high[1])], np.float32))
+        return self.rect(corners.min(0), corners.max(0))
 
     def points(self, rect: Rect) -> Floats:
         """(h, w, 2) pixels of the nodes in `rect`."""

@@ -40,6 +40,8 @@ class Head:
         self.weight = _weight(points, at, unit_px, open_sides, self.grid)
         depth = _depth(points, self.grid, unit_px)
         down = mesh.face_down(points)
+        # Poses belong to an upright face; this is how far the face leans in the picture.
+        self._lean = _rotation(0.0, 0.0, float(np.arctan2(-down[0], down[1])))
         pivot = points[mesh.CHIN, :2] + 0.25 * unit_px * down
         pivot_z = float(np.median(points[[mesh.LEFT_SIDE, mesh.RIGHT_SIDE], 2])) + 0.2 * unit_px
         self.offset = np.dstack([at - pivot, depth - pivot_z]).astype(np.float32)
@@ -63,13 +65,14 @@ class Head:
         zoom = float(np.clip(scale, 0.75, 1.3)) - 1
         if max(abs(pitch), abs(yaw), abs(roll)) < 1e-5 and np.abs(shift).max() < 1e-2 and abs(zoom) < 1e-5:
             return None
-        turn = _rotation(pitch, yaw, roll)
+        turn = self._lean @ _rotation(pitch, yaw, roll) @ self._lean.T
+        shift = self._lean[:2, :2] @ shift.astype(np.float32)
         x, y, z = cv2.split(self.offset)
         moved = [turn[i, 0] * x + turn[i, 1] * y + turn[i, 2] * z for i in range(3)]
         # A little perspective: what comes nearer grows.
         near = 1 - (moved[2] - z) / self.far_px
         field = np.dstack([moved[0] * near - x, moved[1] * near - y])
-        field += zoom * (self.from_centre @ turn[:2, :2].T) + shift.astype(np.float32)
+        field += zoom * (self.from_centre @ turn[:2, :2].T) + shift
         field *= self.weight[..., None]
         back = inverted(field.astype(np.float32), self.grid.step, 4)
         rows, columns = self.fine.shape

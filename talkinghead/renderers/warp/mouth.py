@@ -82,7 +82,7 @@ class MouthCanvas:
             self._upper_row = self._own_teeth(pixels) or self._upper_row
 
     def _rest_line(self) -> Floats:
-        """(columns,) where the lips meet at rest, as teeth see it: its height and part of its bend, not its wrinkles."""
+        """(columns,) where the lips meet at rest, as teeth see it: its height and part of its bend."""
         slit = self.slit
         line = 0.7 * slit.upper + 0.3 * slit.lower
         inner = np.abs(slit.u(slit.a)) < 0.75

@@ -39,11 +39,10 @@ class MouthCoordinates:
 
 def mouth_region(points: Floats, slit: Slit, grid: Grid, window: Floats) -> Region:
     """Fields of every mouth, jaw, cheek and nose control."""
-    unit = slit.axes.unit_px
-    low = points[list(mesh.OVAL), :2].min(0) - 0.3 * unit
-    high = points[list(mesh.OVAL), :2].max(0) + 0.75 * unit
-    low[1] = points[[mesh.LEFT_CHEEK[0], mesh.RIGHT_CHEEK[0]], 1].min() - 0.75 * unit
-    rect = grid.rect(low, high)
+    outline = slit.axes.coordinates(points[list(mesh.OVAL), :2])
+    cheeks = slit.axes.coordinates(points[[mesh.LEFT_CHEEK[0], mesh.RIGHT_CHEEK[0]], :2])
+    low, high = outline.min(0) - 0.3, outline.max(0) + np.array([0.3, 0.75])
+    rect = grid.rect_of(slit.axes, (low[0], cheeks[:, 1].min() - 0.75), (high[0], high[1]))
     region, c = Region(rect), MouthCoordinates(points, slit, grid, rect)
     # What moves under the mouth must not reach the lids, which have an under of their own.
     make = FieldMaker(region, slit.axes, window, below=1 - smoothstep(0.55, 0.80, c.over))

@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 .PHONY: demo test lint checkpoint clean
 
 demo: $(VENV)/.installed
+	@mkdir -p out
 	$(BIN)/talkinghead speak examples/grace_hopper.jpg examples/speech.wav -o out/demo.mp4 --force
 	@echo "The video is at $(CURDIR)/out/demo.mp4"
 

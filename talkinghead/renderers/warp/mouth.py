@@ -75,6 +75,7 @@ class MouthCanvas:
         self.b = (self.b0 + np.arange(rows, dtype=np.float32) / unit).astype(np.float32)
         self.softness = tones.softness_px / slit.axes.unit_px
         self.rest = self._rest_line()
+        self._contact = tones.contact
         self._grain = self._grain_like(tones.grain)
         self._upper_row = self._teeth(_UPPER_MM, UPPER_EDGE, 1.0, upper=True)
         self._lower_row = self._teeth(_LOWER_MM, LOWER_EDGE, 0.86, upper=False)
@@ -127,6 +128,9 @@ class MouthCanvas:
             self._paint_open(colour, lips, part)
         line = self._contact_line(lips, closed_line)
         if line is not None:
+            # Where lips touch they shade each other: a dark red, not the dark of the cavity.
+            share = line / (line + cover + 1e-6)
+            colour += (self._contact - colour) * share[..., None]
             cover = np.maximum(cover, line)
         return np.clip(colour + 0.5, 0, 255).astype(np.uint8), cover, side
 
@@ -161,6 +165,8 @@ class MouthCanvas:
         shadow *= 1 - 0.20 * np.exp(-np.maximum(lips.lower - b, 0) / 0.025)
         shadow *= 1 - 0.40 * smoothstep(0.45, 1.05, np.abs(self.slit.u(self.a)))
         shadow *= 1 - 0.42 * lips.tunnel
+        # Little light falls through a narrow gap.
+        shadow *= 1 - 0.70 * np.exp(-lips.gap / 0.045)
         if self._grain is not None:
             view += self._grain[part]
         view *= shadow[..., None].astype(np.float32)

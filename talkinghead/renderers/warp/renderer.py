@@ -19,7 +19,7 @@ class WarpRenderer:
 
     Blendshapes of 0 are the portrait's own neutral face with its mouth closed; `IGNORED_BLENDSHAPES` names those that
     do nothing. Rotation, translation and scale count from the motion's rest and are bent towards what one picture can
-    show (15 degrees of pitch, 18 of yaw, 23 of roll, less yaw for a face that is turned already). For a source video the
+    show (15 degrees of pitch, 18 of yaw, 23 of roll, less yaw for a face already turned). For a source video the
     mouth and jaw are replaced, and every frame keeps its own pose and eyes.
 
     `crop_size_px` asks for crops whose longer side has that many pixels; by default a crop keeps the picture's own.

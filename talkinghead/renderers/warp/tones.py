@@ -23,6 +23,7 @@ class Tones:
     tongue: Floats
     teeth: Floats
     gum: Floats
+    contact: Floats
     softness_px: float
     grain: float
 
@@ -55,6 +56,7 @@ def measure_tones(pixels: Pixels, points: Floats) -> Tones:
         tongue=(0.72 * red).astype(np.float32),
         teeth=(0.42 * level + 0.58 * tint).astype(np.float32),
         gum=(0.80 * red).astype(np.float32),
+        contact=(0.42 * (0.5 * lip + 0.5 * skin * (lip @ _LUMA) / max(float(skin @ _LUMA), 1.0))).astype(np.float32),
         softness_px=_softness_px(pixels, points),
         grain=_grain(pixels, points),
     )

@@ -12,7 +12,7 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -20,8 +20,12 @@ from typing import Protocol
 
 import numpy as np
 
+from talkinghead.blendshapes import N_BLENDSHAPES
 from talkinghead.errors import DependencyError, DeviceError, OutputError
 from talkinghead.faces import FaceTracker, canonical_mesh
+from talkinghead.faces.paste import paste_back
+from talkinghead.gains import apply_gains
+from talkinghead.settings import Settings
 from talkinghead.sources.camera import Camera, Shot
 from talkinghead.sources.tracking.live import LiveDriver
 from talkinghead.types import Frame, Motion, Pixels, Portrait, Renderer
@@ -152,54 +156,118 @@ class Recorder:
             raise self._error
 
 
-def run(
-    portrait: Portrait,
-    renderer: Renderer,
-    camera: Camera,
-    outputs: list[Output],
+class Session:
+    """A portrait, a renderer, a camera and the outputs, ready to run once."""
+
+    def __init__(
+        self,
+        portrait: Portrait,
+        renderer: Renderer,
+        camera: Camera,
+        outputs: Sequence[Output],
+        *,
+        finish: Callable[[Frame], Pixels],
+        change: Callable[[Motion], Motion] = lambda motion: motion,
+        face: int | None = None,
+        note: str = "",
+    ) -> None:
+        """`finish` makes a picture of a drawn frame (paste-back or the crop); `change` alters the motion (gains)."""
+        self.note, self.report = note, LiveReport()
+        self._portrait, self._renderer, self._camera, self._outputs = portrait, renderer, camera, outputs
+        self._finish, self._change = finish, change
+        self._tracker, self._driver = FaceTracker(index=face), LiveDriver(camera.fps, canonical_mesh())
+
+    def run(self, max_frames: int | None = None) -> LiveReport:
+        """Draw until the camera ends, `max_frames` are drawn, or an output says "q"; "n" sets the neutral face."""
+        waiting: deque[Motion] = deque()
+
+        def motions() -> Iterator[Motion]:
+            while True:
+                yield waiting.popleft()
+
+        # The first frame takes a renderer's preparations, which must not count as latency.
+        drawn = self._renderer.render(self._portrait, motions())
+        waiting.append(self._at_rest())
+        self._finish(next(drawn))
+        try:
+            with self._camera:
+                self._loop(drawn, waiting, max_frames)
+        finally:
+            for output in self._outputs:
+                output.close()
+        return self.report
+
+    def _loop(self, drawn: Iterator[Frame], waiting: deque[Motion], max_frames: int | None) -> None:
+        report, begin, last = self.report, time.monotonic(), -1
+        while max_frames is None or report.frames < max_frames:
+            shot = self._camera.latest()
+            if shot is None:
+                return
+            waiting.append(self._change(self._motion(shot)))
+            pixels = self._finish(next(drawn))
+            ticks, last = shot.number - last, shot.number
+            keys = {output.show(pixels, ticks) for output in self._outputs}
+            now = time.monotonic()
+            report.frames += 1
+            report.dropped += ticks - 1
+            report.seconds = now - begin
+            report.latencies_ms.append((now - shot.at_s) * 1000)
+            if "n" in keys:
+                self._driver.set_neutral()
+            if keys & {"q", "\x1b"}:
+                return
+
+    def _motion(self, shot: Shot) -> Motion:
+        found = self._tracker.track(shot.pixels)
+        self.report.faces_lost += found is None
+        return self._driver.push(None if found is None else found.landmarks) or self._at_rest()
+
+    def _at_rest(self) -> Motion:
+        return Motion.from_blendshapes(np.zeros((1, N_BLENDSHAPES)), self._camera.fps)
+
+
+def open_session(
+    picture: str | Path,
+    settings: Settings,
     *,
-    finish: Callable[[Frame], Pixels],
-    change: Callable[[Motion], Motion] = lambda motion: motion,
-    face: int | None = None,
-    max_frames: int | None = None,
-) -> LiveReport:
-    """Drive `portrait` by `camera` until it ends, `max_frames` are drawn, or an output says "q"; "n" sets the neutral.
+    camera: str = "0",
+    camera_face: int | None = None,
+    window: bool = True,
+    virtual_camera: bool = False,
+    record: str | None = None,
+    force: bool = False,
+    max_side_px: int = 720,
+) -> Session:
+    """A session that drives `picture` by `camera` (a webcam's number, a file or a URL) as `settings` ask.
 
-    `finish` makes a picture of a drawn frame (paste-back or the crop); `change` alters the motion (gains).
+    Raises:
+        InputError: the picture, its face or the camera cannot be had.
+        DeviceError: there is no screen, or no virtual camera.
+        DependencyError: a virtual camera was asked for and pyvirtualcam is not installed.
+        OutputError: the recording cannot be written.
     """
-    report = LiveReport()
-    tracker, driver = FaceTracker(index=face), LiveDriver(camera.fps, canonical_mesh())
-    waiting: deque[Motion] = deque()
+    from talkinghead.media.images import read_image
+    from talkinghead.pipeline import open_still
+    from talkinghead.renderers import select
 
-    def motions() -> Iterator[Motion]:
-        while True:
-            yield waiting.popleft()
+    eye = Camera(camera)
+    renderer, note = select(settings)
+    image = read_image(Path(picture), max_side_px=max_side_px)
+    portrait = open_still(image, renderer, settings).portrait
+    framed = settings.framing != "picture"
+    size_px = portrait.crop.size_px if framed else image.size_px
+    outputs: list[Output] = []
+    if record:
+        outputs.append(Recorder(record, eye.fps, force))
+    if virtual_camera:
+        outputs.append(VirtualCamera(size_px, eye.fps))
+    if window:
+        outputs.append(Screen())
 
-    drawn = renderer.render(portrait, motions())
-    begin, last = time.monotonic(), -1
-    while max_frames is None or report.frames < max_frames:
-        shot = camera.latest()
-        if shot is None:
-            break
-        motion = _driven(driver, tracker, shot, report) or Motion.from_blendshapes(np.zeros((1, 52)), camera.fps)
-        waiting.append(change(motion))
-        pixels = finish(next(drawn))
-        ticks = shot.number - last
-        report.dropped += ticks - 1
-        last = shot.number
-        keys = {output.show(pixels, ticks) for output in outputs}
-        now = time.monotonic()
-        report.frames += 1
-        report.seconds = now - begin
-        report.latencies_ms.append((now - shot.at_s) * 1000)
-        if "n" in keys:
-            driver.set_neutral()
-        if "q" in keys or "\x1b" in keys:
-            break
-    return report
+    def finish(frame: Frame) -> Pixels:
+        return frame.pixels if framed else paste_back(image.pixels, frame)
 
+    def change(motion: Motion) -> Motion:
+        return apply_gains(motion, settings.gains, settings.still)
 
-def _driven(driver: LiveDriver, tracker: FaceTracker, shot: Shot, report: LiveReport) -> Motion | None:
-    found = tracker.track(shot.pixels)
-    report.faces_lost += found is None
-    return driver.push(None if found is None else found.landmarks)
+    return Session(portrait, renderer, eye, outputs, finish=finish, change=change, face=camera_face, note=note)

@@ -107,7 +107,7 @@ class Behaviour:
             return None
         self._finished = True
         total = -(-self._samples // HOP) + 1
-        missing = (total + self._ahead + 1) * HOP + HALF_WINDOW
+        missing = (total - self._drawn + self._ahead + 1) * HOP + HALF_WINDOW
         return self._draw(np.zeros(missing, np.float32), total)
 
     def _draw(self, block: Floats, total: int | None) -> BehaviourFrames | None:

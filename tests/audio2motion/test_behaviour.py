@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -91,6 +93,17 @@ def test_frames_cover_the_sound_at_50_hz(count: int) -> None:
     np.testing.assert_allclose(np.diff(frames.times_s), 0.02)
     assert frames.blendshapes.shape == (len(frames.times_s), len(BEHAVIOUR_BLENDSHAPES))
     assert frames.rotation.shape == frames.translation.shape == (len(frames.times_s), 3)
+
+
+def test_memory_does_not_grow_with_the_sound() -> None:
+    behaviour = Behaviour(0)
+    for _ in range(30):
+        behaviour.push(np.zeros(RATE_HZ, np.float32))
+    tracemalloc.start()
+    behaviour.finish()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 200_000
 
 
 def test_a_seed_decides() -> None:

@@ -30,15 +30,20 @@ import click
 import numpy as np
 
 
-def timed(work: Callable[[], Any], device: str) -> float:
-    """Seconds that `work` takes, with what it started on a GPU."""
-    import torch
+class Clock:
+    """Measures work on a device, in seconds of the clock or, on a machine that is busy, of one CPU thread's time."""
 
-    begin = time.perf_counter()
-    work()
-    if device == "cuda":
-        torch.cuda.synchronize()
-    return time.perf_counter() - begin
+    def __init__(self, device: str, cpu_time: bool) -> None:
+        self.device, self.now = device, time.process_time if cpu_time else time.perf_counter
+
+    def __call__(self, work: Callable[[], Any]) -> float:
+        import torch
+
+        begin = self.now()
+        work()
+        if self.device == "cuda":
+            torch.cuda.synchronize()
+        return self.now() - begin
 
 
 def random_models() -> Any:
@@ -90,7 +95,13 @@ def some_motion(frames: int) -> Any:
 
 
 def measure(
-    checkpoints: Path | None, device: str, precision: str, batches: list[int], rounds: int, compiled: bool
+    checkpoints: Path | None,
+    device: str,
+    precision: str,
+    batches: list[int],
+    rounds: int,
+    compiled: bool,
+    cpu_time: bool,
 ) -> dict[str, Any]:
     """One precision's table: rows of (part, batch, milliseconds per frame, plain milliseconds per frame)."""
     import torch
@@ -100,6 +111,9 @@ def measure(
     from talkinghead.liveportrait.weights import load_models
     from talkinghead.types import Face, Image
 
+    timed = Clock(device, cpu_time)
+    if cpu_time:
+        torch.set_num_threads(1)
     models = load_models(checkpoints) if checkpoints else random_models()
     engine = Engine(models, device, precision, compiled)
     noise = np.random.default_rng(0).random((9, 9, 3), np.float32)
@@ -129,21 +143,21 @@ def measure(
             arranged["W+G", batch] = lambda d=driving, s=still: engine.draw(source, d, s)
             arranged["end to end", batch] = renderer(batch)
         for work in arranged.values():
-            timed(work, device)  # the first call sets up kernels and memory
+            timed(work)  # the first call sets up kernels and memory
         seconds: dict[tuple[str, int], list[float]] = {key: [] for key in arranged}
         peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform != "darwin" else 1024**2)
         gpu_mb = torch.cuda.max_memory_allocated() / 2**20 if device == "cuda" else 0.0
 
         plain = plain_forward(models, device, pictures, kp)
         for work in plain.values():
-            timed(work, device)
+            timed(work)
         plain_seconds: dict[str, list[float]] = {key: [] for key in plain}
         for _ in range(rounds):
             for key, work in arranged.items():
                 frames = 2 * key[1] if key[0] == "end to end" else key[1]
-                seconds[key].append(timed(work, device) / frames)
+                seconds[key].append(timed(work) / frames)
             for name, work in plain.items():
-                plain_seconds[name].append(timed(work, device))
+                plain_seconds[name].append(timed(work))
         driving = kp + 0.05
         exact = plain_frame(models, device, pictures, driving, kp)
         answer = engine.draw(source, driving, kp)[0].numpy()
@@ -236,6 +250,7 @@ def machine(device: str) -> str:
 @click.option("--batch", "batches", multiple=True, type=int, help="Frames at once; repeatable.")
 @click.option("--rounds", default=3, show_default=True)
 @click.option("--compile", "compiled", is_flag=True, help="Let torch.compile fuse W and G.")
+@click.option("--cpu-time", is_flag=True, help="Processor time of a single thread, for machines that are busy.")
 @click.option("--json", "json_to", type=click.Path(path_type=Path), help="Also write the figures here.")
 def main(
     checkpoints: Path | None,
@@ -244,6 +259,7 @@ def main(
     batches: tuple[int, ...],
     rounds: int,
     compiled: bool,
+    cpu_time: bool,
     json_to: Path | None,
 ) -> None:
     """Measure and print a Markdown table."""
@@ -255,12 +271,14 @@ def main(
             ("fp16", "bf16", "fp32") if chosen.type == "cuda" else ("bf16", "fp32") if has_bf16(chosen) else ("fp32",)
         )
     batches = batches or ((1, 4, 8, 16) if chosen.type == "cuda" else (1, 2))
-    print(f"{machine(chosen.type)}; {'published' if checkpoints else 'random'} weights; plain: eager fp32, batch 1\n")
+    weights = "the given weights" if checkpoints else "random weights"
+    clock = "; processor time of one thread" if cpu_time else ""
+    print(f"{machine(chosen.type)}; {weights}; plain: eager fp32, batch 1{clock}\n")
     print("| precision | part | batch | ms per frame | plain | times faster |\n|---|---|---|---|---|---|")
     results = {}
     notes = []
     for precision in precisions:
-        result = isolated(checkpoints, chosen.type, precision, list(batches), rounds, compiled)
+        result = isolated(checkpoints, chosen.type, precision, list(batches), rounds, compiled, cpu_time)
         if isinstance(result, str):
             notes.append(f"{precision}: failed: {result}")
             continue

@@ -134,6 +134,7 @@ liveportrait_options = _all(
     click.option("--lip-retargeting", is_flag=True, help="Fit the driver's lip opening (liveportrait)."),
     click.option("--eye-retargeting", is_flag=True, help="Fit the driver's eye opening (liveportrait)."),
     click.option("--normalize-lip", is_flag=True, help="Close the source's open mouth first (liveportrait)."),
+    click.option("--compile", is_flag=True, help="Let torch.compile fuse the networks (liveportrait)."),
 )  # fmt: skip
 
 
@@ -156,6 +157,7 @@ def settings_from(options: dict[str, Any]) -> Settings:
         "lip_retargeting": options.get("lip_retargeting", False),
         "eye_retargeting": options.get("eye_retargeting", False),
         "normalize_lip": options.get("normalize_lip", False),
+        "compile": options.get("compile", False),
     }
     shared = ("renderer", "checkpoints", "device", "precision", "fps", "face", "box", "seed", "still")
     given = {name: options[name] for name in shared if name in options}

@@ -159,9 +159,11 @@ def open_renderer(settings: Settings) -> LivePortraitRenderer:
 
     device = resolve_device(settings.device)
     precision = resolve_precision(settings.precision, device)
-    options = LivePortraitOptions(**settings.liveportrait)
+    asked = dict(settings.liveportrait)
+    compiled = bool(asked.pop("compile", False))
+    options = LivePortraitOptions(**asked)
     paths = resolve("liveportrait", settings.checkpoints).paths
-    engine = Engine(load_models(paths), device, precision)
+    engine = Engine(load_models(paths), device, precision, compiled)
     return LivePortraitRenderer(engine, options, landmarks=_landmark_net(paths.values()))
 
 

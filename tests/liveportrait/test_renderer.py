@@ -146,6 +146,7 @@ def test_compiling_that_fails_says_why_and_draws(image: Image, face: Face, monke
     assert drawn.shape == (2, 512, 512, 3)
 
 
-def test_unknown_precision_is_refused() -> None:
+@pytest.mark.parametrize("precision", ["fp64", "int8"])
+def test_unfit_precision_is_refused(precision: str) -> None:
     with pytest.raises(DeviceError, match="fp32"):
-        Engine(narrow.models(), precision="fp64")
+        Engine(narrow.models(), precision=precision)

@@ -43,9 +43,11 @@ class FastAppearance(nn.Module):
         self.down = nn.ModuleList(fold.fold_batch_norm(block.conv, block.norm) for block in down)
         self.second = fold.conv2d(network.second.weight, network.second.bias, 0)
         self.blocks = nn.Sequential(*[FastResBlock(block) for block in fold.each(network.resblocks_3d, ResBlock3d)])
+        fold.channels_last(self)
 
     def forward(self, picture: Tensor) -> Tensor:
-        x = functional.relu(self.first(picture))
+        x = functional.relu(self.first(picture.contiguous(memory_format=torch.channels_last)))
         for conv in self.down:
             x = functional.avg_pool2d(functional.relu(conv(x)), 2)
-        return self.blocks(self.second(x).unflatten(1, (self.channels, self.depth)))
+        volume = self.second(x).unflatten(1, (self.channels, self.depth))
+        return self.blocks(volume.contiguous(memory_format=torch.channels_last_3d))

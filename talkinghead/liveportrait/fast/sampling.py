@@ -71,4 +71,6 @@ def corners(deformation: Tensor, size: tuple[int, int, int]) -> tuple[Tensor, Te
 
 def gather(table: Tensor, indices: Tensor, weights: Tensor) -> Tensor:
     """Rows of `table` (V, C) at `indices` (N, 8), weighted by `weights` (N, 8) and summed: (N, C)."""
+    if table.device.type == "mps":  # whose embedding_bag takes no weights
+        return (table[indices] * weights.to(table.dtype).unsqueeze(-1)).sum(1)
     return functional.embedding_bag(indices, table, mode="sum", per_sample_weights=weights.to(table.dtype))

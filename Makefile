@@ -29,5 +29,10 @@ $(VENV)/.installed-dev: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
 	touch $@
 
+# The embedded speech model, from nothing (flite, festival and fortunes from Debian make it better): hours of work.
+checkpoint: $(VENV)/.installed-dev
+	$(BIN)/audio2motion corpus corpus --hours 3 --seed 1 --workers 2
+	$(BIN)/audio2motion train corpus -o checkpoints/audio2motion --minutes 60
+
 clean:
 	rm -rf $(VENV) out

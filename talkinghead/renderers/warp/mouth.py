@@ -14,14 +14,10 @@ import numpy.typing as npt
 
 from talkinghead.renderers.warp.fields import smoothstep
 from talkinghead.renderers.warp.slit import Slit
+from talkinghead.renderers.warp.teeth import LOWER, UPPER, Sheet, painted_teeth, seen_teeth
 from talkinghead.renderers.warp.tones import Tones
 from talkinghead.types import Floats, Pixels
 
-# Widths of teeth from the middle outwards, in millimetres, upper and lower; adults' pupils are 63 mm apart.
-_MM = 1 / 63
-_UPPER_MM, _LOWER_MM = (8.6, 6.6, 7.6, 7.0, 6.8, 10.0), (5.4, 5.9, 6.8, 7.0, 7.0, 10.0)
-_ARCH_MM = 29.0
-UPPER_EDGE, LOWER_EDGE = 0.040, 0.026  # of the teeth under the rest line of the lips, in D
 _MIN_UNIT_PX, _MAX_UNIT_PX = 90.0, 160.0
 # Grain below this many levels is not seen.
 _SMOOTH_GRAIN = 1.5
@@ -52,14 +48,6 @@ class Lips:
         return self.lower - self.upper
 
 
-@dataclass(frozen=True)
-class _Row:
-    """A row of teeth, painted once: `colour` (h, w, 3) 0..255 and `cover` (h, w) 0..1."""
-
-    colour: Floats
-    cover: Floats
-
-
 class MouthCanvas:
     """The canvas of one portrait's mouth, with its teeth."""
 
@@ -77,10 +65,13 @@ class MouthCanvas:
         self.rest = self._rest_line()
         self._contact = tones.contact
         self._grain = self._grain_like(tones.grain)
-        self._upper_row = self._teeth(_UPPER_MM, UPPER_EDGE, 1.0, upper=True)
-        self._lower_row = self._teeth(_LOWER_MM, LOWER_EDGE, 0.86, upper=False)
+        sheet = Sheet(slit, self.a, self.b, self.rest, unit, self.softness)
+        self._lower_teeth = painted_teeth(sheet, tones, LOWER)
+        seen = None
         if pixels is not None and float(slit.gap.max()) > _OWN_TEETH_GAP:
-            self._upper_row = self._own_teeth(pixels) or self._upper_row
+            seen = seen_teeth(sheet, tones, pixels)
+        self.shows_own_teeth = seen is not None
+        self._upper_teeth = seen or painted_teeth(sheet, tones, UPPER)
 
     def _rest_line(self) -> Floats:
         """(columns,) where the lips meet at rest, as teeth see it: its height and part of its bend."""
@@ -157,9 +148,9 @@ class MouthCanvas:
         tongue = 1 - smoothstep(0.45, 1.0, np.hypot(a / (0.80 * half), (b - middle) / 0.16))
         light = 0.55 + 0.47 * smoothstep(middle - 0.14, middle + 0.03, b) - 0.07 * np.exp(-((a / 0.035) ** 2))
         _lay(view, self.tones.tongue * light[..., None], 0.95 * tongue)
-        lower = _shifted(self._lower_row, lips.jaw * self.unit, part)
+        lower = self._lower_teeth.dropped(lips.jaw * self.unit, part)
         _lay(view, lower.colour, lower.cover)
-        _lay(view, self._upper_row.colour[part], self._upper_row.cover[part])
+        _lay(view, self._upper_teeth.colour[part], self._upper_teeth.cover[part])
         # What the lips shade: under the upper lip, at the corners, a little over the lower lip.
         shadow = 1 - 0.30 * np.exp(-np.maximum(b - lips.upper, 0) / 0.022)
         shadow *= 1 - 0.20 * np.exp(-np.maximum(lips.lower - b, 0) / 0.025)
@@ -180,77 +171,7 @@ class MouthCanvas:
         noise = np.random.default_rng(0).normal(0, 0.6 * level, size[::-1]).astype(np.float32)
         return cv2.resize(noise, (len(self.a), len(self.b)), interpolation=cv2.INTER_CUBIC)[..., None]
 
-    def _own_teeth(self, pixels: Pixels) -> _Row | None:
-        """The upper teeth that the picture shows, or None where it shows too few."""
-        slit = self.slit
-        place = np.dstack(np.broadcast_arrays(self.a[None, :], self.b[:, None])).astype(np.float32)
-        at = slit.axes.pixels(place)
-        seen = cv2.remap(pixels, at, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE).astype(np.float32)
-        rim = max(1.5 / slit.axes.unit_px, self.softness)
-        upper, lower = slit.along(slit.upper, self.a) + rim, slit.along(slit.lower, self.a) - rim
-        b = self.b[:, None]
-        inside = (b > upper) & (b < lower)
-        luma = seen @ np.array([0.299, 0.587, 0.114], np.float32)
-        reddish = seen[..., 0] - seen[..., 1:].mean(-1) > 0.33 * luma
-        if not inside.any():
-            return None
-        level = float(np.percentile(luma[inside], 90))
-        bright = inside & (luma > 0.62 * level) & ~reddish
-        if level < 0.70 * float(self.tones.teeth.mean()) or bright.sum() < 0.3 * inside.sum():
-            return None
-        # In every column the teeth reach from the lip to their last bright row; above the lip they are continued.
-        columns = bright.any(0)
-        last = np.where(columns, self.b[len(self.b) - 1 - bright[::-1].argmax(0)], upper)
-        last = cv2.GaussianBlur(last[None].astype(np.float32), (0, 0), 0.02 * self.unit)[0]
-        row = np.clip(np.searchsorted(self.b, upper), 0, len(self.b) - 1)
-        edge = seen[row, np.arange(len(self.a))]
-        fade = np.clip((upper - b) / 0.12, 0, 1)[..., None]
-        colour = np.where((b < upper)[..., None], edge * (1 - 0.3 * fade), seen)
-        soft = max(0.8 * self.softness, 1.2 / self.unit)
-        cover = smoothstep(-0.5, 0.5, (last - b) / soft) * columns
-        cover = cv2.GaussianBlur(cover.astype(np.float32), (0, 0), 0.008 * self.unit)
-        return _Row(colour.astype(np.float32), cover)
-
-    def _teeth(self, widths_mm: tuple[float, ...], edge: float, scale: float, upper: bool) -> _Row:
-        """One row of teeth at rest: an arch seen from the front."""
-        half = max(min(self.slit.left, self.slit.right), 0.30)
-        size = scale * _MM * half / 0.40
-        arch = _ARCH_MM * size
-        bounds = arch * np.sin(np.minimum(np.cumsum((0.0, *widths_mm)) * size / arch, np.pi / 2))
-        a, b = np.abs(self.a)[None, :], self.b[:, None] - self.rest
-        tooth = np.clip(np.searchsorted(bounds, self.a.__abs__(), side="right") - 1, 0, len(widths_mm) - 1)
-        left, right = bounds[tooth], bounds[tooth + 1]
-        across = np.clip((a - (left + right) / 2) / np.maximum((right - left) / 2, 1e-4), -1, 1)
-        lengths = np.array(
-            [0.0, 0.010, 0.002, 0.014, 0.022, 0.03] if upper else [0.0, 0.001, -0.003, 0.006, 0.01, 0.02]
-        )
-        rounding = 0.013 * np.abs(across) ** (4 if upper else 6)
-        sign = 1.0 if upper else -1.0
-        tip = sign * edge + 0 * a if upper else edge + 0 * a
-        tip = tip - sign * (lengths[tooth] + rounding)
-        soft = max(0.8 * self.softness, 1.2 / self.unit)
-        inside = smoothstep(-0.5, 0.5, sign * (tip - b) / soft) * (1 - smoothstep(0.96, 1.04, a / bounds[-1]))
-        gap = np.exp(-((((1 - np.abs(across)) * (right - left) / 2) / 0.006) ** 2))
-        light = (1 - 0.10 * across**2) * (1 - 0.50 * (a / arch) ** 2) * (1 - 0.14 * gap)
-        into = sign * (tip - b)  # from the biting edge towards the gum
-        light = light * (0.90 + 0.10 * smoothstep(0.0, 0.03, into)) * (1 - 0.25 * smoothstep(0.05, 0.18, into))
-        if not upper:
-            light = light * 0.86
-        gum = smoothstep(0.135, 0.155, into + 0.02 * (across**2 - 0.5))
-        colour = self.tones.teeth * light[..., None] * (1 - gum[..., None]) + self.tones.gum * (0.8 * gum)[..., None]
-        return _Row(colour.astype(np.float32), inside.astype(np.float32))
-
 
 def _lay(view: Floats, colour: Floats, cover: Floats) -> None:
     """`colour` over `view`, in place."""
     view += (colour - view) * cover[..., None].astype(np.float32)
-
-
-def _shifted(row: _Row, down: float, part: slice) -> _Row:
-    """A row of teeth moved `down` by a fractional number of rows, and cut to `part`."""
-    matrix = np.array([[1, 0, 0], [0, 1, part.start - down]], np.float64)
-    size = (row.cover.shape[1], part.stop - part.start)
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    colour = cv2.warpAffine(row.colour, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
-    cover = cv2.warpAffine(row.cover, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
-    return _Row(colour, cover)

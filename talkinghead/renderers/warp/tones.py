@@ -10,7 +10,7 @@ import numpy as np
 from talkinghead.renderers.warp import mesh
 from talkinghead.types import Floats, Pixels
 
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 @dataclass(frozen=True)
@@ -39,13 +39,13 @@ def measure_tones(pixels: Pixels, points: Floats) -> Tones:
         [_inside(pixels, points, mesh.OUTER_UPPER + mesh.INNER_UPPER[::-1]),
          _inside(pixels, points, mesh.OUTER_LOWER + mesh.INNER_LOWER[::-1])]
     )  # fmt: skip
-    luma = face @ _LUMA
+    luma = face @ LUMA
     low, high = np.percentile(luma, (45, 92))
     skin = np.median(face[luma >= low], axis=0)
     bright = face[luma >= high].mean(0) if (luma >= high).any() else skin
     lip = np.median(lips, axis=0) if len(lips) else skin
-    level = float(np.clip(bright @ _LUMA * 1.04, 110, 228))
-    tint = bright / max(float(bright @ _LUMA), 1.0) * level
+    level = float(np.clip(bright @ LUMA * 1.04, 110, 228))
+    tint = bright / max(float(bright @ LUMA), 1.0) * level
     # A mouth's inside is red even where lips are painted grey, pale or brown; a statue's is not.
     chroma = float(np.clip((skin[0] - skin[2]) / max(float(skin.mean()), 1.0), 0, 1))
     red = lip * np.array([1.0, 1 - 0.25 * min(1.0, 3 * chroma), 1 - 0.20 * min(1.0, 3 * chroma)], np.float32)
@@ -56,7 +56,7 @@ def measure_tones(pixels: Pixels, points: Floats) -> Tones:
         tongue=(0.72 * red).astype(np.float32),
         teeth=(0.42 * level + 0.58 * tint).astype(np.float32),
         gum=(0.80 * red).astype(np.float32),
-        contact=(0.42 * (0.5 * lip + 0.5 * skin * (lip @ _LUMA) / max(float(skin @ _LUMA), 1.0))).astype(np.float32),
+        contact=(0.42 * (0.5 * lip + 0.5 * skin * (lip @ LUMA) / max(float(skin @ LUMA), 1.0))).astype(np.float32),
         softness_px=_softness_px(pixels, points),
         grain=_grain(pixels, points),
     )

@@ -63,7 +63,7 @@ def read_clips(folder: Path) -> list[Clip]:
     """All clips of a folder in the order of their names; Audio2MotionError where there are none."""
     paths = sorted(folder.glob("*.npz"))
     if not paths:
-        raise Audio2MotionError(f"{folder} holds no clips (.npz): make them from videos with measure_videos")
+        raise Audio2MotionError(f"{folder} holds neither clips (.npz) nor videos")
     facts_path = folder / "clips.json"
     facts: dict[str, Any] = {}
     if facts_path.exists():
@@ -74,7 +74,17 @@ def read_clips(folder: Path) -> list[Clip]:
     return [_read_clip(path, facts.get(path.stem, {})) for path in paths]
 
 
-def _read_sound(path: Path) -> Floats:
+def open_clips(folder: Path, measured: Path, note: Callable[[str], None] | None = None) -> list[Clip]:
+    """The clips of a folder; one that holds videos instead is measured first, into the folder `measured`."""
+    if not folder.is_dir():
+        raise Audio2MotionError(f"there is no folder {folder}")
+    if any(folder.glob("*.npz")) or not any(p.suffix.lower() in VIDEO_SUFFIXES for p in folder.iterdir()):
+        return read_clips(folder)
+    measure_videos(folder, measured, note)
+    return read_clips(measured)
+
+
+def read_sound(path: Path) -> Floats:
     """A video's first audio track, mono at 16 kHz."""
     import imageio_ffmpeg
 
@@ -127,7 +137,7 @@ def measure_mouth(path: Path) -> tuple[Trace, Trace]:
 
 def measure_video(path: Path) -> Clip:
     """A clip from a video file with a face and a voice."""
-    samples = _read_sound(path)
+    samples = read_sound(path)
     return Clip(path.stem, samples, *measure_mouth(path))
 
 

@@ -16,11 +16,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
 import numpy as np
 
-from audio2motion.clips import Clip, loudness, read_clips
+from audio2motion.clips import Clip, loudness, open_clips
 from audio2motion.closures import RATE_HZ, Mouth, score_not_speech, score_speech, viseme_table
 from audio2motion.metrics import (
     APERTURE_OF_OPEN_A,
@@ -244,8 +245,11 @@ def evaluate(
     known_sounds: bool = True,
     plots: bool = True,
     seed: int = 0,
+    note: Callable[[str], None] | None = None,
 ) -> Evaluation:
     """Run a predictor over a folder of clips (`audio2motion.clips`) and over sounds with a known answer.
+
+    A folder of videos is measured first (face mesh; the clips are kept in `out`/clips); `note` hears of those left out.
 
     `predictor`: an `audio2motion.Predictor`, or any function from samples (n,) float32 at 16 kHz to blendshapes
     (T, 52) at 50 Hz. `out`: a folder for evaluation.json, evaluation.txt and (with `plots`) a PNG per clip.
@@ -253,7 +257,8 @@ def evaluate(
     silence, noise and music. Raises Audio2MotionError for a folder without clips.
     """
     mouth = as_mouth(predictor, seed)
-    clips = read_clips(Path(clips_dir))
+    with TemporaryDirectory() as scratch:
+        clips = open_clips(Path(clips_dir), Path(scratch if out is None else out) / "clips", note)
     curves = [_curves(clip, mouth, clip.av_offset_ms if use_av_offset else 0.0) for clip in clips]
     results = [_result(c) for c in curves]
     groups = {"all": list(range(len(clips)))}

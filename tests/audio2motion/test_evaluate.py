@@ -213,8 +213,10 @@ def test_bad_clips_are_named(tmp_path: Path, changes: dict[str, Any]) -> None:
 
 
 def test_bad_folders_are_named(tmp_path: Path) -> None:
-    with pytest.raises(Audio2MotionError, match="holds no clips"):
+    with pytest.raises(Audio2MotionError, match="neither clips"):
         evaluate(tmp_path, knows_all)
+    with pytest.raises(Audio2MotionError, match="there is no folder"):
+        evaluate(tmp_path / "nowhere", knows_all)
     (tmp_path / "bad.npz").write_bytes(b"not a zip")
     with pytest.raises(Audio2MotionError, match="is no clip"):
         read_clips(tmp_path)
@@ -227,6 +229,28 @@ def test_bad_folders_are_named(tmp_path: Path) -> None:
         measure_videos(tmp_path, tmp_path / "out", heard.append)
     assert len(heard) == 1
     assert "broken.mp4" in heard[0]
+
+
+@pytest.mark.material
+def test_a_folder_of_videos_is_measured_first(tmp_path: Path) -> None:
+    import subprocess
+
+    import imageio_ffmpeg
+
+    folder = Path(os.environ.get("TALKINGHEAD_MATERIAL", "/nonexistent")) / "video"
+    videos = sorted(folder.glob("d*.mp4"))
+    if not videos:
+        pytest.skip("set TALKINGHEAD_MATERIAL to a folder with video/d*.mp4")
+    # A voice for a clip that may have none.
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-t", "1.2", "-i", str(videos[0]), "-f", "lavfi",
+               "-i", "sine=220:d=1.2", "-map", "0:v", "-map", "1:a", str(tmp_path / "clip.mp4")]  # fmt: skip
+    subprocess.run(command, check=True)
+    (tmp_path / "broken.mov").write_bytes(b"no video")
+    heard: list[str] = []
+    found = evaluate(tmp_path, knows_all, out=tmp_path / "out", known_sounds=False, plots=False, note=heard.append)
+    assert [clip.name for clip in found.clips] == ["clip"]
+    assert len(heard) == 1
+    assert (tmp_path / "out/clips/clip.npz").exists()
 
 
 @pytest.mark.material

@@ -88,7 +88,7 @@ def command(
         if not quiet:
             click.echo(out)
         return
-    save(clip, out, force=force, motion_to=save_motion, report=report, quiet=quiet, begin_s=begin)
+    save(clip, out, force=force, motion_to=save_motion, report=report, quiet=quiet, verbose=verbose, begin_s=begin)
     _warn_of_lost_faces(clip.track, quiet)
 
 

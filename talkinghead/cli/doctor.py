@@ -28,11 +28,15 @@ _OPTIONAL = {
 
 
 class Finding(NamedTuple):
-    """One line of the doctor's report; `mark` is "ok", "--" (absent, optional) or "!!" (broken)."""
+    """One line of the doctor's report; `mark` is "ok", "--" (absent, optional) or "!!" (broken).
+
+    A `detail` is shown to those who ask for more.
+    """
 
     mark: str
     what: str
     advice: str = ""
+    detail: bool = False
 
 
 def _version(package: str) -> str | None:
@@ -46,7 +50,10 @@ def _packages() -> Iterator[Finding]:
     yield Finding("ok", f"Python {platform.python_version()} on {platform.system()} {platform.machine()}")
     for package in _NEEDED:
         version = _version(package)
-        yield Finding("ok", f"{package} {version}") if version else Finding("!!", package, f"pip install {package}")
+        if version:
+            yield Finding("ok", f"{package} {version}", detail=True)
+        else:
+            yield Finding("!!", package, f"pip install {package}")
     for package, use in _OPTIONAL.items():
         version = _version(package)
         yield Finding("ok", f"{package} {version}") if version else Finding("--", package, use)
@@ -133,7 +140,7 @@ def command(checkpoints: Path | None, quiet: bool, verbose: bool) -> None:
     """
     findings = list(examine(checkpoints))
     for finding in findings:
-        if quiet and finding.mark != "!!":
+        if (quiet and finding.mark != "!!") or (finding.detail and not verbose):
             continue
         click.echo(f"{finding.mark}  {finding.what}" + (f"  -> {finding.advice}" if finding.advice else ""))
     if any(finding.mark == "!!" for finding in findings):

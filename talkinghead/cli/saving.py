@@ -24,6 +24,7 @@ def save(
     motion_to: Path | None,
     report: Path | None,
     quiet: bool,
+    verbose: bool,
     begin_s: float,
 ) -> None:
     """Draw `clip` into the file `out` and say so; `begin_s` is the monotonic time at which the command began."""
@@ -35,6 +36,9 @@ def save(
     if out.lower().endswith(".gif") and clip.audio is not None:
         say("a GIF has no sound: name a .mp4 to hear it", quiet)
     opened_s = time.monotonic() - begin_s
+    if verbose:
+        length = "unknown" if clip.frames is None else f"{clip.frames}"
+        say(f"opened in {opened_s:.1f} s; {length} frames at {clip.fps}/s; sound: {clip.audio or 'none'}", quiet)
     with _observer(clip, report) as observer:
         drawn = _draw(clip, out, force=force, motion_to=motion_to, observer=observer, quiet=quiet)
         if observer is not None and report is not None:

@@ -99,4 +99,4 @@ def command(
     else:
         clip = speak(source, heard, settings, motion_model=motion_model)
     say(clip.note, quiet)
-    save(clip, out, force=force, motion_to=save_motion, report=report, quiet=quiet, begin_s=begin)
+    save(clip, out, force=force, motion_to=save_motion, report=report, quiet=quiet, verbose=verbose, begin_s=begin)

@@ -1,0 +1,57 @@
+"""`talkinghead doctor`."""
+
+import sys
+import types
+
+import pytest
+from click.testing import CliRunner
+
+from talkinghead.cli import doctor, main
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    monkeypatch.setenv("TALKINGHEAD_CHECKPOINTS", str(tmp_path))
+    return lambda *args: CliRunner().invoke(main, ["doctor", *args])
+
+
+def test_it_says_which_renderer_would_draw_and_how_to_get_the_other(run):
+    result = run()
+    assert result.exit_code == 0, result.output
+    assert "renderer: warp" in result.output
+    assert "talkinghead checkpoints pull liveportrait" in result.output
+    assert "everything that `talkinghead speak` needs is here" in result.output
+
+
+def test_versions_are_for_those_who_ask(run):
+    assert "transformers" not in run().output
+    assert "transformers" in run("-v").output
+
+
+def test_quiet_says_nothing_where_all_is_well(run):
+    assert run("-q").output == ""
+
+
+def test_a_missing_package_is_found(run, monkeypatch):
+    known = doctor._version
+    monkeypatch.setattr(doctor, "_version", lambda package: None if package == "soxr" else known(package))
+    result = run("-q")
+    assert result.exit_code == 1
+    assert "pip install soxr" in result.output
+
+
+def test_a_torchaudio_that_does_not_fit_is_recognised(monkeypatch, tmp_path):
+    (tmp_path / "torchaudio.py").write_text("raise OSError('libcudart.so.13: cannot open shared object file')\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "torchaudio", raising=False)
+    (finding,) = doctor._torchaudio()
+    assert finding.mark == "!!"
+    assert "libcudart" in finding.what
+    assert "pip uninstall torchaudio" in finding.advice
+
+
+def test_a_torchaudio_that_fits_is_no_news(monkeypatch):
+    module = types.ModuleType("torchaudio")
+    module.__spec__ = types.SimpleNamespace()
+    monkeypatch.setitem(sys.modules, "torchaudio", module)
+    assert list(doctor._torchaudio()) == []

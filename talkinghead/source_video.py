@@ -28,7 +28,7 @@ from talkinghead.types import N_LANDMARKS, Face, Floats, Frame, Image, Pixels, P
 Cropper = Callable[[Image, Face], Portrait]
 
 # In pupil distances and seconds: steady in rest, without rounding off what lids and lips do.
-_FILTER = Settings(min_cutoff_hz=4.0, beta=30.0)
+_FILTER = Settings(min_cutoff_hz=3.0, beta=15.0)
 _MARGIN_S = 0.3
 # A face that is away for longer than this is gone, and its frames stay as they are.
 _HOLD_S = 0.25

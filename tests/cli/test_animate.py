@@ -1,0 +1,131 @@
+"""`talkinghead animate`, with everything that can drive."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from talkinghead.blendshapes import BLENDSHAPE_INDEX
+from talkinghead.cli import main
+from talkinghead.media.audio import probe_audio
+from talkinghead.media.images import read_image, write_image
+from talkinghead.media.video import VideoReader, write_video
+from talkinghead.sources.motion_file import load_motion, save_motion
+from talkinghead.types import Motion
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+HOPPER, ASTRONAUT, SPEECH = EXAMPLES / "grace_hopper.jpg", EXAMPLES / "astronaut.png", EXAMPLES / "speech.wav"
+JAW = BLENDSHAPE_INDEX["jawOpen"]
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("TALKINGHEAD_CHECKPOINTS", raising=False)
+    return lambda *args: CliRunner().invoke(main, ["animate", *map(str, args), "--renderer", "warp"])
+
+
+@pytest.fixture(scope="module")
+def driving(tmp_path_factory) -> Path:
+    """Twelve frames of a portrait that slides to the right, with half a second of sound."""
+    pixels = read_image(ASTRONAUT, max_side_px=320).pixels
+    path = tmp_path_factory.mktemp("driving") / "driving.mp4"
+    write_video(path, (np.roll(pixels, i, axis=1) for i in range(12)), Fraction(24), SPEECH, duration_s=0.5)
+    return path
+
+
+@pytest.fixture
+def motion_file(tmp_path) -> Path:
+    weights = np.zeros((10, 52), np.float32)
+    weights[:, JAW] = np.linspace(0, 0.8, 10)
+    save_motion(Motion.from_blendshapes(weights, Fraction(25)), tmp_path / "open.npz")
+    return tmp_path / "open.npz"
+
+
+def read(path: Path) -> tuple[np.ndarray, VideoReader]:
+    with VideoReader(path) as video:
+        return np.stack(list(video)), video
+
+
+def test_a_video_drives_and_its_sound_comes_along(run, driving, tmp_path):
+    result = run(HOPPER, driving)
+    assert result.exit_code == 0, result.output
+    out = tmp_path / "grace_hopper--driving.mp4"
+    frames, video = read(out)
+    assert video.fps == 24
+    assert len(frames) == 12
+    assert abs(probe_audio(out).duration_s - 0.5) < 0.05
+    # The head follows to the right; the picture's corner does not.
+    change = np.abs(frames[-1].astype(int) - frames[0]).max(2)
+    assert change[150:350, 180:330].max() > 40
+    assert change[:30, :30].max() < 12
+
+
+def test_sound_can_be_replaced_or_left_out(run, driving):
+    assert run(HOPPER, driving, "-o", "mute.mp4", "--no-audio").exit_code == 0
+    assert not read(Path("mute.mp4"))[1].has_audio
+    assert run(HOPPER, driving, "-o", "other.mkv", "--audio", SPEECH).exit_code == 0
+    assert read(Path("other.mkv"))[1].has_audio
+    assert run(HOPPER, driving, "-o", "both.mp4", "--audio", SPEECH, "--no-audio").exit_code == 2
+
+
+def test_a_motion_file_drives_at_its_own_rate_and_can_be_saved_again(run, motion_file, tmp_path):
+    result = run(ASTRONAUT, motion_file, "-o", "frames/", "--save-motion", "again.npz")
+    assert result.exit_code == 0, result.output
+    frames = sorted((tmp_path / "frames").glob("*.png"))
+    assert len(frames) == 10
+    first, last = (read_image(path).pixels.astype(int) for path in (frames[0], frames[-1]))
+    assert np.abs(last - first).max() > 60
+    again = load_motion(tmp_path / "again.npz")
+    assert np.allclose(again.blendshapes, load_motion(motion_file).blendshapes)
+    slower = run(ASTRONAUT, motion_file, "-o", "slow.mp4", "--fps", "50")
+    assert slower.exit_code == 0
+    assert len(read(Path("slow.mp4"))[0]) == 20
+
+
+def test_a_picture_drives_a_picture_or_a_short_clip(run, tmp_path):
+    one = run(HOPPER, ASTRONAUT, "-o", "smile.png")
+    assert one.exit_code == 0, one.output
+    assert read_image(tmp_path / "smile.png").size_px == read_image(HOPPER).size_px
+    clip = run(HOPPER, ASTRONAUT, "-o", "smile.mp4", "--fps", "10", "--crop")
+    assert clip.exit_code == 0, clip.output
+    frames, _ = read(tmp_path / "smile.mp4")
+    assert len(frames) > 15
+    moved = np.abs(frames.astype(int) - frames[0]).mean(axis=(1, 2, 3))
+    assert moved[-1] < 0.3 * moved[len(frames) // 2]  # there and back
+
+
+def test_a_folder_of_frames_drives_with_the_sound_beside_them(run, tmp_path):
+    pixels = read_image(ASTRONAUT, max_side_px=320).pixels
+    (tmp_path / "in").mkdir()
+    for i in range(6):
+        write_image(tmp_path / "in" / f"{i}.png", np.roll(pixels, i, axis=1))
+    result = run(HOPPER, tmp_path / "in", "--fps", "12")
+    assert result.exit_code == 0, result.output
+    frames, video = read(tmp_path / "grace_hopper--in.mp4")
+    assert (len(frames), video.fps, video.has_audio) == (6, 12, False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((HOPPER, "nothing.mp4"), "nothing called nothing.mp4"),
+        (("nobody.png", "open.npz"), "nobody.png"),
+        ((HOPPER, "broken.npz"), "broken.npz"),
+        ((HOPPER, "empty"), "holds no pictures"),
+        ((HOPPER, "open.npz", "-o", "there.mp4"), "exists already"),
+    ],
+)
+def test_bad_input_is_one_line(run, motion_file, tmp_path, arguments, said):
+    (tmp_path / "broken.npz").write_bytes(b"PK not really")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "there.mp4").write_bytes(b"kept")
+    result = run(*arguments)
+    assert result.exit_code == 1
+    assert said in result.output
+    assert "Traceback" not in result.output
+    assert (tmp_path / "there.mp4").read_bytes() == b"kept"

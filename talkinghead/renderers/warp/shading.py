@@ -22,6 +22,8 @@ from talkinghead.types import Floats, Pixels
 Shades = dict[str, Floats]
 # Blendshapes beyond their sum would paint, not shade.
 _DARKEST, _BRIGHTEST = -0.22, 0.14
+# Shares of brightness that round to nothing.
+_UNSEEN = 0.004
 
 
 def mouth_shades(points: Floats, slit: Slit, grid: Grid, rect: Rect, window: Floats) -> Shades:
@@ -87,8 +89,13 @@ def shade(out: Pixels, shades: Shades, controls: Mapping[str, float], rect: Rect
             total = values * np.float32(weight) if total is None else cv2.scaleAdd(values, weight, total, total)
     if total is None:
         return
-    gain = np.clip(total, _DARKEST, _BRIGHTEST)
-    where = rect
+    seen = np.abs(total) > _UNSEEN
+    rows, columns = np.flatnonzero(seen.any(1)), np.flatnonzero(seen.any(0))
+    if not len(rows):
+        return
+    y0, y1, x0, x1 = int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
+    gain = np.clip(total[y0:y1, x0:x1], _DARKEST, _BRIGHTEST)
+    where = rect = Rect(rect.x0 + x0, rect.y0 + y0, rect.x0 + x1, rect.y0 + y1)
     if backward.turn is not None:
         where = backward.beyond(rect)
         gain = backward.turned(gain, rect, where)

@@ -99,8 +99,8 @@ class Editor:
         from talkinghead.pipeline import open_still
         from talkinghead.renderers import select
 
-        self._settings = settings
-        self._renderer, self.note = select(settings)
+        self._settings = replace(settings, keep_mouth=True)
+        self._renderer, self.note = select(self._settings)
         self._still = open_still(read_image(Path(picture)), self._renderer, settings)
 
     def draw(self, controls: Mapping[str, float]) -> Pixels:

@@ -42,11 +42,12 @@ class Settings:
 
     - `renderer`: "warp", "liveportrait" or "auto" (the neural one where its weights and a GPU are there);
     - `checkpoints`: folder of downloaded weights; `device`, `precision`: see `talkinghead.device`;
-    - `fps`: frames per second, None for the driver's own (25 for speech);
+    - `fps`: frames per second (25, 29.97, "30000/1001"), None for the driver's own (25 for speech);
     - `framing`: "picture" pastes the drawn face back, "crop" keeps the face crop alone, "whole" takes the picture as
       being a face crop already;
     - `face`: which face, counted from 1 (None: the largest); `box`: (x, y, width, height) where none is found;
     - `still`: no head motion; `gains`: factors on the motion; `seed`: of blinks, brows and head motion;
+    - `keep_mouth`: start from the picture's mouth as it is rather than closed (warp; for edits);
     - `liveportrait`: options of the neural renderer's motion rules, by name.
     """
 
@@ -61,6 +62,7 @@ class Settings:
     still: bool = False
     gains: Gains = field(default_factory=Gains)
     seed: int = 0
+    keep_mouth: bool = False
     liveportrait: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -68,6 +70,11 @@ class Settings:
             raise InputError(f"there is no renderer {self.renderer!r}: choose one of {', '.join(RENDERERS)}")
         if self.framing not in get_args(Framing):
             raise InputError(f"there is no framing {self.framing!r}: choose one of {', '.join(get_args(Framing))}")
+        # From Python a rate is often a plain number or a text, and a folder a text.
+        if self.fps is not None and not isinstance(self.fps, Fraction):
+            object.__setattr__(self, "fps", parse_fps(str(self.fps)))
+        if self.checkpoints is not None:
+            object.__setattr__(self, "checkpoints", Path(self.checkpoints))
         if self.fps is not None and not 1 <= self.fps <= MAX_FPS:
             raise InputError(f"the frame rate must lie between 1 and {MAX_FPS}, not {self.fps}")
 

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from talkinghead.blendshapes import BLENDSHAPE_INDEX
-from talkinghead.editing import CONTROLS, to_motion
+from talkinghead.editing import CONTROLS, Editor, Sheet, to_motion
 from talkinghead.errors import InputError
+from talkinghead.media.images import read_image
+from talkinghead.settings import Settings
 
 
 def weight(motion, name):
@@ -60,3 +62,26 @@ def test_every_control_does_something(name):
 def test_unknown_names_and_values_out_of_range_are_refused(controls, message):
     with pytest.raises(InputError, match=message):
         to_motion(controls)
+
+
+@pytest.mark.parametrize("name", ["astronaut.png", "grace_hopper.jpg"])
+def test_an_edit_of_nothing_leaves_the_picture_as_it_is(examples, name):
+    editor = Editor(examples / name, Settings(renderer="warp"))
+    np.testing.assert_array_equal(editor.draw({}), read_image(examples / name).pixels)
+
+
+def test_an_edit_changes_the_face_and_not_the_corners(examples):
+    before = read_image(examples / "astronaut.png").pixels.astype(int)
+    after = Editor(examples / "astronaut.png", Settings(renderer="warp")).draw({"smile": 0.8, "blink": 1})
+    change = np.abs(after - before).max(axis=2)
+    assert change[90:190, 180:270].max() > 40
+    assert change[:20, :20].max() == 0
+    assert change[400:].max() == 0
+
+
+def test_a_sheet_has_a_cell_for_every_value(examples):
+    editor = Editor(examples / "astronaut.png", Settings(renderer="warp", framing="crop"))
+    sheet = editor.draw_sheet({}, [Sheet("smile", (0, 1)), Sheet("yaw", (-5, 0, 5))], cell_px=100)
+    assert sheet.shape[0] == 3 * 128
+    cells = np.split(sheet, 2, axis=1)
+    assert not np.array_equal(*cells)

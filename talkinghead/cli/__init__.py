@@ -55,6 +55,11 @@ class LazyGroup(click.Group):
             # What reaches here is the system's own: a full disk, a vanished file, a closed pipe.
             place = f" ({error.filename})" if error.filename else ""
             _stop(ctx, f"{error.strerror or error}{place}", error)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception as error:
+            said = f"{type(error).__name__}: {error}"
+            _stop(ctx, f"this is a mistake in talkinghead ({said}): please report it with what --debug shows", error)
 
 
 def _stop(ctx: click.Context, message: str, error: BaseException) -> None:

@@ -27,11 +27,11 @@ def select(settings: Settings) -> Selection:
     if settings.renderer == "liveportrait":
         return Selection(_liveportrait(settings), "renderer: liveportrait")
     if settings.renderer == "warp":
-        return Selection(_warp(), "renderer: warp")
+        return Selection(_warp(settings), "renderer: warp")
     missing = _why_not_liveportrait(settings)
     if missing is None:
         return Selection(_liveportrait(settings), "renderer: liveportrait (for the embedded one: --renderer warp)")
-    return Selection(_warp(), f"renderer: warp, embedded ({missing})")
+    return Selection(_warp(settings), f"renderer: warp, embedded ({missing})")
 
 
 def _why_not_liveportrait(settings: Settings) -> str | None:
@@ -49,10 +49,10 @@ def _why_not_liveportrait(settings: Settings) -> str | None:
     return None
 
 
-def _warp() -> Renderer:
+def _warp(settings: Settings) -> Renderer:
     from talkinghead.renderers.warp import WarpRenderer
 
-    return WarpRenderer()
+    return WarpRenderer(keep_mouth=settings.keep_mouth)
 
 
 def _liveportrait(settings: Settings) -> Renderer:

@@ -35,7 +35,8 @@ def draw(plan: Plan, controls: Controls, turn: Floats | None, eyes: bool = True)
     of the face is left as it is.
     """
     controls = _without_smile(plan, controls)
-    speaking = plan.lips.openness > 0 or _any(controls, plan.mouth.fields)
+    closing = plan.lips.openness * controls.get("close", 1.0)
+    speaking = closing > 0 or _any(controls, plan.mouth.fields)
     looking = eyes and _any(controls, EYE_CONTROLS)
     lids_move = looking and _any(controls, LID_CONTROLS)
     regions = [plan.mouth] * speaking + ([plan.upper] if looking else [])
@@ -49,7 +50,7 @@ def draw(plan: Plan, controls: Controls, turn: Floats | None, eyes: bool = True)
     masks = _lids(plan, above, below, rect) if lids_move else ()
     out = _skin(plan, backward, lips, lids_move)
     if lips is not None:
-        _draw_mouth(out, plan, backward, lips)
+        _draw_mouth(out, plan, backward, lips, closing)
     for index, lid in enumerate(masks):
         _draw_eye(out, plan, backward, index, lid, controls)
     if speaking:
@@ -68,7 +69,7 @@ def _without_smile(plan: Plan, controls: Controls) -> Controls:
     if plan.smile <= 0:
         return controls
     changed = dict(controls)
-    relaxed = plan.lips.openness
+    relaxed = plan.lips.openness * controls.get("close", 1.0)
     for side in "lr":
         narrow = changed.get(f"narrow_{side}", 0.0)
         changed[f"narrow_{side}"] = narrow * (1 + 0.45 * plan.smile) + 0.22 * relaxed * plan.smile
@@ -137,13 +138,13 @@ def _skin(plan: Plan, backward: Backward, lips: Lips | None, lids_move: bool) ->
     return out
 
 
-def _draw_mouth(out: Pixels, plan: Plan, backward: Backward, lips: Lips) -> None:
+def _draw_mouth(out: Pixels, plan: Plan, backward: Backward, lips: Lips, closing: float) -> None:
     nodes = backward.around(plan.canvas.corners_px())
     if nodes.empty:
         return
     over = plan.picture(plan.grid, backward.skin(backward.above, nodes), nodes)
     under = plan.picture(plan.grid, backward.skin(backward.below, nodes), nodes)
-    colour, cover, side = plan.canvas.paint(lips, _CLOSED_LINE * plan.lips.openness)
+    colour, cover, side = plan.canvas.paint(lips, _CLOSED_LINE * closing)
     at = cv2.transform(backward.head(nodes), plan.canvas.to_canvas().astype(np.float32))
     painted = _held(colour, at)
     below, open_ = cv2.split(_held(cv2.merge([side, cover]), at))

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from talkinghead.angles import relative_degrees
+from talkinghead.angles import relative_pose
 from talkinghead.renderers.warp.controls import to_controls
 from talkinghead.renderers.warp.cropping import crop_portrait
 from talkinghead.renderers.warp.drawing import draw
@@ -23,14 +23,15 @@ class WarpRenderer:
     mouth and jaw are replaced, and every frame keeps its own pose and eyes.
 
     `crop_size_px` asks for crops whose longer side has that many pixels; by default a crop keeps the picture's own.
+    `keep_mouth` starts from the picture's mouth as it is, open or closed: for edits rather than speech.
     """
 
     name = "warp"
 
-    def __init__(self, crop_size_px: int | None = None) -> None:
+    def __init__(self, crop_size_px: int | None = None, keep_mouth: bool = False) -> None:
         if crop_size_px is not None and crop_size_px < 32:
             raise ValueError(f"crop_size_px must be at least 32, not {crop_size_px}")
-        self._crop_size_px = crop_size_px
+        self._crop_size_px, self._keep_mouth = crop_size_px, keep_mouth
         self._last: tuple[Portrait, Plan] | None = None
 
     def crop(self, image: Image, face: Face, whole: bool = False) -> Portrait:
@@ -47,14 +48,16 @@ class WarpRenderer:
         plan = self._plan(portrait)
         for chunk in motion:
             rest = chunk.rest
-            turns = relative_degrees(chunk.rotation, rest.rotation).astype(np.float32)
+            turns, shifts = relative_pose(chunk.rotation, chunk.translation, rest.rotation, rest.translation)
             for i in range(len(chunk)):
                 turn = plan.head.inverse(
-                    turns[i],
-                    chunk.translation[i] - rest.translation,
+                    turns[i].astype(np.float32),
+                    shifts[i].astype(np.float32),
                     float(chunk.scale[i] / rest.scale),
                 )
-                drawn = draw(plan, to_controls(chunk.blendshapes[i] - rest.blendshapes), turn)
+                drawn = draw(
+                    plan, to_controls(chunk.blendshapes[i] - rest.blendshapes, close=not self._keep_mouth), turn
+                )
                 yield Frame(plan.cut(drawn), portrait)
 
     def _render_video(self, portraits: Iterable[Portrait], motion: Iterable[Motion]) -> Iterator[Frame]:

@@ -34,10 +34,24 @@ def from_degrees(angles_deg: npt.NDArray[np.floating]) -> Array:
     return np.asarray(rz @ ry @ rx)
 
 
-def relative_degrees(angles_deg: npt.NDArray[np.floating], rest_deg: npt.NDArray[np.floating]) -> Array:
-    """The turn (T, 3) that takes the rest's pose (3,) to each of the poses (T, 3), all in degrees.
+def relative_pose(
+    angles_deg: npt.NDArray[np.floating],
+    translation: npt.NDArray[np.floating],
+    rest_deg: npt.NDArray[np.floating],
+    rest_translation: npt.NDArray[np.floating],
+) -> tuple[Array, Array]:
+    """The turn (T, 3) in degrees and the shift (T, 3) that take the rest's pose to each of T poses.
 
-    Differences of angles are not it where the rest is a turned or tilted head.
+    Both are told in the frame of a head that rests upright: of a driver whose rest leans, the lean is taken out, and
+    a portrait that leans brings its own. Differences of angles would not do where the rest is a turned head.
     """
+    rest = from_degrees(np.asarray(rest_deg)[None])[0]
+    lean = from_degrees(np.array([[0.0, 0.0, np.degrees(np.arctan2(-rest[0, 1], rest[1, 1]))]]))[0]
+    turns = to_degrees(lean.T @ (from_degrees(np.asarray(angles_deg)) @ rest.T) @ lean)
+    return turns, np.asarray((np.asarray(translation) - rest_translation) @ lean)
+
+
+def relative_degrees(angles_deg: npt.NDArray[np.floating], rest_deg: npt.NDArray[np.floating]) -> Array:
+    """The turn (T, 3) that takes the rest's pose (3,) to each of the poses (T, 3), all in degrees, in the picture."""
     rest = from_degrees(np.asarray(rest_deg)[None])[0]
     return to_degrees(from_degrees(np.asarray(angles_deg)) @ rest.T)

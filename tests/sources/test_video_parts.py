@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from talkinghead.angles import from_degrees, relative_degrees, to_degrees
+from talkinghead.angles import from_degrees, relative_pose, to_degrees
 from talkinghead.blendshapes import BLENDSHAPE_INDEX, BLENDSHAPE_NAMES
 from talkinghead.faces import canonical_mesh
 from talkinghead.renderers.warp.landmarks import landmark_basis
@@ -43,10 +43,14 @@ def test_angles_come_back_and_mean_what_types_say():
 
 def test_a_turn_counts_from_the_rest_it_starts_at():
     rest, angles = np.array([5.0, 12.0, -20.0]), np.array([[5.0, 12.0, -20.0], [5.0, 12.0, 0.0]])
-    turns = relative_degrees(angles, rest)
+    place = np.array([0.1, 0.2, 0.0])
+    turns, shifts = relative_pose(angles, place + [[0, 0, 0], [0, 0.1, 0]], rest, place)
     assert np.allclose(turns[0], 0)
     assert np.allclose(turns[1], [0, 0, 20])
-
+    assert np.allclose(shifts[0], 0)
+    # Down in the picture, for a head that leans to the left, is down and to the left along the head.
+    assert shifts[1][1] > 0.09
+    assert shifts[1][0] < -0.02
 
 def test_alignment_finds_pose_size_and_place():
     reference = canonical_mesh().astype(np.float64)

@@ -28,6 +28,9 @@ BEHAVIOUR_BLENDSHAPES: tuple[str, ...] = (
 BEHAVIOUR_INDICES: tuple[int, ...] = tuple(BLENDSHAPE_INDEX[name] for name in BEHAVIOUR_BLENDSHAPES)
 
 
+_ANTICIPATED = 5  # frames before it is heard at which an accent or a pause is answered
+
+
 class BehaviourFrames(NamedTuple):
     """T frames at 50 Hz, float32 unless noted.
 
@@ -67,8 +70,8 @@ class Behaviour:
     """A stream of blinks, gaze, brows and head motion for a stream of speech.
 
     `seed`: same seed and same sound, same behaviour. `look_ahead_s`: how much sound after a frame is heard before the
-    frame is drawn, in steps of 20 ms, at least 20 ms: accents are met the earlier the more there is. n samples give
-    ceil(n / 320) + 1 frames, from the first sample's time to the last one's.
+    frame is drawn, in steps of 20 ms, at least 20 ms: up to 0.12 s, accents are met the earlier the more there is;
+    beyond that nothing changes. n samples give ceil(n / 320) + 1 frames, from the first sample's time to the last's.
     """
 
     def __init__(self, seed: int = 0, look_ahead_s: float = 0.12) -> None:
@@ -130,8 +133,9 @@ class Behaviour:
     def _frame(self, now: Voice) -> list[float]:
         time_s = self._drawn * FRAME_S
         self._drawn += 1
-        # Strokes start on what is about to be said; energy is that of the moment.
-        voice = self._heard[-1]._replace(drive=now.drive, pitch_st=now.pitch_st) if self._heard else now
+        # Strokes start on what is about to be said, but no earlier than people do; energy is that of the moment.
+        ahead = min(len(self._heard), _ANTICIPATED)
+        voice = self._heard[ahead - 1]._replace(drive=now.drive, pitch_st=now.pitch_st) if ahead else now
         head = self._neck.step(time_s, voice)
         gaze = self._eyes.step(time_s, voice, head.rotation[1], head.rotation[0])
         lids = self._blinker.step(time_s, voice, gaze.shifted)

@@ -79,6 +79,11 @@ def test_a_frame_knows_nothing_beyond_its_look_ahead() -> None:
     assert not np.array_equal(one.rotation, two.rotation)
 
 
+def test_more_look_ahead_than_people_use_changes_nothing() -> None:
+    for a, b in zip(run(SPEECH[: 4 * RATE_HZ], 2, look_ahead_s=0.12), run(SPEECH[: 4 * RATE_HZ], 2, look_ahead_s=0.4)):
+        np.testing.assert_array_equal(a, b)
+
+
 def test_frames_come_as_soon_as_the_look_ahead_allows() -> None:
     behaviour = Behaviour(0, look_ahead_s=0.06)
     frames = behaviour.push(SPEECH[: RATE_HZ // 2])

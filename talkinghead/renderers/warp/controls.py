@@ -92,11 +92,12 @@ _SOFT = ("smile", "frown", "spread", "narrow", "brow", "cheek", "sneer", "shrug"
 _LOWEST = np.array([-1.0 if name.startswith(_SOFT) else -0.35 for name in CONTROLS])
 
 
-def to_controls(blendshapes: Floats, close: bool = True) -> dict[str, float]:
+def to_controls(blendshapes: Floats, keep_mouth: bool = False) -> dict[str, float]:
     """One frame of relative blendshapes (52,), -1..1, to control weights by name.
 
     Negative weights (a rest that was stronger than the frame) undo: they count for controls that go both ways and for
-    expressions that are soft; lips never open by a negative press. `close` closes a mouth that is open in the picture.
+    expressions that are soft; lips never open by a negative press. A mouth that is open in the picture is
+    closed first, or with `keep_mouth` as far as its lips are pressed.
     """
     weights = np.clip(blendshapes, -1.0, 1.0)
     # Lips meet when "mouthClose" equals "jawOpen"; more of it has nothing left to close.
@@ -105,4 +106,6 @@ def to_controls(blendshapes: Floats, close: bool = True) -> dict[str, float]:
         weights[_CLOSE] = max(weights[_JAW], 0.0)
     values = weights @ _MIXING
     values = np.where(_SIGNED, np.clip(values, -1.2, 1.2), np.clip(values, _LOWEST, 1.25))
-    return dict(zip(CONTROLS, values.tolist())) | {"close": float(close)}
+    controls = dict(zip(CONTROLS, values.tolist()))
+    pressed = max(controls["press_upper"], controls["press_lower"])
+    return controls | {"close": float(np.clip(pressed, 0, 1)) if keep_mouth else 1.0}

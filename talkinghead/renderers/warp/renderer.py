@@ -56,7 +56,7 @@ class WarpRenderer:
                     float(chunk.scale[i] / rest.scale),
                 )
                 drawn = draw(
-                    plan, to_controls(chunk.blendshapes[i] - rest.blendshapes, close=not self._keep_mouth), turn
+                    plan, to_controls(chunk.blendshapes[i] - rest.blendshapes, keep_mouth=self._keep_mouth), turn
                 )
                 yield Frame(plan.cut(drawn), portrait)
 

@@ -4,13 +4,15 @@ A manifest is a CSV with a header or JSON lines. Each row is one command line: `
 and `driving` (animate), or `source` and `text` (speak); `output` is optional; every other column is an option of that
 command by its long name (`seed`, `still`, `fps`, ...). Paths count from the manifest's folder.
 
-What is done is written to a journal beside the outputs as it happens, so that a second run does only what is missing.
+What is begun and what is done is written to a journal beside the outputs as it happens, so that a second run does only
+what is missing, and replaces only files that a run made.
 """
 
 from __future__ import annotations
 
 import csv
 import hashlib
+import io
 import json
 import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
@@ -24,7 +26,8 @@ from talkinghead.errors import DependencyError, InputError, TalkingHeadError
 
 JOURNAL = "batch-journal.jsonl"
 Engine = Literal["local", "ray"]
-_PATHS = ("source", "audio", "driving", "save-motion", "report")
+_PATHS = ("source", "audio", "driving", "save-motion", "report", "checkpoints")
+_BEGUN = "begun"
 _TRUE, _FALSE = {"1", "true", "yes", "on"}, {"", "0", "false", "no", "off"}
 
 
@@ -39,7 +42,7 @@ class Job(NamedTuple):
     @property
     def key(self) -> str:
         """Changes with anything that would change the result."""
-        text = json.dumps([self.command, self.arguments, self.output])
+        text = json.dumps([self.command, [word for word in self.arguments if word != "--force"], self.output])
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -64,7 +67,9 @@ def read_manifest(path: Path, out_dir: Path) -> list[Job]:
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"cannot read the manifest {path}: {error}") from error
     rows = _json_rows(path, text) if path.suffix.lower() in (".jsonl", ".ndjson") else _csv_rows(path, text)
-    jobs = [_job(number, row, path.parent, out_dir) for number, row in rows]
+    # Absolute, because another machine's worker starts in another folder.
+    folder, out_dir = path.absolute().parent, out_dir.absolute()
+    jobs = [_job(number, row, folder, out_dir) for number, row in rows]
     if not jobs:
         raise InputError(f"the manifest {path} has no rows: a header `source,audio` and one line per video")
     seen: dict[str, int] = {}
@@ -76,14 +81,19 @@ def read_manifest(path: Path, out_dir: Path) -> list[Job]:
 
 
 def _csv_rows(path: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    for number, row in enumerate(csv.DictReader(text.splitlines()), start=1):
+    reader = csv.DictReader(io.StringIO(text, newline=""))
+    try:
+        rows = list(reader)
+    except csv.Error as error:
+        raise InputError(f"{path} is not CSV: {error}") from None
+    for number, row in enumerate(rows, start=1):
         if None in row:
             raise InputError(f"row {number} of {path} has more fields than the header has names")
         yield number, {name.strip(): value for name, value in row.items() if value not in (None, "")}
 
 
 def _json_rows(path: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    lines = [line for line in text.splitlines() if line.strip()]
+    lines = [line for line in text.split("\n") if line.strip()]
     for number, line in enumerate(lines, start=1):
         try:
             row = json.loads(line)
@@ -109,7 +119,7 @@ def _job(number: int, row: dict[str, Any], folder: Path, out_dir: Path) -> Job:
     for name, value in fields.items():
         arguments += _option(name, folder / str(value) if name in _PATHS else value)
     command = "animate" if kind == "driving" else "speak"
-    return Job(number, command, (*arguments, "-o", output, "--force", "--quiet"), output)
+    return Job(number, command, (*arguments, "-o", output, "--quiet"), output)
 
 
 def _option(name: str, value: object) -> list[str]:
@@ -132,6 +142,8 @@ def run_job(job: Job) -> Outcome:
         if command is None:
             raise InputError(f"there is no command {job.command!r}")
         command.main(list(job.arguments), standalone_mode=False)
+    except click.exceptions.Abort:
+        raise KeyboardInterrupt from None
     except click.ClickException as error:
         return Outcome(job.row, job.key, job.output, error.format_message())
     except TalkingHeadError as error:
@@ -142,19 +154,35 @@ def run_job(job: Job) -> Outcome:
     return Outcome(job.row, job.key, job.output)
 
 
-def finished(journal: Path) -> set[str]:
-    """Keys of the jobs that went well and whose outputs still exist."""
-    if not journal.exists():
-        return set()
-    keys = set()
-    for line in journal.read_text(encoding="utf-8").splitlines():
-        try:
-            entry = json.loads(line)
-        except json.JSONDecodeError:
-            continue  # the last line of a run that was killed while writing it
-        if entry.get("error") is None and Path(entry["output"]).exists():
-            keys.add(entry["key"])
-    return keys
+class Journal:
+    """What earlier runs began and finished, as JSON lines; whole lines only, for a run may be killed at any time."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.done: set[str] = set()
+        self.begun: set[str] = set()
+        for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+            try:
+                entry = json.loads(line)
+                key, output, error = entry["key"], entry["output"], entry["error"]
+            except (ValueError, KeyError, TypeError):
+                continue  # the last line of a run that was killed while writing it
+            self.begun.add(output)
+            if error is None and Path(output).exists():
+                self.done.add(key)
+
+    def is_done(self, job: Job) -> bool:
+        """Whether the job went well and its output still exists."""
+        return job.key in self.done
+
+    def is_own(self, job: Job) -> bool:
+        """Whether what lies at the job's output was written by a run of this batch."""
+        return job.output in self.begun
+
+    def add(self, outcomes: Sequence[Outcome]) -> None:
+        """Remember outcomes."""
+        with self.path.open("a", encoding="utf-8") as log:
+            log.writelines(json.dumps(asdict(outcome)) + "\n" for outcome in outcomes)
 
 
 def run(
@@ -164,21 +192,30 @@ def run(
     workers: int = 1,
     engine: Engine = "local",
     address: str | None = None,
+    force: bool = False,
     report: Callable[[Outcome], None] | None = None,
 ) -> list[Outcome]:
-    """Run the jobs that the journal in `out_dir` does not know as finished; outcomes in the order of their end."""
+    """Run the jobs that the journal in `out_dir` does not know as finished; outcomes in the order of their end.
+
+    A job whose output exists fails, unless a run of this batch wrote it or `force` is set.
+    """
     out_dir.mkdir(parents=True, exist_ok=True)
-    journal = out_dir / JOURNAL
-    done = finished(journal)
-    todo = [job for job in jobs if job.key not in done]
-    outcomes = []
-    with journal.open("a", encoding="utf-8") as log:
-        for outcome in _on_ray(todo, address) if engine == "ray" else _here(todo, workers):
-            log.write(json.dumps(asdict(outcome)) + "\n")
-            log.flush()
-            outcomes.append(outcome)
-            if report:
-                report(outcome)
+    journal = Journal(out_dir / JOURNAL)
+    todo = [
+        job._replace(arguments=(*job.arguments, "--force")) if force or journal.is_own(job) else job
+        for job in jobs
+        if not journal.is_done(job)
+    ]
+    # A file that is in the way belongs to somebody else: it must not become ours by being begun.
+    ours = [job for job in todo if "--force" in job.arguments or not Path(job.output).exists()]
+    journal.add([Outcome(job.row, job.key, job.output, _BEGUN) for job in ours])
+    keys, outcomes = {job.key for job in ours}, []
+    for outcome in _on_ray(todo, address) if engine == "ray" else _here(todo, workers):
+        if outcome.key in keys:
+            journal.add([outcome])
+        outcomes.append(outcome)
+        if report:
+            report(outcome)
     return outcomes
 
 
@@ -202,9 +239,28 @@ def _pooled(jobs: Sequence[Job], workers: int) -> Iterator[Outcome]:
     if not jobs:
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(max_workers=min(workers, len(jobs)), mp_context=context) as pool:
-        for future in as_completed([pool.submit(run_job, job) for job in jobs]):
+    pool = ProcessPoolExecutor(max_workers=min(workers, len(jobs)), mp_context=context)
+    try:
+        for future in as_completed([pool.submit(_run_in_worker, job) for job in jobs]):
             yield future.result()
+    finally:
+        # Where the batch is stopped, what has not begun must not begin.
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+_stopped = False
+
+
+def _run_in_worker(job: Job) -> Outcome:
+    """`run_job`; once Ctrl-C has reached this process, the jobs that wait for it end at once."""
+    global _stopped
+    if _stopped:
+        raise KeyboardInterrupt
+    try:
+        return run_job(job)
+    except KeyboardInterrupt:
+        _stopped = True
+        raise
 
 
 def _on_ray(jobs: Sequence[Job], address: str | None) -> Iterator[Outcome]:

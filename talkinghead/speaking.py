@@ -14,7 +14,7 @@ from talkinghead.errors import CheckpointError, TalkingHeadError
 from talkinghead.pipeline import Canvas, Clip, open_still
 from talkinghead.renderers import select
 from talkinghead.settings import DEFAULT_FPS, Settings
-from talkinghead.types import Floats, MotionSource, Renderer
+from talkinghead.types import Floats, Image, MotionSource, Renderer
 
 if TYPE_CHECKING:
     from audio2motion import Predictor
@@ -98,8 +98,10 @@ def is_video(source: Path) -> bool:
     return source.suffix.lower() in _VIDEO_SUFFIXES
 
 
-def open_canvas(source: Path, renderer: Renderer, settings: Settings, *, loop: bool = True) -> Canvas:
+def open_canvas(source: Path | Image, renderer: Renderer, settings: Settings, *, loop: bool = True) -> Canvas:
     """The picture or video that is drawn upon, with its face found; a video repeats where it may `loop`."""
+    if isinstance(source, Image):
+        return open_still(source, renderer, settings)
     if is_video(source):
         from talkinghead.source_video import SourceVideo
 
@@ -123,14 +125,17 @@ def frame_rate(source: Path, settings: Settings) -> Fraction:
 def speak(source: str | Path, audio: str | Path, settings: Settings, *, motion_model: str = "auto") -> Clip:
     """A clip of `source` speaking `audio`; see `talkinghead.speak`."""
     from talkinghead.media.audio import probe_audio
+    from talkinghead.media.images import read_image
 
     source, audio = Path(source), Path(audio)
     info = probe_audio(audio)
     settings = replace(settings, fps=frame_rate(source, settings))
+    # A bad picture is told at once, before libraries are loaded that take seconds.
+    surface = source if is_video(source) else read_image(source)
     renderer, note = select(settings)
     motion_model = motion_model_for(motion_model, renderer, settings)
     canvas, driver = _together(
-        lambda: open_canvas(source, renderer, settings),
+        lambda: open_canvas(surface, renderer, settings),
         lambda: open_driver(motion_model, audio, settings.fps or DEFAULT_FPS, info.duration_s, settings),
     )
     return Clip(

@@ -69,7 +69,9 @@ def test_the_journal_forgets_failures_lost_files_and_torn_lines(tmp_path):
     ]
     journal = tmp_path / batch.JOURNAL
     journal.write_text("\n".join(map(json.dumps, lines)) + '\n{"row": 4, "ke', encoding="utf-8")
-    assert batch.finished(journal) == {"good"}
+    read = batch.Journal(journal)
+    assert read.done == {"good"}
+    assert read.begun == {line["output"] for line in lines}
 
 
 def test_a_job_that_fails_says_why_and_nothing_is_raised(tmp_path):

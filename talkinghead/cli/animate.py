@@ -18,7 +18,7 @@ from talkinghead.cli.options import (
     settings_from,
 )
 from talkinghead.cli.progress import say
-from talkinghead.cli.saving import save
+from talkinghead.cli.saving import check_targets, save
 
 _PICTURES = frozenset({".png", ".jpg", ".jpeg", ".webp"})
 
@@ -68,10 +68,14 @@ def command(
     settings = settings_from(options)
     out = output or f"{source.stem}--{driving.stem}.mp4"
     single = Path(out).suffix.lower() in _PICTURES and not out.endswith("/")
-    if not single:
-        from talkinghead.media.video import check_target
+    if single:
+        if save_motion or report:
+            raise click.UsageError("--save-motion and --report are for videos: name a .mp4")
+        from talkinghead.media.images import check_picture_target
 
-        check_target(out, force)
+        check_picture_target(Path(out), force)
+    else:
+        check_targets(out, save_motion, report, force)
     from talkinghead.animating import animate
 
     clip = animate(

@@ -18,9 +18,17 @@ from talkinghead.cli.progress import say
 @click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Processes on this machine.")
 @click.option("--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True)
 @click.option("--ray-address", metavar="ADDRESS", help="Of the Ray cluster; without it, as Ray finds one.")
+@click.option("--force", is_flag=True, help="Overwrite videos that this batch did not make.")
 @logging_options
 def command(
-    manifest: Path, output: Path, workers: int, engine: str, ray_address: str | None, quiet: bool, verbose: bool
+    manifest: Path,
+    output: Path,
+    workers: int,
+    engine: str,
+    ray_address: str | None,
+    force: bool,
+    quiet: bool,
+    verbose: bool,
 ) -> None:
     """Make every video that MANIFEST (.csv or .jsonl) lists.
 
@@ -31,8 +39,8 @@ def command(
         face.png,one.wav,1,
         face.png,two.wav,2,yes
 
-    What went well is remembered in DIR/batch-journal.jsonl: a second run does only what is missing. Exits with code
-    1 where a job failed.
+    What went well is remembered in DIR/batch-journal.jsonl: a second run does only what is missing. Exits with code 1
+    where a job failed.
     """
     from talkinghead import batch
 
@@ -45,9 +53,17 @@ def command(
             say(f"row {outcome.row}: {outcome.output}", quiet)
 
     outcomes = batch.run(
-        jobs, output, workers=workers, engine="ray" if engine == "ray" else "local", address=ray_address, report=report
+        jobs,
+        output,
+        workers=workers,
+        engine="ray" if engine == "ray" else "local",
+        address=ray_address,
+        force=force,
+        report=report,
     )
-    failed = sum(outcome.error is not None for outcome in outcomes)
-    say(f"{len(outcomes) - failed} made, {failed} failed, {len(jobs) - len(outcomes)} done before", quiet)
+    failed = sorted(outcome.row for outcome in outcomes if outcome.error is not None)
+    listed = f" (rows {', '.join(map(str, failed))})" if failed else ""
+    made, before = len(outcomes) - len(failed), len(jobs) - len(outcomes)
+    say(f"{made} made, {len(failed)} failed{listed}, {before} done before", quiet)
     if failed:
         sys.exit(1)

@@ -10,6 +10,8 @@ import click
 from talkinghead.cli.options import drawing_options, logging_options, settings_from
 from talkinghead.cli.progress import say
 
+SYNTHETIC = "Synthetic picture: the face was changed by talkinghead."
+
 _HELP = {
     "smile": "-1 (frown) to 1",
     "brows": "-1 (down) to 1 (up)",
@@ -83,18 +85,23 @@ def command(
     talkinghead edit face.png --smile 0.6 --yaw 12 --set jawOpen=0.3
     talkinghead edit face.png --sheet smile=-0.5,0,0.5,1 --sheet yaw=-10,0,10
     """
-    from talkinghead.editing import Editor, Sheet
-    from talkinghead.media.images import write_image
+    from talkinghead.editing import Editor, Sheet, to_motion
+    from talkinghead.media.images import check_picture_target, write_image
 
     out = output or Path(f"{picture.stem}--edited.png")
     controls = {name: value for name in _HELP if (value := options.pop(name)) is not None}
     controls.update(_assignments(shapes))
-    editor = Editor(picture, settings_from(options))
+    tables = [Sheet(*_sheet(text)) for text in sheets]
+    if len(tables) > 2:
+        raise click.UsageError("a sheet varies one or two controls: give --sheet at most twice")
+    settings = settings_from(options)
+    # What is misspelt, out of range or in the way is told before the picture is opened.
+    check_picture_target(out, force)
+    for values in [controls, *({table.control: value} for table in tables for value in table.values)]:
+        to_motion(values)
+    editor = Editor(picture, settings)
     say(editor.note, quiet)
-    if sheets:
-        pixels = editor.draw_sheet(controls, [Sheet(*_sheet(text)) for text in sheets])
-    else:
-        pixels = editor.draw(controls)
-    write_image(out, pixels, force=force)
+    pixels = editor.draw_sheet(controls, tables) if tables else editor.draw(controls)
+    write_image(out, pixels, force=force, comment=SYNTHETIC)
     if not quiet:
         click.echo(out)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -62,6 +63,8 @@ class Box(click.ParamType):
         try:
             x, y, width, height = (float(part) for part in value.split(","))
         except ValueError:
+            self.fail(f"{value!r} is not a box: write x,y,width,height in pixels", param, ctx)
+        if not all(map(math.isfinite, (x, y, width, height))):
             self.fail(f"{value!r} is not a box: write x,y,width,height in pixels", param, ctx)
         if width <= 0 or height <= 0:
             self.fail(f"{value!r} has no area", param, ctx)

@@ -16,6 +16,29 @@ if TYPE_CHECKING:
     from talkinghead.report import Observer, Report
 
 
+def check_targets(out: str, motion_to: Path | None, report: Path | None, force: bool) -> None:
+    """Whether everything can be written that was asked for: told before the work, not after.
+
+    Raises:
+        click.UsageError: two of them are the same file.
+        OutputError: an unknown suffix, something there already without `force`, or a folder that cannot be written.
+    """
+    from talkinghead.media.output import check_writable
+    from talkinghead.media.video import check_target
+    from talkinghead.sources.motion_file import check_suffix
+
+    check_target(out, force)
+    if motion_to is not None:
+        check_suffix(motion_to)
+    named = [Path(out).absolute()]
+    for extra in (motion_to, report):
+        if extra is not None:
+            check_writable(extra, force)
+            if extra.absolute() in named:
+                raise click.UsageError(f"{extra} is named twice: give every output a file of its own")
+            named.append(extra.absolute())
+
+
 def save(
     clip: Clip,
     out: str,
@@ -28,11 +51,6 @@ def save(
     begin_s: float,
 ) -> None:
     """Draw `clip` into the file `out` and say so; `begin_s` is the monotonic time at which the command began."""
-    from talkinghead.media.output import check_writable
-
-    for extra in (motion_to, report):
-        if extra is not None:
-            check_writable(extra, force)
     if out.lower().endswith(".gif") and clip.audio is not None:
         say("a GIF has no sound: name a .mp4 to hear it", quiet)
     opened_s = time.monotonic() - begin_s

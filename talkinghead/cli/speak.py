@@ -18,7 +18,7 @@ from talkinghead.cli.options import (
     settings_from,
 )
 from talkinghead.cli.progress import say
-from talkinghead.cli.saving import save
+from talkinghead.cli.saving import check_targets, save
 
 
 def _tracks(texts: tuple[str, ...]) -> dict[int, Path]:
@@ -82,10 +82,8 @@ def command(
     heard = audio or Path("-")
     said = "text" if text is not None else "stdin" if str(heard) == "-" else heard.stem
     out = output or f"{source.stem}--{said}.mp4"
-    from talkinghead.media.video import check_target
+    check_targets(out, save_motion, report, force)
     from talkinghead.speaking import speak
-
-    check_target(out, force)
 
     if text is not None:
         from talkinghead.sources.text import open_engine

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from talkinghead.errors import ImageError, OutputError
-from talkinghead.media.output import whole_file
+from talkinghead.media.output import check_writable, whole_file
 from talkinghead.types import Image, Pixels
 
 if TYPE_CHECKING:
@@ -69,9 +69,7 @@ def write_image(path: str | Path, pixels: Pixels, *, force: bool = False, commen
     from PIL.PngImagePlugin import PngInfo
 
     target = Path(path)
-    kind = _FORMATS.get(target.suffix.lower())
-    if kind is None:
-        raise OutputError(f"a picture cannot be written as {target.name}: end its name in {', '.join(_FORMATS)}")
+    kind = _format_of(target)
     picture = pillow.fromarray(np.ascontiguousarray(pixels))
     options: dict[str, object] = dict(_OPTIONS.get(kind, {}))
     if comment and kind == "PNG":
@@ -85,6 +83,23 @@ def write_image(path: str | Path, pixels: Pixels, *, force: bool = False, commen
     with whole_file(target, force) as part:
         picture.save(part, format=kind, **options)
     return target
+
+
+def check_picture_target(path: Path, force: bool = False) -> None:
+    """Whether `write_image` would accept the name `path`: asked before the work, not after.
+
+    Raises:
+        OutputError: as `write_image`.
+    """
+    _format_of(path)
+    check_writable(path, force)
+
+
+def _format_of(target: Path) -> str:
+    kind = _FORMATS.get(target.suffix.lower())
+    if kind is None:
+        raise OutputError(f"a picture cannot be written as {target.name}: end its name in {', '.join(_FORMATS)}")
+    return kind
 
 
 def _check_file(path: Path) -> None:

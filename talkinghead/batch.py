@@ -161,12 +161,15 @@ class Journal:
         self.path = path
         self.done: set[str] = set()
         self.begun: set[str] = set()
-        for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+        text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+        # A run that was killed while writing may have left a line without its end.
+        self._gap = "\n" if text and not text.endswith("\n") else ""
+        for line in text.splitlines():
             try:
                 entry = json.loads(line)
                 key, output, error = entry["key"], entry["output"], entry["error"]
             except (ValueError, KeyError, TypeError):
-                continue  # the last line of a run that was killed while writing it
+                continue
             self.begun.add(output)
             if error is None and Path(output).exists():
                 self.done.add(key)
@@ -182,7 +185,9 @@ class Journal:
     def add(self, outcomes: Sequence[Outcome]) -> None:
         """Remember outcomes."""
         with self.path.open("a", encoding="utf-8") as log:
+            log.write(self._gap)
             log.writelines(json.dumps(asdict(outcome)) + "\n" for outcome in outcomes)
+        self._gap = ""
 
 
 def run(

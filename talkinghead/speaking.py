@@ -44,6 +44,10 @@ def load_predictor(motion_model: str, device: str = "cpu") -> Predictor:
     from talkinghead.checkpoints import embedded_checkpoint
 
     path = embedded_checkpoint() if motion_model == "embedded" else Path(motion_model)
+    if not (path / "config.json").is_file():
+        raise CheckpointError(
+            f"there is no motion model {path}: name auto, embedded, joyvasa, or an audio2motion folder"
+        )
     from audio2motion import Predictor
     from audio2motion.errors import Audio2MotionError
 

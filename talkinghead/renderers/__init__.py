@@ -41,6 +41,8 @@ def _why_not_liveportrait(settings: Settings) -> str | None:
     try:
         resolve("liveportrait", settings.checkpoints)
     except CheckpointError:
+        if settings.checkpoints is not None:
+            return f"{settings.checkpoints} holds no complete liveportrait weights"
         return "for the neural one: a GPU and `talkinghead checkpoints pull liveportrait`"
     from talkinghead.device import resolve_device
 

@@ -11,7 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from talkinghead.errors import FaceError
 from talkinghead.liveportrait import crop as cropping
+from talkinghead.liveportrait.crop import Ratios
 from talkinghead.liveportrait.engine import Engine
 from talkinghead.liveportrait.rules import lip_neutral
 from talkinghead.types import Face, Motion, Pixels, Rest
@@ -19,47 +21,61 @@ from talkinghead.types import Face, Motion, Pixels, Rest
 _BATCH = 8
 
 
-def driving_matrix(faces: Iterable[Face]) -> npt.NDArray[np.float64]:
-    """The one crop (2, 3) of a driving clip: upright, the mean of what each of its faces asks for.
+class DrivingCrop:
+    """The one crop of a driving clip: upright, the mean of what each of its faces asks for.
 
     One box for all frames lets the head move inside it; a crop that followed the face would take its motion away.
-
-    Raises:
-        FaceError: a face is too small.
-        ValueError: there is no face.
     """
-    wanted = []
-    for face in faces:
+
+    def __init__(self) -> None:
+        self.faces = 0
+        self._sum = np.zeros(3)
+
+    def add(self, face: Face) -> None:
+        """One more frame's face.
+
+        Raises:
+            FaceError: it is too small.
+        """
         points = cropping.mesh_points(face.landmarks)
         matrix = cropping.crop_matrix(points, cropping.DRIVING_SCALE, cropping.DRIVING_SHIFT)
         side = cropping.SIZE_PX / np.sqrt(np.linalg.det(matrix[:, :2]))
         middle = np.full(2, cropping.SIZE_PX / 2)
-        wanted.append([*np.linalg.solve(matrix[:, :2], middle - matrix[:, 2]), side])
-    if not wanted:
-        raise ValueError("a driving crop needs a face")
-    x, y, side = np.mean(wanted, axis=0)
-    zoom = cropping.SIZE_PX / side
-    return np.array([[zoom, 0, cropping.SIZE_PX / 2 - zoom * x], [0, zoom, cropping.SIZE_PX / 2 - zoom * y]])
+        self._sum += [*np.linalg.solve(matrix[:, :2], middle - matrix[:, 2]), side]
+        self.faces += 1
+
+    @property
+    def matrix(self) -> npt.NDArray[np.float64]:
+        """(2, 3): from the clip's pixels to the crop's.
+
+        Raises:
+            FaceError: there was no face.
+        """
+        if not self.faces:
+            raise FaceError("no frame shows a face: choose another driver")
+        x, y, side = self._sum / self.faces
+        zoom = cropping.SIZE_PX / side
+        return np.array([[zoom, 0, cropping.SIZE_PX / 2 - zoom * x], [0, zoom, cropping.SIZE_PX / 2 - zoom * y]])
 
 
 def extract(
     engine: Engine,
-    frames: Iterable[tuple[Pixels, Face]],
+    frames: Iterable[tuple[Pixels, Ratios]],
     matrix: npt.NDArray[np.float64],
     fps: Fraction,
     *,
     rest: Rest | None = None,
     batch: int = _BATCH,
 ) -> Iterator[Motion]:
-    """Motion (view "expression") of a clip's frames (H, W, 3) and faces, in chunks of `batch` frames, as they come.
+    """Motion (view "expression") of a clip's frames (H, W, 3) and their ratios, in chunks of `batch` frames.
 
-    `matrix` is the clip's crop (`driving_matrix`); `rest` the driver's, by default the first frame.
+    `matrix` is the clip's crop (`DrivingCrop`); `rest` the driver's, by default the first frame.
     """
     stream = iter(frames)
     while group := list(islice(stream, batch)):
         small = [_small(pixels, matrix) for pixels, _ in group]
         reading = engine.read(torch.from_numpy(np.stack(small)).permute(0, 3, 1, 2).float() / 255)
-        ratios = [cropping.mesh_ratios(face.landmarks) for _, face in group]
+        ratios = [ratio for _, ratio in group]
         exp, t, scale, degrees = (
             value.cpu().numpy() for value in (reading.head.exp, reading.head.t, reading.head.scale, reading.degrees)
         )
@@ -76,7 +92,9 @@ def extract_picture(engine: Engine, pixels: Pixels, face: Face, fps: Fraction) -
 
     It has no first frame to be relative to: its rest has LivePortrait's neutral lips, and its own pose.
     """
-    motion = next(extract(engine, [(pixels, face)], driving_matrix([face]), fps))
+    crop = DrivingCrop()
+    crop.add(face)
+    motion = next(extract(engine, [(pixels, cropping.mesh_ratios(face.landmarks))], crop.matrix, fps))
     own = motion.rest
     rest = Rest(expression=lip_neutral().numpy(), rotation=own.rotation, translation=own.translation, scale=own.scale)
     return Motion.from_expression(

@@ -7,8 +7,10 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from talkinghead.errors import FaceError
+from talkinghead.liveportrait.crop import mesh_ratios
 from talkinghead.liveportrait.engine import Engine
-from talkinghead.liveportrait.extract import driving_matrix, extract, extract_picture
+from talkinghead.liveportrait.extract import DrivingCrop, extract, extract_picture
 from talkinghead.types import Face, Image
 
 
@@ -16,6 +18,13 @@ def moved(face: Face, dx: float, degrees: float = 0.0) -> Face:
     angle = np.deg2rad(degrees)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     return face.moved(np.column_stack([turn, np.array([128, 128]) - turn @ [128, 128] + [dx, 0]]))
+
+
+def driving_matrix(faces: list[Face]) -> np.ndarray:
+    crop = DrivingCrop()
+    for face in faces:
+        crop.add(face)
+    return crop.matrix
 
 
 def test_one_upright_box_for_the_whole_clip(face: Face) -> None:
@@ -31,7 +40,9 @@ def test_motion_is_what_the_extractor_reads(engine: Engine, image: Image, face: 
     pictures = [np.roll(image.pixels, 9 * i, 1) for i in range(3)]
     # A crop that is the picture itself, so that the reading can be compared with a direct one.
     whole = np.array([[2.0, 0, 0.5], [0, 2.0, 0.5]])
-    chunks = list(extract(engine, [(pixels, face) for pixels in pictures], whole, Fraction(30), batch=2))
+    chunks = list(
+        extract(engine, [(pixels, mesh_ratios(face.landmarks)) for pixels in pictures], whole, Fraction(30), batch=2)
+    )
     assert [len(chunk) for chunk in chunks] == [2, 1]
     assert chunks[1].rest is chunks[0].rest
     np.testing.assert_array_equal(chunks[0].rest.expression, chunks[0].expression[0])
@@ -47,5 +58,5 @@ def test_single_picture_is_relative_to_neutral_lips(engine: Engine, image: Image
 
 
 def test_no_face_no_crop() -> None:
-    with pytest.raises(ValueError, match="needs a face"):
+    with pytest.raises(FaceError, match="no frame shows a face"):
         driving_matrix([])

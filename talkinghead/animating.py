@@ -15,6 +15,7 @@ from talkinghead.speaking import is_video, open_canvas
 from talkinghead.types import Face, MotionSource
 
 if TYPE_CHECKING:
+    from talkinghead.liveportrait.engine import Engine
     from talkinghead.sources.tracking.recovery import TrackReport
 
 MOTION_SUFFIXES = frozenset({".npz", ".pkl", ".csv"})
@@ -45,11 +46,13 @@ def open_driver(
     face: int | None = None,
     box: tuple[float, float, float, float] | None = None,
     still: bool = False,
+    engine: Engine | None = None,
 ) -> Driver:
     """What `driving` is goes by its name: a motion file, a folder of frames, a video, or else a picture.
 
     `fps` None keeps the driver's own rate; `portrait` is the face to be driven; `face` the driver's own; `still` asks a
-    picture for one frame rather than a short clip.
+    picture for one frame rather than a short clip. With LivePortrait's networks (`engine`), videos and pictures are
+    read by its own motion extractor.
 
     Raises:
         InputError: it cannot be read as what its name says.
@@ -65,6 +68,8 @@ def open_driver(
 
         folder = FolderMotionSource(driving, fps=fps or DEFAULT_FPS, portrait=portrait, face=face)
         return Driver(folder, folder.audio)
+    if engine is not None:
+        return _extracted(driving, engine, fps=fps, face=face, box=box, still=still)
     if is_video(driving):
         from talkinghead.sources.video import VideoMotionSource
 
@@ -75,6 +80,34 @@ def open_driver(
 
     image = read_image(driving)
     return Driver(PictureMotionSource(image, fps=fps or DEFAULT_FPS, clip=not still, face=face, box=box))
+
+
+def _extracted(
+    driving: Path,
+    engine: Engine,
+    *,
+    fps: Fraction | None,
+    face: int | None,
+    box: tuple[float, float, float, float] | None,
+    still: bool,
+) -> Driver:
+    """A video or a picture as LivePortrait's motion extractor reads it."""
+    from talkinghead.sources.extracted import ExtractedMotionSource, ExtractedPictureSource
+
+    if is_video(driving):
+        from talkinghead.media.video import VideoReader
+
+        reader = VideoReader(driving, fps)
+        video = ExtractedMotionSource(
+            reader, reader.fps, engine, name=driving.name, frames=reader.frames, face=face
+        )  # fmt: skip
+        return Driver(video, driving if reader.has_audio else None)
+    from talkinghead.media.images import read_image
+
+    image = read_image(driving)
+    return Driver(
+        ExtractedPictureSource(image, engine, fps=fps or DEFAULT_FPS, clip=not still, face=face, box=box)
+    )  # fmt: skip
 
 
 def animate(
@@ -105,6 +138,7 @@ def animate(
         face=driving_face,
         box=driving_box,
         still=single,
+        engine=getattr(renderer, "engine", None),
     )
     sound = None if silent else Path(audio) if audio else driver.audio
     frames = driver.source.frames

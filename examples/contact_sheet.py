@@ -1,0 +1,108 @@
+"""Draws the contact sheets and the animation that the README shows.
+
+    python examples/contact_sheet.py            both portraits' sheets, into examples/
+    python examples/contact_sheet.py --demo     also examples/demo.gif, the admiral's first seconds
+
+A sheet has the portrait's face at rest, in mouth shapes as speech makes them, and with eyes, brows and head moved.
+"""
+
+from __future__ import annotations
+
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+import talkinghead
+from talkinghead.blendshapes import BLENDSHAPE_INDEX, N_BLENDSHAPES
+from talkinghead.media.images import read_image, write_image
+from talkinghead.media.video import write_video
+from talkinghead.pipeline import open_still
+from talkinghead.renderers import select
+from talkinghead.settings import Settings
+from talkinghead.types import Motion
+
+HERE = Path(__file__).parent
+CELL_PX = 240
+COLUMNS = 7
+DEMO_S, DEMO_FPS, DEMO_PX = 7, Fraction(25, 2), 360
+
+
+def both(name: str, weight: float) -> dict[str, float]:
+    """A blendshape on both sides of the face."""
+    return {f"{name}Left": weight, f"{name}Right": weight}
+
+
+# Mouth shapes by viseme, then the rest of the face; rotation is pitch, yaw, roll in degrees.
+SHAPES: dict[str, dict[str, float]] = {
+    "rest": {},
+    "m b p": both("mouthPress", 0.8),
+    "a": {"jawOpen": 0.6, **both("mouthUpperUp", 0.25), **both("mouthLowerDown", 0.15)},
+    "e": {"jawOpen": 0.2, **both("mouthStretch", 0.6), **both("mouthUpperUp", 0.4), **both("mouthLowerDown", 0.4)},
+    "o": {"jawOpen": 0.44, "mouthPucker": 0.55},
+    "u": {"jawOpen": 0.2, "mouthPucker": 0.85},
+    "f v": {"jawOpen": 0.1, "mouthRollLower": 0.6, **both("mouthUpperUp", 0.6)},
+    "blink": both("eyeBlink", 1.0),
+    "smile": both("mouthSmile", 0.8),
+    "brows up": {"browInnerUp": 1.0, **both("browOuterUp", 1.0)},
+    "gaze": {"eyeLookOutLeft": 0.8, "eyeLookInRight": 0.8},
+    "yaw 10": {},
+    "pitch 8": {},
+    "roll 8": {},
+}
+ROTATIONS = {"yaw 10": (0, 10, 0), "pitch 8": (8, 0, 0), "roll 8": (0, 0, 8)}
+
+
+def sheet(picture: Path) -> np.ndarray:
+    """The sheet of one portrait: (h, w, 3) RGB uint8."""
+    settings = Settings(renderer="warp")
+    renderer, _ = select(settings)
+    still = open_still(read_image(picture), renderer, settings)
+    weights = np.zeros((len(SHAPES), N_BLENDSHAPES), np.float32)
+    for row, shapes in enumerate(SHAPES.values()):
+        for name, weight in shapes.items():
+            weights[row, BLENDSHAPE_INDEX[name]] = weight
+    rotation = np.array([ROTATIONS.get(name, (0, 0, 0)) for name in SHAPES], np.float32)
+    motion = Motion.from_blendshapes(weights, Fraction(25), rotation=rotation)
+    drawn = renderer.render(still.portraits(), [motion])
+    cells = [labelled(frame.pixels, name) for name, frame in zip(SHAPES, drawn, strict=True)]
+    rows = [np.hstack(cells[i : i + COLUMNS]) for i in range(0, len(cells), COLUMNS)]
+    return np.vstack(rows)
+
+
+def labelled(pixels: np.ndarray, name: str) -> np.ndarray:
+    """The face within a crop, with its name under it."""
+    height, width = pixels.shape[:2]
+    side = int(0.62 * min(height, width))
+    top, left = int(0.5 * height) - side // 2, (width - side) // 2
+    cell = cv2.resize(pixels[top : top + side, left : left + side], (CELL_PX, CELL_PX), interpolation=cv2.INTER_CUBIC)
+    strip = np.full((26, CELL_PX, 3), 255, np.uint8)
+    cv2.putText(strip, name, (6, 18), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (0, 0, 0), 1, cv2.LINE_AA)
+    return np.vstack([cell, strip])
+
+
+def demo() -> None:
+    """The admiral's first seconds as a small animation."""
+    clip = talkinghead.speak(HERE / "grace_hopper.jpg", HERE / "speech.wav", renderer="warp", fps=DEMO_FPS, seed=4)
+
+    def small() -> object:
+        for number, frame in enumerate(clip):
+            if number >= DEMO_S * DEMO_FPS:
+                return
+            height = round(frame.shape[0] * DEMO_PX / frame.shape[1])
+            face = cv2.resize(frame, (DEMO_PX, height), interpolation=cv2.INTER_AREA)
+            yield face[: round(0.75 * height)]
+
+    write_video(HERE / "demo.gif", small(), DEMO_FPS, None, force=True)
+
+
+if __name__ == "__main__":
+    for picture in ("grace_hopper.jpg", "astronaut.png"):
+        target = HERE / f"{Path(picture).stem}_sheet.jpg"
+        write_image(target, sheet(HERE / picture), force=True)
+        print(target)
+    if "--demo" in sys.argv[1:]:
+        demo()
+        print(HERE / "demo.gif")

@@ -33,12 +33,16 @@ _IMPORTANCE = np.repeat(
 )
 
 # Shapes that others can stand in for must earn their weight; what a mesh cannot tell takes no part.
-_RIDGE, _RIDGE_RARE, _SPARSITY = 0.03, 0.12, 0.002
+_RIDGE, _RIDGE_RARE, _SPARSITY = 0.03, 0.12, 0.0005
 _RARE = ("mouthDimple", "mouthShrug", "mouthRoll", "mouthPress", "mouthFunnel", "noseSneer", "cheek", "jawForward")
 _UNSEEN = ("tongueOut", "cheekPuff", "mouthClose")
 
 # Of the distance by which lips are parted, the upper lip's share.
 _UPPER_SHARE = 0.3
+# What a mesh shows between lips that touch, in pupil distances.
+_TOUCHING = 0.02
+# Of the lower lip's way, how much the chin goes along.
+_CHIN_SHARE = 0.8
 
 
 @dataclass(frozen=True)
@@ -93,11 +97,14 @@ def close_mouth(mesh: Array) -> Array:
     """A mesh (478, 3) with its lips together: weights count from there, as the renderers' neutral mouth is closed."""
     closed = mesh.copy()
     gap = mesh[list(INNER_LOWER)] - mesh[list(INNER_UPPER)]
+    widest = float(np.linalg.norm(gap, axis=1).max())
+    gap *= max(0.0, 1 - _TOUCHING / max(widest, _TOUCHING))
     for upper, outer_upper, lower, outer_lower, parted in zip(
         INNER_UPPER[1:-1], OUTER_UPPER[1:-1], INNER_LOWER[1:-1], OUTER_LOWER[1:-1], gap[1:-1]
     ):
         closed[[upper, outer_upper]] += _UPPER_SHARE * parted
         closed[[lower, outer_lower]] -= (1 - _UPPER_SHARE) * parted
+    closed[list(_CHIN)] -= (1 - _UPPER_SHARE) * _CHIN_SHARE * gap[len(gap) // 2]
     return closed
 
 
@@ -132,11 +139,6 @@ class ExpressionFit:
             np.array([lid_ratio(one, eye)[0] for eye in EYES]),
             np.stack([_iris_place(one, eye)[0] for eye in EYES]),
         )
-
-    @property
-    def kept_by_portrait(self) -> Array:
-        """(52,) 1 for the parts of its expression that a renderer leaves in a portrait, 0 for what it takes away."""
-        return np.array([0.0 if name in ("jawOpen", "mouthClose") else 1.0 for name in BLENDSHAPE_NAMES])
 
     def __call__(self, upright: Array) -> Array:
         """Weights (T, 52) of meshes (T, 478, 3) in the neutral's own frame."""

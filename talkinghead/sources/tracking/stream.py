@@ -14,7 +14,7 @@ from talkinghead.blendshapes import BLENDSHAPE_NAMES, N_BLENDSHAPES, to_expressi
 from talkinghead.errors import FaceError
 from talkinghead.faces import mesh as points
 from talkinghead.sources.tracking.alignment import Array, Poses, align
-from talkinghead.sources.tracking.expression import ExpressionFit
+from talkinghead.sources.tracking.expression import ExpressionFit, close_mouth
 from talkinghead.sources.tracking.filters import Settings, ZeroPhaseOneEuro
 from talkinghead.sources.tracking.neutral import Neutral, find_neutral, pupil_distance, to_neutral
 from talkinghead.sources.tracking.recovery import Recovery, TrackReport
@@ -44,7 +44,7 @@ _SAME_FACE = 0.025
 
 def filter_settings(quickness: float = 1.0) -> Settings:
     """One Euro settings of a row: lids quickest, then the mouth, then brows and gaze; pose in its own units."""
-    cutoff, beta = np.full(_LOG_SCALE + 1, 4.0), np.full(_LOG_SCALE + 1, 6.0)
+    cutoff, beta = np.full(_LOG_SCALE + 1, 6.0), np.full(_LOG_SCALE + 1, 8.0)
     for i, name in enumerate(BLENDSHAPE_NAMES):
         if name.startswith(("eyeBlink", "eyeWide", "eyeSquint")):
             cutoff[i], beta[i] = 3.0, 14.0
@@ -77,8 +77,15 @@ class Calibration:
 
     def rows(self, meshes: Sequence[Mesh]) -> Array:
         """Rows (T, 59) of meshes (T, 478, 3) in picture pixels."""
-        stacked = np.asarray(np.stack(meshes), np.float64)
-        poses, upright = to_neutral(stacked, self.neutral)
+        poses, upright = to_neutral(np.asarray(np.stack(meshes), np.float64), self.neutral)
+        return self._rows(poses, upright)
+
+    def portrait_row(self, mesh: Mesh) -> Array:
+        """The row (59,) of a mesh (478, 3) as a renderer takes it for its portrait: with its lips together."""
+        poses, upright = to_neutral(np.asarray(mesh, np.float64)[None], self.neutral)
+        return np.asarray(self._rows(poses, close_mouth(upright[0])[None])[0])
+
+    def _rows(self, poses: Poses, upright: Array) -> Array:
         places = (self._neck(poses) - self.origin_px) / self.unit_px
         places[:, 2] = 0.0  # The mesh's depth has no origin: size tells how near the head is.
         return np.column_stack(
@@ -99,8 +106,8 @@ class Calibration:
 def calibrate(meshes: Sequence[Mesh], canonical: Mesh, portrait: Face | None = None) -> Calibration:
     """Learn a driver from `meshes` (T, 478, 3), T >= 1.
 
-    Where `portrait` shows one of these very frames, motion is relative to that frame: its pose, and those parts of its
-    expression that a portrait keeps. Else it is relative to the neutral face.
+    Where `portrait` shows one of these very frames, motion is relative to that frame: to its pose, and to its expression
+    with the lips together. Else it is relative to the neutral face.
     """
     stacked = np.asarray(np.stack(meshes), np.float64)
     neutral = find_neutral(stacked, canonical)
@@ -117,9 +124,7 @@ def calibrate(meshes: Sequence[Mesh], canonical: Mesh, portrait: Face | None = N
     learnt = replace(learnt, origin_px=learnt._neck(poses)[0])
     if matched is None:
         return learnt
-    rest = learnt.rows([stacked[matched]])[0]
-    rest[:N_BLENDSHAPES] *= fit.kept_by_portrait
-    return replace(learnt, rest=rest)
+    return replace(learnt, rest=learnt.portrait_row(stacked[matched]))
 
 
 def neck_of(mesh: Array, rotation: Array) -> Array:

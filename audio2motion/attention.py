@@ -6,7 +6,6 @@ the window still reaches.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import NamedTuple
 
 import torch
@@ -18,16 +17,6 @@ class KeyValues(NamedTuple):
 
     keys: torch.Tensor
     values: torch.Tensor
-
-
-@lru_cache(maxsize=32)
-@torch.inference_mode(False)  # what prediction put here, training may use
-def _places(new: int, seen: int, window: int, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
-    """For `new` steps at the end of `seen`, each (new, seen): a key's distance as index, and -inf outside the window."""
-    rows = torch.arange(seen - new, seen)[:, None]
-    index = torch.arange(seen)[None, :] - rows + window - 1
-    outside = torch.where((index < 0) | (index >= window), float("-inf"), 0.0)
-    return index.clamp(0, window - 1).to(device), outside.to(device)
 
 
 def windowed_attention(
@@ -43,16 +32,51 @@ def windowed_attention(
     distance -(window - 1) ... 0; `past`: what the last call returned, None at the start. Returns (B, heads, T, size)
     and the new past.
     """
-    window = len(distances)
+    batch, heads, new, size = query.shape
+    reach = len(distances) - 1
+    known = 0 if past is None else past.keys.shape[2]
     if past is not None:
         key, value = torch.cat([past.keys, key], 2), torch.cat([past.values, value], 2)
-    new, seen = query.shape[2], key.shape[2]
-    index, outside = _places(new, seen, window, query.device)
-    positions = (query @ distances.T) * query.shape[-1] ** -0.5
-    bias = positions.gather(3, index.expand(*positions.shape[:2], new, seen)) + outside
+    keep = max(0, key.shape[2] - reach)
+    after = KeyValues(key[:, :, keep:], value[:, :, keep:])
+    # Long sequences in chunks: a chunk's steps reach no further back than one window.
+    chunk = min(new, reach + 1)
+    chunks = -(-new // chunk)
+    spare = chunks * chunk - new
+    key, value = (_keys(x, reach - known, spare, chunk, reach) for x in (key, value))
+    query = _fold(nn.functional.pad(query, (0, 0, 0, spare)).unflatten(2, (chunks, chunk)))
+    bias = _skewed(query @ distances.T * size**-0.5, chunk)
+    if known < reach:
+        # Before the beginning there is nothing to attend to.
+        there = torch.arange(reach + chunk, device=query.device) - reach
+        first = torch.arange(chunks, device=query.device).view(1, -1, 1, 1, 1) * chunk + there >= -known
+        bias = bias.unflatten(0, (batch, chunks)).masked_fill(~first, float("-inf")).flatten(0, 1)
     out = nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=bias)
-    keep = max(0, seen - (window - 1))
-    return out, KeyValues(key[:, :, keep:], value[:, :, keep:])
+    out = out.unflatten(0, (batch, chunks)).transpose(1, 2).reshape(batch, heads, chunks * chunk, size)
+    return out[:, :, :new], after
+
+
+def _fold(x: torch.Tensor) -> torch.Tensor:
+    """(B, heads, chunks, n, size) to (B chunks, heads, n, size)."""
+    return x.transpose(1, 2).flatten(0, 1)
+
+
+def _keys(x: torch.Tensor, before: int, spare: int, chunk: int, reach: int) -> torch.Tensor:
+    """Keys or values (B, heads, T, size) as each chunk sees them: (B chunks, heads, reach + chunk, size)."""
+    if chunk <= reach:  # one chunk
+        return nn.functional.pad(x, (0, 0, before, spare))
+    pieces = nn.functional.pad(x, (0, 0, before + 1, spare)).unflatten(2, (-1, chunk))
+    return _fold(torch.cat([pieces[:, :, :-1, 1:], pieces[:, :, 1:]], 3))
+
+
+def _skewed(scores: torch.Tensor, chunk: int) -> torch.Tensor:
+    """Scores by distance (..., chunk, window) to scores by key (..., chunk, window - 1 + chunk), -inf out of reach.
+
+    Row i moves i places to the right, by reading the padded rows with a stride that is one shorter.
+    """
+    width = scores.shape[3] + chunk
+    padded = nn.functional.pad(scores, (0, chunk), value=float("-inf")).flatten(2)
+    return padded[:, :, : chunk * (width - 1)].unflatten(2, (chunk, width - 1))
 
 
 class WindowedSelfAttention(nn.Module):

@@ -44,10 +44,11 @@ def main(debug: bool) -> None:
 @click.option("--engines", default="espeak-ng,flite,festival", show_default=True,
               help="Text-to-speech engines; those that are not installed are left out.")  # fmt: skip
 @click.option("--texts", type=_EXISTING, help="Folder of <language>*.txt to read from instead of what is installed.")
+@click.option("--speechless", type=click.FloatRange(0, 1), default=0.16, show_default=True,
+              help="Share of takes that are silence, noise or music.")  # fmt: skip
 @click.option("--videos", type=_EXISTING, help="Make the corpus from the talking-head clips in this folder instead.")
-def corpus(
-    out: Path, hours: float, seed: int, workers: int, engines: str, texts: Path | None, videos: Path | None
-) -> None:
+@click.option("--extractor", default="mesh", show_default=True, help="What measures motion in --videos.")
+def corpus(out: Path, videos: Path | None, extractor: str, engines: str, **options: Any) -> None:
     """Make a corpus in OUT: synthesised speech with exact lips, or (--videos) real clips with measured ones.
 
     A corpus that was interrupted is finished by the same command.
@@ -64,14 +65,14 @@ def corpus(
         if videos is not None:
             from audio2motion.video_corpus import make_video_corpus
 
-            info, failures = make_video_corpus(videos, out, progress=progress)
+            info, failures = make_video_corpus(videos, out, extractor=extractor, progress=progress)
             for name, reason in failures:
                 click.echo(f"left out {name}: {reason}", err=True)
         else:
             from audio2motion.corpus import make_corpus
 
             wanted = tuple(name.strip() for name in engines.split(",") if name.strip())
-            info = make_corpus(out, hours, seed=seed, workers=workers, engines=wanted, texts=texts, progress=progress)
+            info = make_corpus(out, engines=wanted, progress=progress, **options)
     click.echo(f"{out}: {info.shards} shards, from {', '.join(info.engines) or 'video'}")
 
 

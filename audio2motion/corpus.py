@@ -25,7 +25,7 @@ import numpy.typing as npt
 from audio2motion.arkit import BLENDSHAPE_INDEX
 from audio2motion.errors import Audio2MotionError
 from audio2motion.sounds import RATE_HZ, Floats
-from audio2motion.takes import Take, TakeMaker
+from audio2motion.takes import SPEECHLESS_SHARE, Take, TakeMaker
 from audio2motion.targets import LIP_BLENDSHAPES, phones_to_blendshapes, viseme_classes
 from audio2motion.voices import find_voices
 
@@ -102,10 +102,10 @@ def take_motion(take: Take) -> tuple[Floats, npt.NDArray[np.int64]]:
 
 
 def _make_shard(
-    index: int, folder: Path, seed: int, shard_s: float, engines: tuple[str, ...], texts: Path | None
+    index: int, folder: Path, seed: int, shard_s: float, engines: tuple[str, ...], texts: Path | None, speechless: float
 ) -> int:
     rng = np.random.default_rng([seed, index])
-    maker = TakeMaker(find_voices(engines), texts)
+    maker = TakeMaker(find_voices(engines), texts, speechless)
     takes: list[Take] = []
     while (left_s := shard_s - sum(len(t.samples) for t in takes) / RATE_HZ) > 0.5:
         takes.append(maker.make(rng, longest_s=max(min(16.0, left_s), 1.0)))
@@ -123,12 +123,14 @@ def make_corpus(
     workers: int = 1,
     engines: tuple[str, ...] = ENGINES,
     texts: Path | None = None,
+    speechless: float = SPEECHLESS_SHARE,
     progress: Callable[[int, int], None] | None = None,
 ) -> CorpusInfo:
     """Make (or finish) a corpus of `hours`; the same seed and engines give the same corpus however it was made.
 
     `engines` that are not installed are left out, and corpus.json says which were used; `texts`: a folder of
-    `<language>*.txt` to read from. `progress(done, total)` counts shards.
+    `<language>*.txt` to read from; `speechless`: the share of takes that are silence, noise or music.
+    `progress(done, total)` counts shards.
     """
     if hours <= 0:
         raise Audio2MotionError(f"a corpus needs a positive number of hours, not {hours}")
@@ -142,7 +144,9 @@ def make_corpus(
     info.write(folder)
     missing = [i for i in range(total) if not (folder / f"shard-{i:05d}.npz").exists()]
     done = total - len(missing)
-    make = partial(_make_shard, folder=folder, seed=seed, shard_s=shard_s, engines=engines, texts=texts)
+    make = partial(
+        _make_shard, folder=folder, seed=seed, shard_s=shard_s, engines=engines, texts=texts, speechless=speechless
+    )
     if progress:
         progress(done, total)
     # One process per shard: espeak-ng keeps state between texts, and only a fresh one makes the same sound again.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -43,7 +44,7 @@ def _load(path: Path) -> _Shard:
     try:
         with np.load(path, allow_pickle=False) as data:
             return _Shard(*(data[name] for name in _Shard._fields))
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise Audio2MotionError(f"the shard {path} is damaged: delete it and make the corpus again ({error})") from None
 
 

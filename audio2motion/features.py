@@ -20,7 +20,7 @@ REACH = WINDOW // 2  # samples that a frame sees after its own time
 _FFT = 512
 _LOW_HZ, _HIGH_HZ = 50.0, 7600.0
 _FLOOR = 1e-5  # relative to the level: 50 dB below it is silence
-_QUIETEST = 10 ** (-62 / 10)  # a level below -62 dBFS counts as that
+_QUIETEST = 10 ** (-62 / 10)  # the least level, that of white noise at -40 dBFS: a quiet room is not a quiet voice
 _MEMORY_S = 4.0
 _BLOCK = 128
 
@@ -82,9 +82,10 @@ class LogMel(nn.Module):
             empty = waiting.new_zeros(len(waiting), 0, len(self.filters))
             return empty, FeatureState(waiting, state.weighted, state.weight)
         frames = waiting.unfold(1, WINDOW, HOP) * self.window
-        spectrum = torch.fft.rfft(frames, _FFT)
-        # Parseval: the mean over bands of a full-scale sine is of the order of its mean square.
-        power = (spectrum.real**2 + spectrum.imag**2) @ self.filters.T / (WINDOW * 60.0)
+        # Half precision would not do for powers.
+        with torch.autocast(frames.device.type, enabled=False):
+            spectrum = torch.fft.rfft(frames, _FFT)
+            power = (spectrum.real**2 + spectrum.imag**2) @ self.filters.T / (WINDOW * 60.0)
         level, weighted, weight = self._level(power.mean(2).double(), state)
         relative = power / level.unsqueeze(2).to(power)
         features = torch.log(relative + _FLOOR) / 4 + 1

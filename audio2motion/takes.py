@@ -16,7 +16,7 @@ from audio2motion.targets import Phone
 from audio2motion.text import a_text
 from audio2motion.voices import Voice
 
-_SILENT_SHARE = 0.16  # takes without speech: silence, noise, music
+SPEECHLESS_SHARE = 0.16  # takes without speech: silence, noise, music
 _ENGINE_SHARES = {"espeak-ng": 0.5, "flite": 0.3, "festival": 0.2}
 _ENGLISH_SHARE = 0.25  # of espeak-ng's speech; the others are English anyway
 
@@ -47,13 +47,15 @@ class _Timeline:
 class TakeMaker:
     """Makes takes from voices; everything random comes from the generator that is handed in."""
 
-    def __init__(self, voices: dict[str, list[Voice]], texts: Path | None = None) -> None:
-        self._voices, self._texts = voices, texts
+    def __init__(
+        self, voices: dict[str, list[Voice]], texts: Path | None = None, speechless: float = SPEECHLESS_SHARE
+    ) -> None:
+        self._voices, self._texts, self._speechless = voices, texts, speechless
 
     def make(self, rng: np.random.Generator, longest_s: float = 16.0) -> Take:
         """One take of 5 to `longest_s` seconds."""
         seconds = float(rng.uniform(min(5.0, longest_s), longest_s))
-        if rng.random() < _SILENT_SHARE:
+        if rng.random() < self._speechless:
             return _without_speech(int(seconds * RATE_HZ), rng)
         clean, phones = self._speech(seconds, rng)
         clean = _drift(clean, rng)

@@ -14,6 +14,7 @@ _FORTUNES = Path("/usr/share/games/fortunes")
 _DEBIAN_REFERENCE = Path("/usr/share/debian-reference")
 _LONGEST_BYTES = 4_000_000
 _LAUGH_SHARE = 0.02
+_ENGLISH = re.compile(r"\b(the|of|to|and|is|you|that|with|for|are|have|was|not)\b", re.I)
 
 # Consonants and vowels of generated syllables: sound coverage matters, meaning does not.
 _LATIN = (
@@ -82,7 +83,8 @@ def sentences(language: str, folder: Path | None = None) -> tuple[str, ...]:
     for path in paths:
         text = path.read_bytes()[:_LONGEST_BYTES].decode("utf-8", "ignore")
         found.update(dict.fromkeys(_clean(text.replace("\n%\n", " \n"))))
-    return tuple(found)
+    # Other languages' fortunes lie in the same folder as the English ones.
+    return tuple(found) if code != "en" else tuple(text for text in found if _ENGLISH.search(text))
 
 
 def pseudo_sentence(language: str, rng: np.random.Generator) -> str:

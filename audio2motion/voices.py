@@ -121,7 +121,10 @@ class FestivalVoice:
 
 
 def _run(command: list[str]) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False)
+    except subprocess.TimeoutExpired:
+        raise Audio2MotionError(f"{command[0]} took more than {_TIMEOUT_S} s for one text") from None
     if done.returncode != 0:
         raise Audio2MotionError(f"{command[0]} failed: {done.stderr.strip()[:200] or done.returncode}")
     return done.stdout

@@ -1,0 +1,136 @@
+"""From nothing to a checkpoint in seconds: the corpus, training and evaluation, with espeak-ng alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from audio2motion.cli import main
+from audio2motion.corpus import CorpusInfo, make_corpus
+from audio2motion.dataset import CorpusDataset
+from audio2motion.errors import Audio2MotionError
+from audio2motion.espeak import shared_espeak
+from audio2motion.takes import TakeMaker
+from audio2motion.targets import LIP_BLENDSHAPES, opening_weights
+from audio2motion.video_corpus import Measured, MouthMeasures, mouth_channels, takes_of
+from audio2motion.voices import find_voices
+
+HOURS = 24 / 3600
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("corpus")
+    make_corpus(folder, HOURS, seed=7, engines=("espeak-ng",))
+    return folder
+
+
+def test_a_corpus_is_the_same_for_the_same_seed(corpus: Path, tmp_path: Path) -> None:
+    make_corpus(tmp_path, HOURS, seed=7, engines=("espeak-ng",))
+    with np.load(corpus / "shard-00000.npz") as a, np.load(tmp_path / "shard-00000.npz") as b:
+        assert all(np.array_equal(a[name], b[name]) for name in a.files)
+        assert len(a["samples"]) == pytest.approx(24 * 16000, rel=0.1)
+        assert len(a["motion"]) == len(a["visemes"])
+
+
+def test_a_finished_corpus_is_left_alone_and_another_is_not_mixed_in(corpus: Path) -> None:
+    before = (corpus / "shard-00000.npz").stat().st_mtime_ns
+    make_corpus(corpus, HOURS, seed=7, engines=("espeak-ng",))
+    assert (corpus / "shard-00000.npz").stat().st_mtime_ns == before
+    with pytest.raises(Audio2MotionError, match="seed 7, not 8"):
+        make_corpus(corpus, HOURS, seed=8, engines=("espeak-ng",))
+
+
+def test_lips_follow_the_sound(corpus: Path) -> None:
+    with np.load(corpus / "shard-00000.npz") as shard:
+        motion, visemes = shard["motion"].astype(np.float32), shard["visemes"]
+    opening = motion @ opening_weights(LIP_BLENDSHAPES)
+    assert opening[visemes == 13].mean() > 0.4 > opening[visemes == 1].mean()
+    assert -0.01 < opening.min() <= opening.max() < 1.3
+
+
+def test_takes_differ_by_seed_only() -> None:
+    maker = TakeMaker(find_voices(("espeak-ng",)))
+    takes = [maker.make(np.random.default_rng(s), longest_s=3.0) for s in range(6)]
+    assert all(np.abs(t.samples).max() <= 1 and len(t.phones) == len(t.levels_db) for t in takes)
+    assert sum(bool(t.phones) for t in takes) >= 4
+
+
+def test_espeak_tells_when_each_phone_sounds() -> None:
+    speech = shared_espeak().say("Mama, papa.", "de")
+    assert [ipa.strip("ˈˌː") for ipa, _, _ in speech.phones] == list("mɑmɑpɑpɑ")
+    starts = [start for _, start, _ in speech.phones]
+    assert starts == sorted(starts)
+    assert speech.phones[-1][2] <= len(speech.samples) / speech.rate_hz + 1e-6
+    with pytest.raises(Audio2MotionError, match="no voice 'klingon'"):
+        shared_espeak().say("x", "klingon")
+
+
+def test_corpus_train_resume_evaluate_from_the_command_line(corpus: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    command = ["train", str(corpus), "-o", str(run), "--batch-size", "4"]
+    runner = CliRunner()
+    first = runner.invoke(main, [*command, "--epochs", "1"])
+    assert first.exit_code == 0, first.output
+    again = runner.invoke(main, [*command, "--epochs", "1"])
+    assert again.exit_code == 1
+    assert "--resume" in again.output
+    resumed = runner.invoke(main, [*command, "--epochs", "2", "--resume"])
+    assert resumed.exit_code == 0, resumed.output
+    history = json.loads((run / "history.json").read_text())
+    assert [row["epoch"] for row in history] == [0, 1]
+    assert history[1]["validation"] < history[0]["validation"]
+    assert (run / "training.png").read_bytes()[:4] == b"\x89PNG"
+
+    clips = tmp_path / "clips"
+    clips.mkdir()
+    wave = np.sin(np.arange(32000) / 9).astype(np.float32) * 0.1
+    np.savez(clips / "a.npz", fps=25.0, audio16k=wave, aperture=np.abs(np.sin(np.arange(50) / 3)) * 0.1,
+             width=np.full(50, 0.5))  # fmt: skip
+    done = runner.invoke(main, ["evaluate", str(clips), "--checkpoint", str(run), "--no-plots"])
+    assert done.exit_code == 0, done.output
+    assert "closures of p b m" in done.output
+
+
+def test_the_command_line_says_what_is_wrong_in_one_line(tmp_path: Path) -> None:
+    runner = CliRunner()
+    for arguments, words in (
+        (["corpus", str(tmp_path / "c"), "--hours", "0"], "positive number of hours"),
+        (["corpus", str(tmp_path / "c"), "--engines", "parrot"], "no engine 'parrot'"),
+        (["corpus", str(tmp_path / "c"), "--videos", str(tmp_path)], "holds no video"),
+        (["train", str(tmp_path), "-o", str(tmp_path / "run")], "is not a corpus"),
+        (["evaluate", str(tmp_path)], "holds no clips"),
+    ):
+        result = runner.invoke(main, arguments)
+        assert result.exit_code == 1
+        assert words in result.output
+        assert result.output.count("\n") == 1
+
+
+def test_damaged_shards_are_named(tmp_path: Path) -> None:
+    CorpusInfo(LIP_BLENDSHAPES, 0, ("espeak-ng",), (), 1, 1.0).write(tmp_path)
+    with pytest.raises(Audio2MotionError, match="no shards"):
+        CorpusDataset([tmp_path], crop_s=1.0, ahead=5)
+    (tmp_path / "shard-00000.npz").write_bytes(b"PK\x03\x04junk")
+    with pytest.raises(Audio2MotionError, match="damaged"):
+        CorpusDataset([tmp_path], crop_s=1.0, ahead=5)
+
+
+def test_measured_mouths_become_channels() -> None:
+    t = np.arange(100)
+    gap = 0.01 + 0.24 * np.maximum(0, np.sin(t / 8))
+    measures = MouthMeasures(gap, np.full(100, 0.75), 0.9 + 0.2 * np.maximum(0, np.sin(t / 8)), np.full(100, 0.3))
+    motion = mouth_channels(measures)
+    opening = motion @ opening_weights(LIP_BLENDSHAPES)
+    assert np.allclose(opening, (gap - 0.01) / 0.24, atol=0.02)
+    gap[40:43] = np.nan
+    gap[70:] = np.nan
+    takes = takes_of(Measured(mouth_channels(measures._replace(gap=gap)), 25.0), np.ones(4 * 16000, np.float32))
+    assert len(takes) == 1
+    sound, motion = takes[0]
+    assert len(sound) == len(motion) * 320
+    assert len(motion) == pytest.approx(69 * 2, abs=2)

@@ -1,0 +1,140 @@
+"""The network: streaming equals one call, layers are transformers' own, checkpoints are read strictly."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from audio2motion.attention import WindowedSelfAttention
+from audio2motion.config import EncoderConfig, ModelConfig
+from audio2motion.encoder import ConformerEncoder, PretrainedEncoder
+from audio2motion.errors import Audio2MotionError
+from audio2motion.features import LogMel
+from audio2motion.model import SpeechMotionModel, load_model, save_model
+
+
+@pytest.mark.parametrize("size", [160, 777, 5000])
+def test_pushes_of_any_size_give_one_result(small_model: SpeechMotionModel, sound: torch.Tensor, size: int) -> None:
+    whole = sound[None, :24000]
+    with torch.inference_mode():
+        expected, _ = small_model(whole, small_model.start())
+        state, parts = small_model.start(), []
+        for start in range(0, whole.shape[1], size):
+            output, state = small_model(whole[:, start : start + size], state)
+            parts.append(output.motion)
+    assert expected.motion.shape[1] > 50
+    assert torch.allclose(torch.cat(parts, 1), expected.motion, atol=1e-5)
+
+
+def test_short_and_long_look_ahead_differ_in_frames_by_exactly_that(small_model: SpeechMotionModel) -> None:
+    whole = torch.randn(1, 16000)
+    with torch.inference_mode():
+        slow, _ = small_model(whole, small_model.start())
+        quick, _ = small_model(whole, small_model.start(quick=True))
+    config = small_model.config
+    assert quick.motion.shape[1] - slow.motion.shape[1] == config.look_ahead - config.quick_look_ahead
+    assert not torch.equal(quick.motion[:, : slow.motion.shape[1]], slow.motion)
+
+
+def test_the_encoder_runs_the_layers_of_transformers() -> None:
+    torch.manual_seed(0)
+    encoder = ConformerEncoder(
+        EncoderConfig(hidden_size=16, layers=2, heads=2, feed_forward=32, conv_kernel=5, window=12)
+    )
+    encoder.eval()
+    mel = torch.randn(1, 120, 40)
+    ours, _ = encoder.encode(mel, encoder.start())
+    hidden = encoder.projection(mel.reshape(1, 60, 80))[0]
+    distance = torch.arange(60)[None, :] - torch.arange(60)[:, None]
+    mask = torch.where((distance <= 0) & (distance > -12), 0.0, float("-inf"))[None, None]
+    encoder.hub_config._attn_implementation = "eager"
+    for layer in encoder.layers:
+        hidden = layer(hidden, attention_mask=mask)
+    assert torch.allclose(ours, hidden, atol=1e-5)
+
+
+def test_attention_does_not_reach_beyond_its_window() -> None:
+    torch.manual_seed(0)
+    attention = WindowedSelfAttention(8, 2, window=4)
+    x = torch.randn(1, 30, 8)
+    changed = x.clone()
+    changed[:, 10] += 1
+    before, after = attention(x, None)[0], attention(changed, None)[0]
+    moved = (before - after).abs().amax((0, 2)) > 1e-7
+    assert moved.nonzero().flatten().tolist() == [10, 11, 12, 13]
+
+
+def test_features_do_not_depend_on_gain() -> None:
+    mel = LogMel(40)
+    sound = torch.randn(1, 32000) * torch.linspace(0.1, 0.5, 32000)
+    loud, _ = mel(sound, mel.start())
+    quiet, _ = mel(sound * 0.2, mel.start())
+    assert loud.shape == (1, 199, 40)
+    assert torch.allclose(loud, quiet, atol=1e-3)
+
+
+def test_a_gradient_reaches_every_weight(small_model: SpeechMotionModel, sound: torch.Tensor) -> None:
+    output, _ = small_model(sound[None, :16000], small_model.start())
+    (output.motion.square().sum() + output.visemes.square().sum()).backward()
+    missing = [name for name, weight in small_model.named_parameters() if weight.grad is None]
+    small_model.zero_grad()
+    assert missing == []
+
+
+def test_checkpoints_come_back_and_odd_ones_are_refused(small_model: SpeechMotionModel, tmp_path: Path) -> None:
+    save_model(small_model, tmp_path)
+    again = load_model(tmp_path)
+    assert again.config == small_model.config
+    assert all(torch.equal(a, b) for a, b in zip(again.state_dict().values(), small_model.state_dict().values()))
+
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(config | {"surprise": 1}))
+    with pytest.raises(Audio2MotionError, match="unknown key 'surprise'"):
+        load_model(tmp_path)
+    (tmp_path / "config.json").write_text(json.dumps(config | {"hidden_size": 32}))
+    with pytest.raises(Audio2MotionError, match="does not fit"):
+        load_model(tmp_path)
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    (tmp_path / "model.safetensors").write_bytes(b"junk")
+    with pytest.raises(Audio2MotionError, match="cannot be read"):
+        load_model(tmp_path)
+    (tmp_path / "model.safetensors").unlink()
+    with pytest.raises(Audio2MotionError, match="is missing"):
+        load_model(tmp_path)
+
+
+def test_a_hub_model_streams_over_windows_at_fixed_places(tmp_path: Path) -> None:
+    from transformers import Wav2Vec2Config, Wav2Vec2Model
+
+    torch.manual_seed(0)
+    hub = Wav2Vec2Config(hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16,
+                         conv_dim=(8,) * 7, num_conv_pos_embeddings=8, num_conv_pos_embedding_groups=2)  # fmt: skip
+    Wav2Vec2Model(hub).save_pretrained(tmp_path)
+    encoder = PretrainedEncoder(EncoderConfig(name=str(tmp_path), block_s=0.2, context_s=0.4)).eval()
+    sound = torch.randn(1, 24000)
+    with torch.inference_mode():
+        whole, _ = encoder(sound, encoder.start())
+        state, parts = encoder.start(), []
+        for start in range(0, 24000, 1234):
+            part, state = encoder(sound[:, start : start + 1234], state)
+            parts.append(part)
+    assert whole.shape[1] == 60
+    assert torch.allclose(torch.cat(parts, 1), whole, atol=1e-5)
+
+
+def test_a_hub_model_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(Audio2MotionError, match="nobody"):
+        PretrainedEncoder(EncoderConfig(name=str(tmp_path / "nobody")))
+
+
+def test_configs_refuse_what_cannot_be() -> None:
+    with pytest.raises(Audio2MotionError, match="multiple of heads"):
+        ModelConfig(hidden_size=10, heads=4)
+    with pytest.raises(Audio2MotionError, match="no ARKit blendshape"):
+        ModelConfig(channels=("jawAjar",))
+    with pytest.raises(Audio2MotionError, match="format 99"):
+        ModelConfig.from_dict({"format": 99})

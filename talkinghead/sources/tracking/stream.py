@@ -16,7 +16,7 @@ from talkinghead.faces import mesh as points
 from talkinghead.sources.tracking.alignment import Array, Poses, align
 from talkinghead.sources.tracking.expression import ExpressionFit, close_mouth
 from talkinghead.sources.tracking.filters import Settings, ZeroPhaseOneEuro
-from talkinghead.sources.tracking.neutral import Neutral, find_neutral, pupil_distance, to_neutral
+from talkinghead.sources.tracking.neutral import Neutral, find_neutral, to_neutral
 from talkinghead.sources.tracking.recovery import Recovery, TrackReport
 from talkinghead.types import Face, Motion, Rest
 
@@ -140,11 +140,15 @@ def neck_of(mesh: Array, rotation: Array) -> Array:
 
 def find_frame(meshes: Mesh, portrait: Face) -> int | None:
     """The number of the mesh (of T, 478, 3) that is the portrait's own, whatever its place and size, or None."""
-    mesh = np.asarray(portrait.landmarks, np.float64)
-    mesh = mesh / pupil_distance(mesh)
-    difference = align(meshes, mesh).undo(np.asarray(meshes, np.float64)) - mesh
-    # A turned head is not the same picture, though its mesh may be.
-    error = np.sqrt((difference[:, :, :2] ** 2).sum(2).mean(1))
+
+    def framed(points: Mesh) -> Array:
+        flat = np.asarray(points, np.float64)[..., :2]
+        flat = flat - flat.mean(-2, keepdims=True)
+        return np.asarray(flat / np.sqrt((flat**2).sum(-1).mean(-1))[..., None, None])
+
+    mesh = framed(portrait.landmarks)
+    unit = float(np.linalg.norm(mesh[points.LEFT_IRIS[0]] - mesh[points.RIGHT_IRIS[0]]))
+    error = np.sqrt(((framed(meshes) - mesh) ** 2).sum(2).mean(1)) / unit
     best = int(np.argmin(error))
     return best if error[best] < _SAME_FACE else None
 

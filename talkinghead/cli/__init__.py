@@ -51,8 +51,10 @@ class LazyGroup(click.Group):
             sys.exit(130)
         except MemoryError as error:
             _stop(ctx, "not enough memory: try a smaller picture", error)
+        except BrokenPipeError:
+            raise  # click ends quietly where nobody reads on, as in `| head`
         except OSError as error:
-            # What reaches here is the system's own: a full disk, a vanished file, a closed pipe.
+            # What reaches here is the system's own: a full disk, a vanished file.
             place = f" ({error.filename})" if error.filename else ""
             _stop(ctx, f"{error.strerror or error}{place}", error)
         except (click.ClickException, click.exceptions.Exit, click.Abort):

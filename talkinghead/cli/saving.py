@@ -64,7 +64,7 @@ def save(
             _report(clip, observer).save(report, force=force)
             say(f"report: {report}", quiet)
     took_s = time.monotonic() - begin_s
-    say(f"{drawn} frames, {float(drawn / clip.fps):.1f} s of video in {took_s:.1f} s", quiet)
+    say(f"{drawn} frame{'' if drawn == 1 else 's'}, {float(drawn / clip.fps):.1f} s of video in {took_s:.1f} s", quiet)
     if not quiet:
         click.echo(out)
 

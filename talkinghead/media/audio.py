@@ -22,6 +22,8 @@ from talkinghead.types import Floats
 SPEECH_RATE_HZ = 16_000
 _WHAT = "an audio or video file, or - for a WAV stream on standard input"
 _EXACT_FORMATS = {"WAV", "WAVEX", "RF64", "W64", "FLAC", "AIFF", "AU", "CAF"}
+# How their files begin: soundfile's other decoders print warnings of their own, so that it is not asked about others.
+_EXACT_MAGIC = {b"RIFF", b"RIFX", b"RF64", b"riff", b"fLaC", b"FORM", b".snd", b"caff"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,11 @@ def _decoded(file: Path, rate_hz: int, path: str | os.PathLike[str]) -> Iterator
     """Mono samples in pieces of any length."""
     import soundfile
 
+    with file.open("rb") as stream:
+        exact = stream.read(4) in _EXACT_MAGIC
+    if not exact:
+        yield from _through_ffmpeg(file, rate_hz, path)
+        return
     try:
         with soundfile.SoundFile(file) as sound:
             # A header with its length left at 0 reads as empty: ffmpeg reads such a file to its end.

@@ -13,6 +13,8 @@ from talkinghead.renderers.warp.slit import Slit
 from talkinghead.types import Floats, Pixels
 
 _MIN_UNIT_PX = 90.0
+# Width of the lashes around an opening, in pupil distances, and how much of the skin around evens out a closed lid.
+_LASHES, _TONE = 0.03, 0.6
 
 
 class LidMasks(NamedTuple):
@@ -64,8 +66,8 @@ class EyeCanvas:
         closing = np.clip(1 - (lower - upper) / rest, 0, 1) * inside
         t = np.clip((self.a - slit.a[0]) / (slit.a[-1] - slit.a[0]), 0, 1)
         taper = smoothstep(0.0, 0.22, t) * (1 - smoothstep(0.78, 1.0, t))
-        distance = (b - np.minimum(upper, lower) - 0.004) / max(0.017, 0.9 / slit.axes.unit_px)
-        lash = 0.6 * taper * smoothstep(0.55, 1.0, closing) * np.exp(-distance * distance)
+        distance = (b - np.minimum(upper, lower) - 0.004) / max(0.022, 1.1 / slit.axes.unit_px)
+        lash = 0.9 * taper * smoothstep(0.08, 0.6, closing) * np.exp(-distance * distance)
         return LidMasks(cover.astype(np.float32), side, lash.astype(np.float32))
 
 
@@ -73,14 +75,25 @@ def without_eyes(pixels: Pixels, eyes: tuple[Slit, Slit]) -> Pixels:
     """A copy of the picture in which lid skin covers the eyeballs: what lids are drawn from."""
     filled = pixels.copy()
     for slit in eyes:
+        unit = slit.axes.unit_px
         line = np.concatenate([np.column_stack([slit.a, slit.upper]), np.column_stack([slit.a, slit.lower])[::-1]])
         outline = slit.axes.pixels(line.astype(np.float32))
-        low = np.maximum(np.floor(outline.min(0)).astype(int) - 6, 0)
-        high = np.ceil(outline.max(0)).astype(int) + 7
+        reach = max(1, round(_LASHES * unit))
+        low = np.maximum(np.floor(outline.min(0)).astype(int) - reach - 6, 0)
+        high = np.ceil(outline.max(0)).astype(int) + reach + 7
         part = filled[low[1] : high[1], low[0] : high[0]]
         if part.size == 0 or min(part.shape[:2]) < 4:
             continue
         mask = np.zeros(part.shape[:2], np.uint8)
         cv2.fillPoly(mask, [np.round(outline - low).astype(np.int32)], 255)
-        part[...] = cv2.inpaint(np.ascontiguousarray(part), mask, 3, cv2.INPAINT_TELEA)
+        # Lashes and the shadow at the rim are not what a lid looks like.
+        wide = cv2.dilate(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1)))
+        skin = cv2.inpaint(np.ascontiguousarray(part), wide, 3, cv2.INPAINT_TELEA).astype(np.float32)
+        under = slit.axes.pixels(np.column_stack([slit.a, slit.lower + 0.10]))
+        over = slit.axes.pixels(np.column_stack([slit.a, slit.upper - 0.09]))
+        at = np.concatenate([under, over])[None].astype(np.float32)
+        around = cv2.remap(pixels, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[0]
+        tone = np.quantile(around, 0.6, axis=0)
+        share = _TONE * cv2.GaussianBlur(wide, (0, 0), 0.35 * reach + 0.5).astype(np.float32)[..., None] / 255
+        part[...] = np.clip(skin + share * (0.92 * tone - skin), 0, 255).astype(np.uint8)
     return filled

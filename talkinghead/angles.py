@@ -49,9 +49,3 @@ def relative_pose(
     lean = from_degrees(np.array([[0.0, 0.0, np.degrees(np.arctan2(-rest[0, 1], rest[1, 1]))]]))[0]
     turns = to_degrees(lean.T @ (from_degrees(np.asarray(angles_deg)) @ rest.T) @ lean)
     return turns, np.asarray((np.asarray(translation) - rest_translation) @ lean)
-
-
-def relative_degrees(angles_deg: npt.NDArray[np.floating], rest_deg: npt.NDArray[np.floating]) -> Array:
-    """The turn (T, 3) that takes the rest's pose (3,) to each of the poses (T, 3), all in degrees, in the picture."""
-    rest = from_degrees(np.asarray(rest_deg)[None])[0]
-    return to_degrees(from_degrees(np.asarray(angles_deg)) @ rest.T)

@@ -61,9 +61,9 @@ class Calibration:
     """What the stream learnt about its driver: the neutral face, the fit made for it, the unit of translation and
     the row that relative motion subtracts.
 
-    `scale_px`: pixels per pupil distance where scale is 1; `unit_px`: pixels per unit of translation; `neck` (3,) what the head turns about, in the neutral mesh,
-    and `origin_px` (3,) where that is when translation is 0; `matched_frame`: the frame that the portrait shows, if it
-    shows one.
+    `scale_px`: pixels per pupil distance where scale is 1; `unit_px`: pixels per unit of translation; `neck` (3,) what
+    the head turns about, in the neutral mesh, and `origin_px` (3,) where that is when translation is 0;
+    `matched_frame`: the frame that the portrait shows, if it shows one.
     """
 
     neutral: Neutral
@@ -106,8 +106,8 @@ class Calibration:
 def calibrate(meshes: Sequence[Mesh], canonical: Mesh, portrait: Face | None = None) -> Calibration:
     """Learn a driver from `meshes` (T, 478, 3), T >= 1.
 
-    Where `portrait` shows one of these very frames, motion is relative to that frame: to its pose, and to its expression
-    with the lips together. Else it is relative to the neutral face.
+    Where `portrait` shows one of these very frames, motion is relative to that frame: to its pose, and to its
+    expression with the lips together. Else it is relative to the neutral face.
     """
     stacked = np.asarray(np.stack(meshes), np.float64)
     neutral = find_neutral(stacked, canonical)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from talkinghead.sources.tracking.recovery import TrackReport
 
 MOTION_SUFFIXES = frozenset({".npz", ".pkl", ".csv"})
+_SOUND_SUFFIXES = frozenset({".wav", ".mp3", ".flac", ".ogg", ".opus", ".m4a", ".aac", ".wma", ".aiff"})
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,10 @@ def open_driver(
         return Driver(folder, folder.audio)
     if engine is not None:
         return _extracted(driving, engine, fps=fps, face=face, box=box, still=still)
+    if driving.suffix.lower() in _SOUND_SUFFIXES:
+        raise InputError(
+            f"{driving} is a recording: `talkinghead speak SOURCE {driving.name}` makes a portrait speak it"
+        )
     if is_video(driving):
         from talkinghead.sources.video import VideoMotionSource
 

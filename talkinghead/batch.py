@@ -22,7 +22,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from talkinghead.errors import DependencyError, InputError, TalkingHeadError
+from talkinghead.errors import DependencyError, InputError, OutputError, TalkingHeadError
 
 JOURNAL = "batch-journal.jsonl"
 Engine = Literal["local", "ray"]
@@ -64,8 +64,10 @@ def read_manifest(path: Path, out_dir: Path) -> list[Job]:
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot read the manifest {path}: {error}") from error
+    except UnicodeDecodeError:
+        raise InputError(f"cannot read the manifest {path}: it is not a text in UTF-8") from None
+    except OSError as error:
+        raise InputError(f"cannot read the manifest {path}: {error.strerror}") from error
     rows = _json_rows(path, text) if path.suffix.lower() in (".jsonl", ".ndjson") else _csv_rows(path, text)
     # Absolute, because another machine's worker starts in another folder.
     folder, out_dir = path.absolute().parent, out_dir.absolute()
@@ -204,7 +206,12 @@ def run(
 
     A job whose output exists fails, unless a run of this batch wrote it or `force` is set.
     """
-    out_dir.mkdir(parents=True, exist_ok=True)
+    if engine == "ray":
+        _import_ray()
+    try:
+        out_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"there is no folder {out_dir}, and it cannot be made ({error.strerror})") from error
     journal = Journal(out_dir / JOURNAL)
     todo = [
         job._replace(arguments=(*job.arguments, "--force")) if force or journal.is_own(job) else job
@@ -268,12 +275,17 @@ def _run_in_worker(job: Job) -> Outcome:
         raise
 
 
-def _on_ray(jobs: Sequence[Job], address: str | None) -> Iterator[Outcome]:
-    """On a Ray cluster that exists already; paths must mean the same on every machine."""
+def _import_ray() -> Any:
     try:
         import ray
     except ImportError:
         raise DependencyError("--engine ray needs Ray: pip install 'talkinghead[ray]'") from None
+    return ray
+
+
+def _on_ray(jobs: Sequence[Job], address: str | None) -> Iterator[Outcome]:
+    """On a Ray cluster that exists already; paths must mean the same on every machine."""
+    ray = _import_ray()
     started = not ray.is_initialized()
     if started:
         ray.init(address=address, log_to_driver=False)

@@ -8,7 +8,10 @@ and counted.
 
 from __future__ import annotations
 
+import os
 import queue
+import subprocess
+import sys
 import threading
 import time
 from collections import deque
@@ -21,7 +24,7 @@ from typing import Protocol
 import numpy as np
 
 from talkinghead.blendshapes import N_BLENDSHAPES
-from talkinghead.errors import DependencyError, DeviceError, OutputError
+from talkinghead.errors import DependencyError, DeviceError, OutputError, VideoError
 from talkinghead.faces import FaceTracker, canonical_mesh
 from talkinghead.faces.paste import paste_back
 from talkinghead.gains import apply_gains
@@ -74,6 +77,8 @@ class Screen:
 
         self._title = title
         try:
+            if not _has_screen():
+                raise cv2.error
             cv2.namedWindow(title, cv2.WINDOW_AUTOSIZE)
         except cv2.error:
             raise DeviceError(
@@ -93,6 +98,16 @@ class Screen:
         import cv2
 
         cv2.destroyWindow(self._title)
+
+
+def _has_screen() -> bool:
+    """Whether a window can be opened; on Linux tried in a process of its own, for Qt aborts where it cannot."""
+    if not sys.platform.startswith("linux"):
+        return True
+    if not os.environ.get("DISPLAY"):
+        return False
+    trial = [sys.executable, "-c", "import cv2; cv2.namedWindow('talkinghead'); cv2.destroyAllWindows()"]
+    return subprocess.run(trial, capture_output=True, check=False).returncode == 0
 
 
 class VirtualCamera:
@@ -125,6 +140,7 @@ class Recorder:
         check_target(path, force)
         self._frames: queue.Queue[tuple[Pixels, int] | None] = queue.Queue(maxsize=64)
         self._error: BaseException | None = None
+        self._empty = True
 
         def work() -> None:
             try:
@@ -146,13 +162,15 @@ class Recorder:
     def show(self, pixels: Pixels, times: int) -> str:
         if self._error:
             raise self._error
+        self._empty = False
         self._frames.put((pixels, times))
         return ""
 
     def close(self) -> None:
         self._frames.put(None)
         self._thread.join()
-        if self._error and not isinstance(self._error, OutputError):
+        # Without a single frame there is no video: why there was none is told elsewhere.
+        if self._error and not (self._empty and isinstance(self._error, OutputError)):
             raise self._error
 
 
@@ -202,6 +220,8 @@ class Session:
         while max_frames is None or report.frames < max_frames:
             shot = self._camera.latest()
             if shot is None:
+                if not report.frames:
+                    raise VideoError(f"{self._camera.name} gave no picture that can be decoded")
                 return
             waiting.append(self._change(self._motion(shot)))
             pixels = self._finish(next(drawn))

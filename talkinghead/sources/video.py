@@ -64,6 +64,8 @@ class TrackedMotionSource:
                     yield motion
             motion = stream.finish()
         except FaceError as error:
+            if self._face is not None and self._face > 1:
+                raise FaceError(f"{self._name} shows no face number {self._face}: 1 is the largest") from None
             raise FaceError(f"{self._name}: {error}") from None
         self.report, self.calibration = stream.report, stream.calibration
         if motion is not None:

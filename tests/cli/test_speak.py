@@ -1,9 +1,11 @@
 """`talkinghead speak`, as a newcomer would run it."""
 
 import json
+import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -187,12 +189,12 @@ def test_help_imports_nothing_heavy():
 
 def test_ctrl_c_leaves_no_half_file(tmp_path):
     """A long job, interrupted while it draws."""
-    import signal
-
     samples = np.tile(soundfile.read(SPEECH, dtype="float32")[0], 6)
     soundfile.write(tmp_path / "long.wav", samples, 16000)
     args = [sys.executable, "-m", "talkinghead", "speak", str(ASTRONAUT), "long.wav", "-o", "out.mp4"]
-    process = subprocess.Popen(args, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    # A shell's background jobs, which tests may be, pass on that SIGINT is ignored.
+    heed = partial(signal.signal, signal.SIGINT, signal.default_int_handler)
+    process = subprocess.Popen(args, cwd=tmp_path, stderr=subprocess.PIPE, text=True, preexec_fn=heed)
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and len(list(tmp_path.iterdir())) < 2:
         time.sleep(0.1)

@@ -14,7 +14,7 @@ from talkinghead.errors import FaceError
 from talkinghead.faces import FaceTracker, find_face
 from talkinghead.liveportrait.crop import Ratios, mesh_ratios
 from talkinghead.liveportrait.extract import DrivingCrop, extract, extract_picture
-from talkinghead.sources.picture import _eased as eased
+from talkinghead.sources.picture import eased
 from talkinghead.sources.tracking.recovery import TrackReport
 from talkinghead.types import Floats, Image, Motion, Pixels
 

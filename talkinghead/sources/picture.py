@@ -37,7 +37,7 @@ class PictureMotionSource:
     ) -> None:
         self._fps = Fraction(fps)
         self._weights = guess_weights(find_face(image, index=face, box=box).landmarks, canonical_mesh())
-        self._levels = _eased(float(fps)) if clip else np.ones(1)
+        self._levels = eased(float(fps)) if clip else np.ones(1)
 
     @property
     def fps(self) -> Fraction:
@@ -51,7 +51,7 @@ class PictureMotionSource:
         yield Motion.from_blendshapes(self._levels[:, None] * self._weights, self._fps)
 
 
-def _eased(rate_hz: float) -> np.ndarray:
+def eased(rate_hz: float) -> np.ndarray:
     """From 0 to 1, a hold, and back to 0."""
     t = np.linspace(0, 1, max(2, round(EASE_S * rate_hz)))
     ramp = t * t * (3 - 2 * t)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
 import torch
@@ -70,17 +71,26 @@ class Engine:
     @torch.inference_mode()
     def read(self, pictures: Tensor) -> Reading:
         """(B, 3, 256, 256) RGB in 0..1 -> keypoints, expression and pose, float32 on the device."""
-        return read_raw(self.motion(pictures.to(self.device, torch.float32)))
+        with self._kernels():
+            return read_raw(self.motion(pictures.to(self.device, torch.float32)))
 
     @torch.inference_mode()
     def source(self, pictures: Tensor) -> Source:
         """(S, 3, 256, 256) RGB in 0..1 -> what `draw` needs of them."""
-        return self.warping.prepare(self.appearance(pictures.to(self.device, self.dtype)))
+        with self._kernels():
+            return self.warping.prepare(self.appearance(pictures.to(self.device, self.dtype)))
 
     @torch.inference_mode()
     def draw(self, source: Source, kp_driving: Tensor, kp_source: Tensor) -> Tensor:
         """Keypoints (B, K, 3) each -> frames (B, 512, 512, 3) uint8 RGB on the CPU. `source` holds 1 or B pictures."""
-        return self._draw(source, kp_driving, kp_source.expand_as(kp_driving)).cpu()
+        with self._kernels():
+            return self._draw(source, kp_driving, kp_source.expand_as(kp_driving)).cpu()
+
+    def _kernels(self) -> AbstractContextManager[None]:
+        """On CUDA, sizes never change: let cuDNN try its kernels once, and keep single precision what it says."""
+        if self.device.type != "cuda":
+            return nullcontext()
+        return torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=False)
 
     def _drawn(self, source: Source, kp_driving: Tensor, kp_source: Tensor) -> Tensor:
         image = self.generator(self.warping(source, kp_driving, kp_source))

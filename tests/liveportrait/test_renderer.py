@@ -150,3 +150,14 @@ def test_compiling_that_fails_says_why_and_draws(image: Image, face: Face, monke
 def test_unfit_precision_is_refused(precision: str) -> None:
     with pytest.raises(DeviceError, match="fp32"):
         Engine(narrow.models(), precision=precision)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "bf16"])
+def test_gpu_draws_what_the_cpu_draws(engine: Engine, image: Image, face: Face, precision: str) -> None:
+    on_gpu = LivePortraitRenderer(Engine(narrow.models(), "cuda", precision), batch=2)
+    driver, portrait = motion(3), on_gpu.crop(image, face)
+    difference = np.abs(
+        frames(on_gpu, portrait, [driver]).astype(int) - frames(LivePortraitRenderer(engine), portrait, [driver])
+    )
+    assert difference.mean() < {"fp32": 0.1, "fp16": 1.0, "bf16": 4.0}[precision]

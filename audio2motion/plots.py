@@ -11,7 +11,7 @@ from audio2motion.clips import Clip
 from audio2motion.metrics import LAGS_MS, Trace
 
 if TYPE_CHECKING:
-    from audio2motion.evaluate import ClipResult
+    from audio2motion.results import ClipResult
 
 
 def plot_clip(path: Path, result: ClipResult, clip: Clip, opening: Trace, width: Trace, envelope: Trace) -> None:

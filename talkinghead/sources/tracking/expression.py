@@ -65,9 +65,9 @@ EYES = (
 _GAZE_X, _GAZE_Y = 0.105, 0.060
 # By how much of their gap weight 1 widens the lids.
 _WIDE = 0.22
-# A lid gap as a share of the open eye's, and how far the lids then are closed: a mesh sees the last of a gap that is
-# no longer there.
-_LID_SHARES, _LID_CLOSED = (0.42, 0.55, 0.68, 0.80, 0.90, 1.0), (1.0, 0.8, 0.6, 0.4, 0.2, 0.0)
+# A lid gap as a share of the open eye's, and how far the lids then are closed. A mesh sees the last of a gap that is no
+# longer there; and lids that narrow with a smile or a thought are still open eyes.
+_LID_SHARES, _LID_CLOSED = (0.40, 0.48, 0.58, 0.70, 0.85, 1.0), (1.0, 0.85, 0.55, 0.28, 0.08, 0.0)
 _LID_OF_LOOKING_DOWN = 0.28
 _LID_OF_LOOKING_UP = 0.3
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
@@ -152,6 +152,12 @@ class Clip:
     def renderer(self) -> str:
         """The renderer's name."""
         return self._renderer.name
+
+    @property
+    def tracking(self) -> dict[str, dict[str, float]]:
+        """How tracking went so far, of the "driver" and of the "source"; without what was not tracked."""
+        found = {name: getattr(of, "report", None) for name, of in (("driver", self._driver), ("source", self._canvas))}
+        return {name: asdict(report) for name, report in found.items() if report is not None}
 
     def motion(self) -> Iterator[Motion]:
         """The driving motion as it is drawn: after the gains, in chunks."""

@@ -10,6 +10,7 @@ The file is JSON, `"schema": 1`:
                            its beginning on; stages run side by side and may add up to more
     peak_memory_mb         of this process
     self_check             see `talkinghead.selfcheck.SelfCheck`
+    tracking               per "driver" and "source" that was tracked: frames, and lost, those without a face
 
 A figure that could not be had is null, and `reasons` in `self_check` says why; NaN is never written.
 """
@@ -23,7 +24,7 @@ import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -103,6 +104,7 @@ class Report:
     seconds: dict[str, float]
     peak_memory_mb: float | None
     self_check: SelfCheck
+    tracking: dict[str, dict[str, float]] = field(default_factory=dict)
 
     def as_json(self) -> str:
         """The report as JSON text."""
@@ -112,7 +114,7 @@ class Report:
             "schema": SCHEMA, "program": f"talkinghead {__version__}", "renderer": self.renderer,
             "frames": self.frames, "fps": str(self.fps), "video_s": float(self.frames / self.fps),
             "audio_s": self.audio_s, "seconds": self.seconds, "peak_memory_mb": self.peak_memory_mb,
-            "self_check": asdict(self.self_check),
+            "self_check": asdict(self.self_check), "tracking": self.tracking,
         }  # fmt: skip
         return json.dumps(_rounded(content), indent=2, allow_nan=False) + "\n"
 

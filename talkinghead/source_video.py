@@ -113,7 +113,9 @@ class SourceVideo:
         for pixels in self._reader:
             waiting.append(self._image(pixels))
             found = tracker.track(pixels)
-            for row in smoother.push(None if found is None else found.landmarks):
+            ready = smoother.push(None if found is None else found.landmarks)
+            self.report = VideoReport(smoother.frames, smoother.lost)
+            for row in ready:
                 yield waiting.popleft(), row
             if not smoother.started and len(waiting) > self.fps:
                 break
@@ -121,7 +123,6 @@ class SourceVideo:
             raise FaceError(f"{self._path.name}: its first second shows no face: cut it, or choose another video")
         for row in smoother.finish():
             yield waiting.popleft(), row
-        self.report = VideoReport(smoother.frames, smoother.lost)
 
     def _backward(self, stop: int) -> Iterator[tuple[int, Image]]:
         """Frames `stop` - 1 down to 0 with their numbers, decoded in segments."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,7 +62,7 @@ def save(
         drawn = _draw(clip, out, force=force, motion_to=motion_to, observer=observer, quiet=quiet)
         if observer is not None and report is not None:
             observer.stages.add("open", opened_s)
-            _report(clip, observer).save(report, force=force)
+            replace(_report(clip, observer), tracking=clip.tracking).save(report, force=force)
             say(f"report: {report}", quiet)
     took_s = time.monotonic() - begin_s
     say(f"{drawn} frame{'' if drawn == 1 else 's'}, {float(drawn / clip.fps):.1f} s of video in {took_s:.1f} s", quiet)

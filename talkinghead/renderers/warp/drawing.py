@@ -12,7 +12,7 @@ from talkinghead.renderers.warp.backward import Backward, sampled
 from talkinghead.renderers.warp.brows import eye_rect
 from talkinghead.renderers.warp.controls import EYE_CONTROLS, LID_CONTROLS
 from talkinghead.renderers.warp.eyes import LidMasks
-from talkinghead.renderers.warp.fields import Region
+from talkinghead.renderers.warp.fields import Region, smoothstep
 from talkinghead.renderers.warp.grid import Grid, Rect
 from talkinghead.renderers.warp.mouth import Lips
 from talkinghead.renderers.warp.mouth_fields import JAW
@@ -159,7 +159,11 @@ def _draw_eye(out: Pixels, plan: Plan, backward: Backward, index: int, masks: Li
     nodes = backward.around(np.array([(ball.rect.x0, ball.rect.y0), (ball.rect.x1, ball.rect.y1)], np.float32))
     if nodes.empty or ball.rect.empty:
         return
-    over = plan.lidded(plan.grid, backward.skin(backward.above, nodes), nodes)
+    above = backward.skin(backward.above, nodes)
+    over = plan.lidded(plan.grid, above, nodes)
+    shut = float(smoothstep(0.1, 0.65, np.array(controls.get(f"lid_{side}", 0.0), np.float32)))
+    if shut > 0:
+        over = cv2.addWeighted(plan.asleep(plan.grid, above, nodes), shut, over, 1 - shut, 0.0)
     under = plan.lidded(plan.grid, backward.skin(backward.below, nodes), nodes)
     head = backward.head(nodes)
     at = cv2.transform(head, canvas.to_canvas().astype(np.float32))

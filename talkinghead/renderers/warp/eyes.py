@@ -13,8 +13,10 @@ from talkinghead.renderers.warp.slit import Slit
 from talkinghead.types import Floats, Pixels
 
 _MIN_UNIT_PX = 90.0
-# Width of the lashes around an opening, in pupil distances, and how much of the skin around evens out a closed lid.
-_LASHES, _TONE = 0.03, 0.6
+# In pupil distances: the lashes' width around an opening, the height of the crease over it, and where skin is neither
+# lid nor brow. Then how much of that skin's tone a closed lid takes.
+_LASHES, _CREASE, _OVER_LID, _UNDER_LID = 0.03, 0.08, 0.14, 0.10
+_TONE = 0.6
 
 
 class LidMasks(NamedTuple):
@@ -71,29 +73,45 @@ class EyeCanvas:
         return LidMasks(cover.astype(np.float32), side, lash.astype(np.float32))
 
 
-def without_eyes(pixels: Pixels, eyes: tuple[Slit, Slit]) -> Pixels:
-    """A copy of the picture in which lid skin covers the eyeballs: what lids are drawn from."""
+def without_eyes(pixels: Pixels, eyes: tuple[Slit, Slit], closed: bool) -> Pixels:
+    """A copy of the picture in which lid skin covers the eyeballs: what lids are drawn from.
+
+    For `closed` lids the lashes around the opening and the shadow under its crease go as well, for they are an open
+    eye's, and the skin takes the tone of what lies around.
+    """
     filled = pixels.copy()
     for slit in eyes:
         unit = slit.axes.unit_px
-        line = np.concatenate([np.column_stack([slit.a, slit.upper]), np.column_stack([slit.a, slit.lower])[::-1]])
-        outline = slit.axes.pixels(line.astype(np.float32))
         reach = max(1, round(_LASHES * unit))
-        low = np.maximum(np.floor(outline.min(0)).astype(int) - reach - 6, 0)
-        high = np.ceil(outline.max(0)).astype(int) + reach + 7
+        margin = reach + round(_CREASE * unit) + 6
+        rise = _CREASE * slit.gap / max(float(slit.gap.max()), 1e-3) if closed else np.zeros_like(slit.gap)
+        line = slit.axes.pixels(_ring(slit, slit.upper, slit.lower))
+        crease = slit.axes.pixels(_ring(slit, slit.upper - rise, slit.lower))
+        low = np.maximum(np.floor(line.min(0)).astype(int) - margin, 0)
+        high = np.ceil(line.max(0)).astype(int) + margin + 1
         part = filled[low[1] : high[1], low[0] : high[0]]
         if part.size == 0 or min(part.shape[:2]) < 4:
             continue
         mask = np.zeros(part.shape[:2], np.uint8)
-        cv2.fillPoly(mask, [np.round(outline - low).astype(np.int32)], 255)
-        # Lashes and the shadow at the rim are not what a lid looks like.
-        wide = cv2.dilate(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1)))
-        skin = cv2.inpaint(np.ascontiguousarray(part), wide, 3, cv2.INPAINT_TELEA).astype(np.float32)
-        under = slit.axes.pixels(np.column_stack([slit.a, slit.lower + 0.10]))
-        over = slit.axes.pixels(np.column_stack([slit.a, slit.upper - 0.09]))
-        at = np.concatenate([under, over])[None].astype(np.float32)
-        around = cv2.remap(pixels, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[0]
-        tone = np.quantile(around, 0.6, axis=0)
-        share = _TONE * cv2.GaussianBlur(wide, (0, 0), 0.35 * reach + 0.5).astype(np.float32)[..., None] / 255
-        part[...] = np.clip(skin + share * (0.92 * tone - skin), 0, 255).astype(np.uint8)
+        cv2.fillPoly(mask, [np.round(line - low).astype(np.int32)], 255)
+        if closed:
+            mask = cv2.dilate(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1)))
+        skin = cv2.inpaint(np.ascontiguousarray(part), mask, 3, cv2.INPAINT_TELEA)
+        if closed:
+            cv2.fillPoly(mask, [np.round(crease - low).astype(np.int32)], 255)
+            share = _TONE * cv2.GaussianBlur(mask, (0, 0), 0.5 * reach + 0.5).astype(np.float32)[..., None] / 255
+            skin = np.clip(skin + share * (_lid_tone(pixels, slit) - skin), 0, 255).astype(np.uint8)
+        part[...] = skin
     return filled
+
+
+def _ring(slit: Slit, upper: Floats, lower: Floats) -> Floats:
+    """The outline (n, 2) between two curves over `slit.a`."""
+    return np.concatenate([np.column_stack([slit.a, upper]), np.column_stack([slit.a, lower])[::-1]]).astype(np.float32)
+
+
+def _lid_tone(pixels: Pixels, slit: Slit) -> Floats:
+    """The colour of the skin around an eye, a little darker: (3,)."""
+    at = slit.axes.pixels(_ring(slit, slit.upper - _OVER_LID, slit.lower + _UNDER_LID))[None].astype(np.float32)
+    around = cv2.remap(pixels, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[0]
+    return (0.92 * np.quantile(around, 0.6, axis=0)).astype(np.float32)

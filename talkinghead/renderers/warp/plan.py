@@ -127,8 +127,13 @@ class Plan:
 
     @cached_property
     def lidded(self) -> Lookup:
-        """The picture with lid skin over its eyes."""
-        return Lookup(without_eyes(self.pixels, self.eyes), often=False)
+        """The picture with lid skin over its eyes: what lids that move a little are drawn from."""
+        return Lookup(without_eyes(self.pixels, self.eyes, closed=False), often=False)
+
+    @cached_property
+    def asleep(self) -> Lookup:
+        """The picture as its closed eyes would show their lids."""
+        return Lookup(without_eyes(self.pixels, self.eyes, closed=True), often=False)
 
 
 def _with_whole_face(portrait: Portrait, unit_px: float) -> tuple[Pixels, Floats, tuple[int, int]]:

@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from talkinghead.device import precision_for
 from talkinghead.errors import InputError
 from talkinghead.pipeline import Canvas, Clip, Still
 from talkinghead.renderers import select
@@ -132,6 +133,7 @@ def animate(
     `single` asks a driving picture for one frame.
     """
     source, driving = Path(source), Path(driving)
+    settings = replace(settings, precision=precision_for(settings.precision, _frames_of(driving, single)))
     renderer, note = select(settings)
     if is_video(source) and settings.fps is None:
         settings = replace(settings, fps=_rate(driving, source))
@@ -149,6 +151,15 @@ def animate(
     frames = driver.source.frames
     duration_s = None if frames is None or sound is None else float(frames / driver.source.fps)
     return Animation(canvas, driver.source, renderer, settings, audio=sound, duration_s=duration_s, note=note)
+
+
+def _frames_of(driving: Path, single: bool) -> int | None:
+    """How many frames a driver has, where that is known before it is opened."""
+    if driving.suffix.lower() in MOTION_SUFFIXES and driving.is_file():
+        from talkinghead.sources.motion_file import load_motion
+
+        return len(load_motion(driving))
+    return 1 if single else None
 
 
 def _portrait(canvas: Canvas) -> Face | None:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from talkinghead.blendshapes import BLENDSHAPE_INDEX, N_BLENDSHAPES
+from talkinghead.device import precision_for
 from talkinghead.errors import InputError
 from talkinghead.settings import Settings
 from talkinghead.types import Motion, Pixels
@@ -99,7 +100,8 @@ class Editor:
         from talkinghead.pipeline import open_still
         from talkinghead.renderers import select
 
-        self._settings = replace(settings, keep_mouth=True)
+        precision = precision_for(settings.precision, frames=1)
+        self._settings = replace(settings, keep_mouth=True, precision=precision)
         self._renderer, self.note = select(self._settings)
         self._still = open_still(read_image(Path(picture)), self._renderer, settings)
 

@@ -117,14 +117,26 @@ def train(corpora: tuple[Path, ...], out: Path, encoder: str, tune_encoder: bool
 @click.option("--device", default="cpu", show_default=True)
 @click.option("--av-offset", is_flag=True, help="Shift each clip by the offset that its clips.json states.")
 @click.option("--plots/--no-plots", default=True, help="Draw a plot per clip.")
-def evaluate(clips: Path, checkpoint: Path | None, out: Path | None, device: str, av_offset: bool, plots: bool) -> None:
+@click.option(
+    "--known-sounds/--no-known-sounds", default=True, help="Also synthesised speech, silence, noise and music."
+)
+def evaluate(
+    clips: Path,
+    checkpoint: Path | None,
+    out: Path | None,
+    device: str,
+    av_offset: bool,
+    plots: bool,
+    known_sounds: bool,
+) -> None:
     """Compare a checkpoint with the measured mouths in the folder CLIPS, with loudness, and with known sounds."""
     from audio2motion.evaluate import evaluate as run
     from audio2motion.evaluate import table
     from audio2motion.predict import Predictor
 
     predictor = Predictor.load(checkpoint, device)
-    click.echo(table(run(clips, predictor, out=out, use_av_offset=av_offset, plots=plots)))
+    evaluation = run(clips, predictor, out=out, use_av_offset=av_offset, plots=plots, known_sounds=known_sounds)
+    click.echo(table(evaluation))
 
 
 if __name__ == "__main__":

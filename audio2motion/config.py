@@ -68,7 +68,7 @@ class ModelConfig:
     quick_look_ahead: int = 5
     output: Literal["blendshapes", "expression"] = "blendshapes"
     channels: tuple[str, ...] = LIP_BLENDSHAPES
-    closed_below: float = 0.1
+    closed_below: float = 0.14
     blendshape_names: tuple[str, ...] = BLENDSHAPE_NAMES
     sample_rate_hz: int = SAMPLE_RATE_HZ
     motion_rate_hz: int = MOTION_RATE_HZ

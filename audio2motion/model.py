@@ -74,7 +74,7 @@ class SpeechMotionModel(nn.Module):
         self.norm = nn.LayerNorm(config.hidden_size)
         channels = N_EXPRESSION if config.output == "expression" else len(config.channels)
         self.motion_head = nn.Linear(config.hidden_size, channels)
-        self.viseme_head = nn.Linear(self.encoder.size, len(VISEMES))
+        self.viseme_head = nn.Linear(config.hidden_size, len(VISEMES))
         nn.init.normal_(self.motion_head.weight, std=0.02)
         nn.init.zeros_(self.motion_head.bias)
 
@@ -101,7 +101,8 @@ class SpeechMotionModel(nn.Module):
             for i, block in enumerate(self.blocks):
                 x, blocks[i] = block(x, blocks[i])
         drop = min(state.skip, x.shape[1])
-        output = Output(self.motion_head(self.norm(x[:, drop:])), self.viseme_head(encoded[:, drop:]))
+        hidden = self.norm(x[:, drop:])
+        output = Output(self.motion_head(hidden), self.viseme_head(hidden))
         return output, ModelState(state.encoder, blocks, state.skip - drop, state.quick)
 
 

@@ -35,7 +35,7 @@ def small_predictor(small_model: SpeechMotionModel) -> Predictor:
 
 @pytest.fixture(scope="session")
 def sound() -> torch.Tensor:
-    """Six seconds of noise that swells and fades."""
+    """Three seconds of noise that swells and fades."""
     torch.manual_seed(1)
-    t = torch.arange(6 * 16000)
+    t = torch.arange(3 * 16000)
     return torch.randn(len(t)) * 0.1 * torch.sin(t / 3000) ** 2

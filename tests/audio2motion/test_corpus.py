@@ -19,7 +19,7 @@ from audio2motion.targets import LIP_BLENDSHAPES, opening_weights
 from audio2motion.video_corpus import Measured, MouthMeasures, mouth_channels, takes_of
 from audio2motion.voices import find_voices
 
-HOURS = 24 / 3600
+HOURS = 16 / 3600
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def test_a_corpus_is_the_same_for_the_same_seed(corpus: Path, tmp_path: Path) ->
     make_corpus(tmp_path, HOURS, seed=7, engines=("espeak-ng",))
     with np.load(corpus / "shard-00000.npz") as a, np.load(tmp_path / "shard-00000.npz") as b:
         assert all(np.array_equal(a[name], b[name]) for name in a.files)
-        assert len(a["samples"]) == pytest.approx(24 * 16000, rel=0.1)
+        assert len(a["samples"]) == pytest.approx(16 * 16000, rel=0.1)
         assert len(a["motion"]) == len(a["visemes"])
 
 
@@ -55,7 +55,7 @@ def test_lips_follow_the_sound(corpus: Path) -> None:
 
 def test_takes_differ_by_seed_only() -> None:
     maker = TakeMaker(find_voices(("espeak-ng",)))
-    takes = [maker.make(np.random.default_rng(s), longest_s=3.0) for s in range(6)]
+    takes = [maker.make(np.random.default_rng(s), longest_s=2.0) for s in range(6)]
     assert all(np.abs(t.samples).max() <= 1 and len(t.phones) == len(t.levels_db) for t in takes)
     assert sum(bool(t.phones) for t in takes) >= 4
 
@@ -66,10 +66,11 @@ def test_espeak_tells_when_each_phone_sounds() -> None:
     starts = [start for _, start, _ in speech.phones]
     assert starts == sorted(starts)
     assert speech.phones[-1][2] <= len(speech.samples) / speech.rate_hz + 1e-6
-    with pytest.raises(Audio2MotionError, match="no voice 'klingon'"):
-        shared_espeak().say("x", "klingon")
+    with pytest.raises(Audio2MotionError, match="no voice 'zz-nope'"):
+        shared_espeak().say("x", "zz-nope")
 
 
+@pytest.mark.timeout(400)
 def test_corpus_train_resume_evaluate_from_the_command_line(corpus: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     command = ["train", str(corpus), "-o", str(run), "--batch-size", "4"]
@@ -91,9 +92,9 @@ def test_corpus_train_resume_evaluate_from_the_command_line(corpus: Path, tmp_pa
     wave = np.sin(np.arange(32000) / 9).astype(np.float32) * 0.1
     np.savez(clips / "a.npz", fps=25.0, audio16k=wave, aperture=np.abs(np.sin(np.arange(50) / 3)) * 0.1,
              width=np.full(50, 0.5))  # fmt: skip
-    done = runner.invoke(main, ["evaluate", str(clips), "--checkpoint", str(run), "--no-plots"])
+    done = runner.invoke(main, ["evaluate", str(clips), "--checkpoint", str(run), "--no-plots", "--no-known-sounds"])
     assert done.exit_code == 0, done.output
-    assert "closures of p b m" in done.output
+    assert "best loudness" in done.output
 
 
 def test_the_command_line_says_what_is_wrong_in_one_line(tmp_path: Path) -> None:
@@ -103,7 +104,7 @@ def test_the_command_line_says_what_is_wrong_in_one_line(tmp_path: Path) -> None
         (["corpus", str(tmp_path / "c"), "--engines", "parrot"], "no engine 'parrot'"),
         (["corpus", str(tmp_path / "c"), "--videos", str(tmp_path)], "holds no video"),
         (["train", str(tmp_path), "-o", str(tmp_path / "run")], "is not a corpus"),
-        (["evaluate", str(tmp_path)], "holds no clips"),
+        (["evaluate", str(tmp_path)], "holds neither clips"),
     ):
         result = runner.invoke(main, arguments)
         assert result.exit_code == 1

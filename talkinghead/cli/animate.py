@@ -19,6 +19,7 @@ from talkinghead.cli.options import (
 )
 from talkinghead.cli.progress import say
 from talkinghead.cli.saving import check_targets, save
+from talkinghead.cli.stopping import stop_at_once
 
 _PICTURES = frozenset({".png", ".jpg", ".jpeg", ".webp"})
 
@@ -76,12 +77,13 @@ def command(
         check_picture_target(Path(out), force)
     else:
         check_targets(out, save_motion, report, force)
-    from talkinghead.animating import animate
+    with stop_at_once():
+        from talkinghead.animating import animate
 
-    clip = animate(
-        source, driving, settings, audio=audio, silent=no_audio, driving_face=driving_face, driving_box=driving_box,
-        single=single,
-    )  # fmt: skip
+        clip = animate(
+            source, driving, settings, audio=audio, silent=no_audio, driving_face=driving_face, driving_box=driving_box,
+            single=single,
+        )  # fmt: skip
     say(clip.note, quiet)
     if single:
         if clip.frames != 1:

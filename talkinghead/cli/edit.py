@@ -9,6 +9,7 @@ import click
 
 from talkinghead.cli.options import drawing_options, logging_options, settings_from
 from talkinghead.cli.progress import say
+from talkinghead.cli.stopping import stop_at_once
 
 SYNTHETIC = "Synthetic picture: the face was changed by talkinghead."
 
@@ -99,7 +100,8 @@ def command(
     check_picture_target(out, force)
     for values in [controls, *({table.control: value} for table in tables for value in table.values)]:
         to_motion(values)
-    editor = Editor(picture, settings)
+    with stop_at_once():
+        editor = Editor(picture, settings)
     say(editor.note, quiet)
     pixels = editor.draw_sheet(controls, tables) if tables else editor.draw(controls)
     write_image(out, pixels, force=force, comment=SYNTHETIC)

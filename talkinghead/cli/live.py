@@ -9,6 +9,7 @@ import click
 
 from talkinghead.cli.options import drawing_options, logging_options, motion_options, settings_from
 from talkinghead.cli.progress import say
+from talkinghead.cli.stopping import stop_at_once
 
 
 @click.command()
@@ -49,17 +50,18 @@ def command(
     settings = settings_from(options)
     from talkinghead.live import open_session
 
-    session = open_session(
-        portrait,
-        settings,
-        camera=camera,
-        camera_face=camera_face,
-        window=not no_window,
-        virtual_camera=virtual_camera,
-        record=record,
-        force=force,
-        max_side_px=max_side,
-    )
+    with stop_at_once():
+        session = open_session(
+            portrait,
+            settings,
+            camera=camera,
+            camera_face=camera_face,
+            window=not no_window,
+            virtual_camera=virtual_camera,
+            record=record,
+            force=force,
+            max_side_px=max_side,
+        )
     say(session.note, quiet)
     report = session.run(max_frames)
     say(report.summary(), quiet)

@@ -19,6 +19,7 @@ from talkinghead.cli.options import (
 )
 from talkinghead.cli.progress import say
 from talkinghead.cli.saving import check_targets, save
+from talkinghead.cli.stopping import stop_at_once
 
 
 def _tracks(texts: tuple[str, ...]) -> dict[int, Path]:
@@ -83,18 +84,19 @@ def command(
     said = "text" if text is not None else "stdin" if str(heard) == "-" else heard.stem
     out = output or f"{source.stem}--{said}.mp4"
     check_targets(out, save_motion, report, force)
-    from talkinghead.speaking import speak
+    with stop_at_once():
+        from talkinghead.speaking import speak
 
-    if text is not None:
-        from talkinghead.sources.text import open_engine
-        from talkinghead.telling import tell
+        if text is not None:
+            from talkinghead.sources.text import open_engine
+            from talkinghead.telling import tell
 
-        clip = tell(source, text, open_engine(voice, tts_command), settings, motion_model=motion_model)
-    elif together:
-        from talkinghead.crowd import speak_together
+            clip = tell(source, text, open_engine(voice, tts_command), settings, motion_model=motion_model)
+        elif together:
+            from talkinghead.crowd import speak_together
 
-        clip = speak_together(source, heard, _tracks(tracks), settings, motion_model=motion_model)
-    else:
-        clip = speak(source, heard, settings, motion_model=motion_model)
+            clip = speak_together(source, heard, _tracks(tracks), settings, motion_model=motion_model)
+        else:
+            clip = speak(source, heard, settings, motion_model=motion_model)
     say(clip.note, quiet)
     save(clip, out, force=force, motion_to=save_motion, report=report, quiet=quiet, verbose=verbose, begin_s=begin)

@@ -78,6 +78,7 @@ class FFmpeg:
                 stdin=subprocess.PIPE if feed else subprocess.DEVNULL,
                 stdout=subprocess.PIPE if read else subprocess.DEVNULL,
                 stderr=self._log,
+                start_new_session=True,  # the terminal's Ctrl-C is for us: whoever runs ffmpeg ends it
             )
         except OSError as error:
             self._log.close()

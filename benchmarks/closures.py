@@ -17,7 +17,8 @@ from pathlib import Path
 import numpy as np
 
 import talkinghead
-from talkinghead.selfcheck import OPEN_ABOVE, FrameMeter
+from talkinghead.frame_meter import FrameMeter
+from talkinghead.selfcheck import OPEN_ABOVE
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 SETTLE_S = 0.2
@@ -47,8 +48,8 @@ def main(pictures: list[str]) -> None:
         vowels = [(b + e) / 2 for phone, b, e in phones if phone in ("aa", "ae", "ah", "ao", "aw", "ay", "eh", "ow")]
         wide = gaps[np.clip(np.round(np.array(vowels) * fps).astype(int), 0, len(gaps) - 1)]
         shut, still = gaps[at] < OPEN_ABOVE, gaps[silent] < OPEN_ABOVE
-        print(f"| {picture.name} | {shut.sum()} of {len(shut)} | {still.sum()} of {len(still)} | {np.nanmax(gaps):.3f} | "
-              f"{np.nanmedian(wide):.3f} |")  # fmt: skip
+        print(f"| {picture.name} | {shut.sum()} of {len(shut)} | {still.sum()} of {len(still)} | "
+              f"{np.nanmax(gaps):.3f} | {np.nanmedian(wide):.3f} |")  # fmt: skip
 
 
 if __name__ == "__main__":

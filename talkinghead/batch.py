@@ -15,6 +15,7 @@ import hashlib
 import io
 import json
 import multiprocessing
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -251,13 +252,19 @@ def _pooled(jobs: Sequence[Job], workers: int) -> Iterator[Outcome]:
     if not jobs:
         return
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(max_workers=min(workers, len(jobs)), mp_context=context)
+    workers = min(workers, len(jobs))
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_share_cores, initargs=(workers,))
     try:
         for future in as_completed([pool.submit(_run_in_worker, job) for job in jobs]):
             yield future.result()
     finally:
         # Where the batch is stopped, what has not begun must not begin.
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _share_cores(workers: int) -> None:
+    """Let this process compute on its share of the cores: every one would take them all."""
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // workers)))
 
 
 _stopped = False

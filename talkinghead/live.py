@@ -211,6 +211,7 @@ class Session:
             with self._camera:
                 self._loop(drawn, waiting, max_frames)
         finally:
+            self._tracker.close()
             for output in self._outputs:
                 output.close()
         return self.report

@@ -109,16 +109,16 @@ class SourceVideo:
         """Every frame with its row: 478 filtered landmarks, then whether the frame shows the face."""
         waiting: deque[Image] = deque()
         smoother = Smoother(float(self.fps))
-        tracker = FaceTracker(index=self._face)
-        for pixels in self._reader:
-            waiting.append(self._image(pixels))
-            found = tracker.track(pixels)
-            ready = smoother.push(None if found is None else found.landmarks)
-            self.report = VideoReport(smoother.frames, smoother.lost)
-            for row in ready:
-                yield waiting.popleft(), row
-            if not smoother.started and len(waiting) > self.fps:
-                break
+        with FaceTracker(index=self._face) as tracker:
+            for pixels in self._reader:
+                waiting.append(self._image(pixels))
+                found = tracker.track(pixels)
+                ready = smoother.push(None if found is None else found.landmarks)
+                self.report = VideoReport(smoother.frames, smoother.lost)
+                for row in ready:
+                    yield waiting.popleft(), row
+                if not smoother.started and len(waiting) > self.fps:
+                    break
         if not smoother.started:
             raise FaceError(f"{self._path.name}: its first second shows no face: cut it, or choose another video")
         for row in smoother.finish():

@@ -74,13 +74,13 @@ class TrackedMotionSource:
     def _meshes(self) -> Iterator[list[Mesh | None]]:
         """Meshes of the frames, a few at a time."""
         batch: list[Mesh | None] = []
-        tracker = FaceTracker(index=self._face)
-        for pixels in self._pictures:
-            found = tracker.track(pixels)
-            batch.append(None if found is None else found.landmarks)
-            if len(batch) == _CHUNK:
-                yield batch
-                batch = []
+        with FaceTracker(index=self._face) as tracker:
+            for pixels in self._pictures:
+                found = tracker.track(pixels)
+                batch.append(None if found is None else found.landmarks)
+                if len(batch) == _CHUNK:
+                    yield batch
+                    batch = []
         if batch:
             yield batch
 

@@ -62,7 +62,7 @@ def command(
         report=report,
     )
     failed = sorted(outcome.row for outcome in outcomes if outcome.error is not None)
-    listed = f" (rows {', '.join(map(str, failed))})" if failed else ""
+    listed = f" (row{'s' if len(failed) > 1 else ''} {', '.join(map(str, failed))})" if failed else ""
     made, before = len(outcomes) - len(failed), len(jobs) - len(outcomes)
     say(f"{made} made, {len(failed)} failed{listed}, {before} done before", quiet)
     if failed:

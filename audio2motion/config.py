@@ -21,14 +21,16 @@ SAMPLES_PER_FRAME = SAMPLE_RATE_HZ // MOTION_RATE_HZ
 class EncoderConfig:
     """The speech encoder.
 
-    `name` "wav2vec2-bert" is the small causal one that is trained here: `mel_bands` log-mel bands at 100 Hz, two frames
-    per step, into `layers` conformer layers of `hidden_size` that see `window` steps of 20 ms back. Any other name is a
-    Wav2Vec2, HuBERT or WavLM model of the Hugging Face hub (or a local folder), run over windows: blocks of `block_s`
-    with `context_s` before and `look_ahead_s` after; `frozen` keeps its weights as they are in training.
+    `name` "wav2vec2-bert" is the small causal one that is trained here: `mel_bands` log-mel bands at 100 Hz (freed of
+    the recording's colour where `equalise`), two frames per step, into `layers` conformer layers of `hidden_size` that
+    see `window` steps of 20 ms back. Any other name is a Wav2Vec2, HuBERT or WavLM model of the Hugging Face hub (or a
+    local folder), run over windows: blocks of `block_s` with `context_s` before and `look_ahead_s` after; `frozen`
+    keeps its weights as they are in training.
     """
 
     name: str = "wav2vec2-bert"
     mel_bands: int = 40
+    equalise: bool = True
     hidden_size: int = 128
     layers: int = 3
     heads: int = 4

@@ -82,7 +82,7 @@ class ConformerEncoder(SpeechEncoder):
         )
         self.hub_config = hub
         self.size, self.reach = config.hidden_size, SAMPLES_PER_FRAME // 2 + REACH
-        self.features = LogMel(config.mel_bands)
+        self.features = LogMel(config.mel_bands, config.equalise)
         self.projection = Wav2Vec2BertFeatureProjection(hub)
         self.layers = nn.ModuleList(Wav2Vec2BertEncoderLayer(hub) for _ in range(config.layers))
         for name, weight in self.layers.named_parameters():

@@ -2,12 +2,14 @@
 
 One frame every 10 ms, centred on its time: frame k sees samples 160 k - 200 to 160 k + 200. Loudness is taken out by a
 running level that knows only the past: the mean log power of the last seconds, weighted by power, so that
-loud frames count and pauses do not.
+loud frames count and pauses do not. With `equalise` the recording's colour (microphone, room, codec) is taken out
+likewise: each band's running mean over loud frames is brought to the usual one of speech, the more the longer the voice
+has been heard (cepstral mean normalisation, with a prior).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
@@ -22,7 +24,9 @@ _LOW_HZ, _HIGH_HZ = 50.0, 7600.0
 _FLOOR = 1e-5  # relative to the level: 50 dB below it is silence
 _QUIETEST = 10 ** (-62 / 10)  # the least level, that of white noise at -40 dBFS: a quiet room is not a quiet voice
 _MEMORY_S = 4.0
+_PRIOR_FRAMES = 60.0  # loud frames after which the recording's own colour counts as much as the usual one
 _BLOCK = 128
+_USUAL = (0.75, 0.97, 0.72, 0.22, -0.10, -0.30, -0.20, -0.24, -0.70, -1.08, -1.15)
 
 
 def _mel(hz: torch.Tensor) -> torch.Tensor:
@@ -42,13 +46,22 @@ def mel_filters(bands: int) -> torch.Tensor:
     return (filters / filters.sum(1, keepdim=True)).float()
 
 
+def usual_colour(bands: int) -> torch.Tensor:
+    """What loud frames of speech are like on average (bands,), in features: read off the corpus at eleven places."""
+    knots = torch.tensor(_USUAL)[None, None]
+    return nn.functional.interpolate(knots, bands, mode="linear", align_corners=True)[0, 0]
+
+
 @dataclass
 class FeatureState:
-    """What features remember between pushes: unread `samples` (B, n), and the level's two running sums (B,)."""
+    """What features remember between pushes: unread `samples` (B, n), the level's two running sums (B,), and the
+    colour's: per band (B, bands), and of its weights (B,)."""
 
     samples: torch.Tensor
     weighted: torch.Tensor
     weight: torch.Tensor
+    colour: torch.Tensor
+    loud: torch.Tensor
 
 
 class LogMel(nn.Module):
@@ -59,8 +72,13 @@ class LogMel(nn.Module):
     decays: torch.Tensor
     carry: torch.Tensor
 
-    def __init__(self, bands: int) -> None:
+    usual: torch.Tensor
+
+    def __init__(self, bands: int, equalise: bool = False) -> None:
         super().__init__()
+        self.equalise = equalise
+        if equalise:
+            self.register_buffer("usual", usual_colour(bands))
         self.register_buffer("filters", mel_filters(bands), persistent=False)
         self.register_buffer("window", torch.hann_window(WINDOW, periodic=True), persistent=False)
         decay = torch.exp(torch.tensor(-1 / (100 * _MEMORY_S), dtype=torch.float64))
@@ -72,7 +90,8 @@ class LogMel(nn.Module):
     def start(self, batch: int = 1) -> FeatureState:
         """The state before any sound: silence."""
         zeros = torch.zeros(batch, dtype=torch.float64, device=self.filters.device)
-        return FeatureState(torch.zeros(batch, REACH, device=self.filters.device), zeros, zeros)
+        colour = zeros[:, None].expand(-1, len(self.filters))
+        return FeatureState(torch.zeros(batch, REACH, device=self.filters.device), zeros, zeros, colour, zeros)
 
     def forward(self, samples: torch.Tensor, state: FeatureState) -> tuple[torch.Tensor, FeatureState]:
         """As many frames as `samples` (B, N) complete, and the state after them."""
@@ -80,16 +99,35 @@ class LogMel(nn.Module):
         count = (waiting.shape[1] - WINDOW) // HOP + 1
         if count <= 0:
             empty = waiting.new_zeros(len(waiting), 0, len(self.filters))
-            return empty, FeatureState(waiting, state.weighted, state.weight)
+            return empty, replace(state, samples=waiting)
         frames = waiting.unfold(1, WINDOW, HOP) * self.window
         # Half precision would not do for powers.
         with torch.autocast(frames.device.type, enabled=False):
             spectrum = torch.fft.rfft(frames, _FFT)
             power = (spectrum.real**2 + spectrum.imag**2) @ self.filters.T / (WINDOW * 60.0)
         level, weighted, weight = self._level(power.mean(2).double(), state)
-        relative = power / level.unsqueeze(2).to(power)
-        features = torch.log(relative + _FLOOR) / 4 + 1
-        return features, FeatureState(waiting[:, count * HOP :], weighted, weight)
+        features = torch.log(power / level.unsqueeze(2).to(power) + _FLOOR) / 4 + 1
+        after = FeatureState(waiting[:, count * HOP :], weighted, weight, state.colour, state.loud)
+        if self.equalise:
+            loud = (power.mean(2).double() / level).clamp(max=1.0)
+            features, after.colour, after.loud = self._equalised(features, loud, state)
+        return features, after
+
+    def _equalised(
+        self, features: torch.Tensor, loud: torch.Tensor, state: FeatureState
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Features (B, T, bands) less the running difference between their loud frames and usual speech."""
+        colour, total = state.colour, state.loud
+        out = []
+        away = (features - self.usual).double()
+        for part, weights in zip(away.split(_BLOCK, 1), loud.split(_BLOCK, 1)):
+            n = part.shape[1]
+            decays, carry = self.decays[:n, :n], self.carry[:n]
+            sums = decays @ (part * weights[:, :, None]) + colour[:, None] * carry[:, None]
+            counts = weights @ decays.T + total[:, None] * carry
+            out.append(sums / (counts + _PRIOR_FRAMES)[:, :, None])
+            colour, total = sums[:, -1], counts[:, -1]
+        return features - torch.cat(out, 1).to(features), colour, total
 
     def _level(self, power: torch.Tensor, state: FeatureState) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """The running level (B, T) as power: exp of the power-weighted mean of the log power so far."""

@@ -76,6 +76,17 @@ def test_features_do_not_depend_on_gain() -> None:
     assert torch.allclose(loud, quiet, atol=1e-3)
 
 
+def test_features_forget_the_colour_of_a_recording() -> None:
+    torch.manual_seed(0)
+    sound = torch.randn(1, 5 * 16000) * 0.2
+    dull = torch.nn.functional.avg_pool1d(sound[None], 3, 1, 1)[0]
+    distances = []
+    for mel in (LogMel(40), LogMel(40, equalise=True)):
+        a, b = (mel(x, mel.start())[0][:, -100:].mean(1) for x in (sound, dull))
+        distances.append(float((a - b).abs().mean()))
+    assert distances[1] < 0.5 * distances[0]
+
+
 def test_a_gradient_reaches_every_weight(small_model: SpeechMotionModel, sound: torch.Tensor) -> None:
     output, _ = small_model(sound[None, :16000], small_model.start())
     (output.motion.square().sum() + output.visemes.square().sum()).backward()

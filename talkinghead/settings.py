@@ -75,6 +75,8 @@ class Settings:
             object.__setattr__(self, "fps", parse_fps(str(self.fps)))
         if self.checkpoints is not None:
             object.__setattr__(self, "checkpoints", Path(self.checkpoints))
+        if self.seed < 0:
+            raise InputError(f"the seed must not be negative: {self.seed}")
         if self.fps is not None and not 1 <= self.fps <= MAX_FPS:
             raise InputError(f"the frame rate must lie between 1 and {MAX_FPS}, not {self.fps}")
 

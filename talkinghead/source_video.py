@@ -120,7 +120,8 @@ class SourceVideo:
                 if not smoother.started and len(waiting) > self.fps:
                     break
         if not smoother.started:
-            raise FaceError(f"{self._path.name}: its first second shows no face: cut it, or choose another video")
+            which = f"no face number {self._face}" if (self._face or 1) > 1 else "no face"
+            raise FaceError(f"{self._path.name}: its first second shows {which}: cut it, or choose another video")
         for row in smoother.finish():
             yield waiting.popleft(), row
 

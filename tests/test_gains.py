@@ -1,6 +1,7 @@
 """Turning parts of a motion up and down."""
 
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -79,3 +80,12 @@ def test_what_is_no_frame_rate_is_refused(text):
 def test_senseless_frame_rates_are_refused(fps):
     with pytest.raises(InputError, match="between 1 and"):
         Settings(fps=fps)
+
+
+def test_settings_from_python_may_be_plain_values():
+    settings = Settings(fps="29.97", checkpoints="weights")
+    assert settings.fps == Fraction(30000, 1001)
+    assert settings.checkpoints == Path("weights")
+    assert Settings(fps=25).fps == Fraction(25)
+    with pytest.raises(InputError, match="seed"):
+        Settings(seed=-1)

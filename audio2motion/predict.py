@@ -25,9 +25,8 @@ from audio2motion.behaviour import BEHAVIOUR_INDICES, Behaviour
 from audio2motion.config import MOTION_RATE_HZ, SAMPLE_RATE_HZ, SAMPLES_PER_FRAME, ModelConfig
 from audio2motion.errors import Audio2MotionError
 from audio2motion.model import CONFIG_FILE, SpeechMotionModel, load_model
-from audio2motion.targets import opening_weights
+from audio2motion.seals import SEAL_FRAMES, Seals
 
-_GAP_CHANNELS = ("jawOpen", "mouthUpperUpLeft", "mouthUpperUpRight", "mouthLowerDownLeft", "mouthLowerDownRight")
 _BLOCK = SAMPLE_RATE_HZ // 2  # without haste, half a second at a time is cheaper
 _QUICK_BLOCK = 2 * SAMPLES_PER_FRAME
 
@@ -88,8 +87,8 @@ class Predictor:
     @property
     def look_ahead_s(self) -> float:
         """Sound that must have arrived after a frame's time before the frame comes out, in seconds, at most."""
-        # A frame between two steps of the model waits for the later one.
-        return self.model.look_ahead_s() + 1 / MOTION_RATE_HZ
+        # A frame between two steps of the model waits for the later one, and for closures that are to come.
+        return self.model.look_ahead_s() + (1 + SEAL_FRAMES) / MOTION_RATE_HZ
 
     @property
     def low_latency_look_ahead_s(self) -> float:
@@ -158,6 +157,7 @@ class PredictionStream:
         self._life = _Track()
         self._finished = False
         self._columns = _Columns(predictor.config)
+        self._seals = Seals(predictor.config, 0 if low_latency else SEAL_FRAMES)
 
     def push(self, samples: torch.Tensor | npt.ArrayLike) -> Prediction | None:
         """Hear `samples` (N,) at 16 kHz, any N; the frames that they complete, or None."""
@@ -185,7 +185,7 @@ class PredictionStream:
         silence = round(self._model.look_ahead_s(self._state.quick) * SAMPLE_RATE_HZ) + SAMPLE_RATE_HZ // MOTION_RATE_HZ
         past_end = max(0, math.ceil(total * SAMPLE_RATE_HZ / self._fps) - self._heard)
         self._hear(self._waiting)
-        self._hear_lips(torch.zeros(silence + past_end + 2 * SAMPLES_PER_FRAME))
+        self._hear_lips(torch.zeros(silence + past_end + (2 + self._seals.ahead) * SAMPLES_PER_FRAME))
         self._add_life(self._behaviour.finish())
         return self._frames(total)
 
@@ -200,7 +200,7 @@ class PredictionStream:
     def _hear_lips(self, sound: torch.Tensor) -> None:
         with torch.inference_mode(), _one_thread():
             output, self._state = self._model(sound[None].to(self._device), self._state)
-            self._lips.add(output.motion[0].float().cpu())
+            self._lips.add(self._seals.push(output.motion[0].float().cpu()))
 
     def _add_life(self, frames: object) -> None:
         if frames is not None:
@@ -256,30 +256,20 @@ class _Track:
 
 
 class _Columns:
-    """Where the model's channels go among the 52, and how nearly closed lips close."""
+    """Where the model's channels go among the 52."""
 
     def __init__(self, config: ModelConfig) -> None:
         self._expression = config.output == "expression"
         self._names = config.channels
         self._index = [BLENDSHAPE_INDEX[name] for name in config.channels]
-        self._gap = [i for i, name in enumerate(config.channels) if name in _GAP_CHANNELS]
-        self._opening = torch.from_numpy(opening_weights(config.channels))
-        self._closed_below, self._count = config.closed_below, len(config.blendshape_names)
+        self._count = len(config.blendshape_names)
 
     def prediction(self, lips: torch.Tensor, life: torch.Tensor) -> Prediction:
         n = len(BEHAVIOUR_INDICES)
         blendshapes = torch.zeros(len(lips), self._count)
         blendshapes[:, list(BEHAVIOUR_INDICES)] = life[:, :n]
         if not self._expression:
-            blendshapes[:, self._index] = self._closed(lips.clamp(0, 1))
+            blendshapes[:, self._index] = lips
         expression = lips.reshape(-1, 21, 3) if self._expression else None
         rotation, translation = life[:, n : n + 3].contiguous(), life[:, n + 3 : n + 6].contiguous()
         return Prediction(blendshapes, rotation, translation, torch.ones(len(lips)), expression)
-
-    def _closed(self, lips: torch.Tensor) -> torch.Tensor:
-        """Openings below `closed_below` become none, and those up to twice that shrink: lips touch or part."""
-        opening = (lips @ self._opening).clamp(min=1e-6)
-        share = (2 * (opening - self._closed_below) / opening).clamp(0, 1)
-        lips = lips.clone()
-        lips[:, self._gap] *= share[:, None]
-        return lips

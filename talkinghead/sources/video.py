@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
+
+import numpy as np
 
 from talkinghead.errors import FaceError
 from talkinghead.faces import FaceTracker, canonical_mesh
 from talkinghead.media.video import VideoReader
 from talkinghead.sources.tracking.recovery import TrackReport
-from talkinghead.sources.tracking.stream import Calibration, Mesh, MotionStream
+from talkinghead.sources.tracking.stream import Calibration, Mesh, MotionStream, calibrate
 from talkinghead.types import Face, Motion, Pixels
 
-# The neutral face is looked for in this much of the beginning; nothing is drawn before it has been tracked.
+# The neutral face is looked for in this much of the beginning, so many times a second: drawing need not wait until
+# all of it has been tracked. A clip of a few seconds is tracked once, and calibrated on all its frames.
 CALIBRATION_S = 20.0
+_LOOKS_HZ = 5
+_SHORT_S = 4.0
+_FEWEST_LOOKS = 12
 _CHUNK = 16
 
 
@@ -55,7 +62,13 @@ class TrackedMotionSource:
         return self._frames
 
     def __iter__(self) -> Iterator[Motion]:
-        stream = MotionStream(self._fps, canonical_mesh(), calibration_s=self._calibration_s, portrait=self._portrait)
+        stream = MotionStream(
+            self._fps,
+            canonical_mesh(),
+            calibration_s=self._calibration_s,
+            portrait=self._portrait,
+            calibration=self._looked_ahead(),
+        )
         try:
             for meshes in self._meshes():
                 motion = stream.push(meshes)
@@ -70,6 +83,18 @@ class TrackedMotionSource:
         self.report, self.calibration = stream.report, stream.calibration
         if motion is not None:
             yield motion
+
+    def _looked_ahead(self) -> Calibration | None:
+        """A calibration from a quick look at the beginning; None where the clip is short or shows too few faces."""
+        if iter(self._pictures) is self._pictures or (self._frames or np.inf) <= _SHORT_S * self._fps:
+            return None
+        every, meshes = max(1, round(self._fps / _LOOKS_HZ)), []
+        with FaceTracker(index=self._face) as tracker:
+            for pixels in islice(self._pictures, 0, round(self._calibration_s * self._fps), every):
+                found = tracker.track(pixels)
+                if found is not None:
+                    meshes.append(found.landmarks)
+        return calibrate(meshes, canonical_mesh(), self._portrait) if len(meshes) >= _FEWEST_LOOKS else None
 
     def _meshes(self) -> Iterator[list[Mesh | None]]:
         """Meshes of the frames, a few at a time."""

@@ -156,7 +156,7 @@ def find_frame(meshes: Mesh, portrait: Face) -> int | None:
 class MotionStream:
     """Meshes in picture pixels, None where no face was found, to Motion.
 
-    The first `calibration_s` are collected before anything comes out.
+    With a `calibration` motion comes at once; else the first `calibration_s` are collected for one.
     """
 
     def __init__(
@@ -166,11 +166,12 @@ class MotionStream:
         *,
         calibration_s: float,
         portrait: Face | None = None,
+        calibration: Calibration | None = None,
     ) -> None:
         self.fps, self._canonical, self._portrait = Fraction(fps), canonical, portrait
         self._wait = max(1, round(calibration_s * self.fps))
         self._waiting: list[Mesh | None] = []
-        self.calibration: Calibration | None = None
+        self.calibration = calibration
         self._recovery: Recovery | None = None
         self._filter = ZeroPhaseOneEuro(float(self.fps), filter_settings())
 

@@ -13,7 +13,8 @@ from talkinghead.blendshapes import BLENDSHAPE_INDEX
 from talkinghead.cli import main
 from talkinghead.errors import OutputError, VideoError
 from talkinghead.faces import canonical_mesh
-from talkinghead.live import Recorder, Session, open_session
+from talkinghead.live import Session, open_session
+from talkinghead.live_outputs import Recorder
 from talkinghead.media.video import VideoReader, write_video
 from talkinghead.settings import Settings
 from talkinghead.sources.camera import Camera

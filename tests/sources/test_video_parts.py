@@ -44,7 +44,7 @@ def test_angles_come_back_and_mean_what_types_say():
 def test_a_turn_counts_from_the_rest_it_starts_at():
     rest, angles = np.array([5.0, 12.0, -20.0]), np.array([[5.0, 12.0, -20.0], [5.0, 12.0, 0.0]])
     place = np.array([0.1, 0.2, 0.0])
-    turns, shifts = relative_pose(angles, place + [[0, 0, 0], [0, 0.1, 0]], rest, place)
+    turns, shifts = relative_pose(angles, place + np.array([[0, 0, 0], [0, 0.1, 0]]), rest, place)
     assert np.allclose(turns[0], 0)
     assert np.allclose(turns[1], [0, 0, 20])
     assert np.allclose(shifts[0], 0)

@@ -1,8 +1,9 @@
 """Speech encoders: sound in, one vector per 20 ms out, streaming.
 
-Both kinds are transformers' own networks. `ConformerEncoder` runs the layers of Wav2Vec2-BERT (conformer, arXiv
+Both kinds are networks of the Wav2Vec2 family. `ConformerEncoder` runs the layers of Wav2Vec2-BERT (conformer, arXiv
 2005.08100; causal convolutions) step by step with carried state, so its attention reaches a fixed way back and
-never ahead. `PretrainedEncoder` runs any Wav2Vec2, HuBERT or WavLM of the hub over windows at fixed places.
+never ahead; `hub_layers` gives them as transformers' own modules. `PretrainedEncoder` runs any Wav2Vec2, HuBERT or
+WavLM of the hub over windows at fixed places.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from torch import nn
 
 from audio2motion.attention import KeyValues, windowed_attention
 from audio2motion.config import SAMPLE_RATE_HZ, SAMPLES_PER_FRAME, EncoderConfig
+from audio2motion.conformer import ConformerLayer, FeatureProjection
 from audio2motion.errors import Audio2MotionError
 from audio2motion.features import REACH, FeatureState, LogMel
 
@@ -57,34 +59,10 @@ class ConformerEncoder(SpeechEncoder):
 
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
-        # The module itself, not the package: importing all of transformers takes seconds.
-        from transformers.models.wav2vec2_bert.configuration_wav2vec2_bert import Wav2Vec2BertConfig
-        from transformers.models.wav2vec2_bert.modeling_wav2vec2_bert import (
-            Wav2Vec2BertEncoderLayer,
-            Wav2Vec2BertFeatureProjection,
-        )
-
-        hub = Wav2Vec2BertConfig(
-            feature_projection_input_dim=2 * config.mel_bands,
-            hidden_size=config.hidden_size,
-            num_hidden_layers=config.layers,
-            num_attention_heads=config.heads,
-            intermediate_size=config.feed_forward,
-            conv_depthwise_kernel_size=config.conv_kernel,
-            position_embeddings_type="relative_key",
-            left_max_position_embeddings=config.window - 1,
-            right_max_position_embeddings=0,
-            hidden_dropout=config.dropout,
-            attention_dropout=0.0,
-            activation_dropout=0.0,
-            feat_proj_dropout=0.0,
-            conformer_conv_dropout=config.dropout,
-        )
-        self.hub_config = hub
         self.size, self.reach = config.hidden_size, SAMPLES_PER_FRAME // 2 + REACH
         self.features = LogMel(config.mel_bands, config.equalise)
-        self.projection = Wav2Vec2BertFeatureProjection(hub)
-        self.layers = nn.ModuleList(Wav2Vec2BertEncoderLayer(hub) for _ in range(config.layers))
+        self.projection = FeatureProjection(config)
+        self.layers = nn.ModuleList(ConformerLayer(config) for _ in range(config.layers))
         for name, weight in self.layers.named_parameters():
             if name.endswith("distance_embedding.weight"):
                 # PyTorch's unit normal would drown what is heard in where it is.
@@ -108,12 +86,40 @@ class ConformerEncoder(SpeechEncoder):
         odd = mel[:, 2 * steps :]
         if steps == 0:
             return mel.new_zeros(len(mel), 0, self.size), ConformerState(state.features, odd, state.layers)
-        x = self.projection(mel[:, : 2 * steps].reshape(len(mel), steps, -1))[0]
+        x = self.projection(mel[:, : 2 * steps].reshape(len(mel), steps, -1))
         past: list[LayerState | None] = []
         for layer, before in zip(self.layers, state.layers):
             x, after = _layer(layer, x, before)
             past.append(after)
         return x, ConformerState(state.features, odd, past)
+
+
+def hub_layers(encoder: ConformerEncoder, config: EncoderConfig) -> list[nn.Module]:
+    """The encoder's layers as transformers' `Wav2Vec2BertEncoderLayer`, with the same weights, ready for evaluation."""
+    from transformers.models.wav2vec2_bert.configuration_wav2vec2_bert import Wav2Vec2BertConfig
+    from transformers.models.wav2vec2_bert.modeling_wav2vec2_bert import Wav2Vec2BertEncoderLayer
+
+    hub = Wav2Vec2BertConfig(
+        feature_projection_input_dim=2 * config.mel_bands,
+        hidden_size=config.hidden_size,
+        num_hidden_layers=config.layers,
+        num_attention_heads=config.heads,
+        intermediate_size=config.feed_forward,
+        conv_depthwise_kernel_size=config.conv_kernel,
+        position_embeddings_type="relative_key",
+        left_max_position_embeddings=config.window - 1,
+        right_max_position_embeddings=0,
+        hidden_dropout=config.dropout,
+        attention_dropout=0.0,
+        activation_dropout=0.0,
+        feat_proj_dropout=0.0,
+        conformer_conv_dropout=config.dropout,
+    )
+    hub._attn_implementation = "eager"
+    layers: list[nn.Module] = [Wav2Vec2BertEncoderLayer(hub) for _ in range(config.layers)]
+    for theirs, ours in zip(layers, encoder.layers, strict=True):
+        theirs.load_state_dict(ours.state_dict())
+    return [layer.eval() for layer in layers]
 
 
 def _layer(layer: Any, x: torch.Tensor, past: LayerState | None) -> tuple[torch.Tensor, LayerState]:

@@ -10,7 +10,7 @@ import torch
 
 from audio2motion.attention import WindowedSelfAttention
 from audio2motion.config import EncoderConfig, ModelConfig
-from audio2motion.encoder import ConformerEncoder, PretrainedEncoder
+from audio2motion.encoder import ConformerEncoder, PretrainedEncoder, hub_layers
 from audio2motion.errors import Audio2MotionError
 from audio2motion.features import LogMel
 from audio2motion.model import SpeechMotionModel, load_model, save_model
@@ -41,17 +41,15 @@ def test_short_and_long_look_ahead_differ_in_frames_by_exactly_that(small_model:
 
 def test_the_encoder_runs_the_layers_of_transformers() -> None:
     torch.manual_seed(0)
-    encoder = ConformerEncoder(
-        EncoderConfig(hidden_size=16, layers=2, heads=2, feed_forward=32, conv_kernel=5, window=12)
-    )
+    config = EncoderConfig(hidden_size=16, layers=2, heads=2, feed_forward=32, conv_kernel=5, window=12)
+    encoder = ConformerEncoder(config)
     encoder.eval()
     mel = torch.randn(1, 120, 40)
     ours, _ = encoder.encode(mel, encoder.start())
-    hidden = encoder.projection(mel.reshape(1, 60, 80))[0]
+    hidden = encoder.projection(mel.reshape(1, 60, 80))
     distance = torch.arange(60)[None, :] - torch.arange(60)[:, None]
     mask = torch.where((distance <= 0) & (distance > -12), 0.0, float("-inf"))[None, None]
-    encoder.hub_config._attn_implementation = "eager"
-    for layer in encoder.layers:
+    for layer in hub_layers(encoder, config):
         hidden = layer(hidden, attention_mask=mask)
     assert torch.allclose(ours, hidden, atol=1e-5)
 

@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 
 from talkinghead.errors import InputError
 
-RendererName = Literal["auto", "warp", "liveportrait"]
+RendererName = Literal["auto", "warp", "liveportrait", "liveportrait-animals"]
 RENDERERS: tuple[str, ...] = get_args(RendererName)
 Framing = Literal["picture", "crop", "whole"]
 
@@ -40,7 +40,8 @@ class Gains:
 class Settings:
     """How to draw.
 
-    - `renderer`: "warp", "liveportrait" or "auto" (the neural one where its weights and a GPU are there);
+    - `renderer`: "warp", "liveportrait", "liveportrait-animals" (the same networks with the weights for cats and dogs),
+      or "auto" (the neural one where its weights and a GPU are there);
     - `checkpoints`: folder of downloaded weights; `device`, `precision`: see `talkinghead.device`;
     - `fps`: frames per second (25, 29.97, "30000/1001"), None for the driver's own (25 for speech);
     - `framing`: "picture" pastes the drawn face back, "crop" keeps the face crop alone, "whole" takes the picture as

@@ -162,7 +162,8 @@ def open_renderer(settings: Settings) -> LivePortraitRenderer:
     asked = dict(settings.liveportrait)
     compiled = bool(asked.pop("compile", False))
     options = LivePortraitOptions(**asked)
-    paths = resolve("liveportrait", settings.checkpoints).paths
+    animals = settings.renderer == "liveportrait-animals"
+    paths = resolve("liveportrait-animals" if animals else "liveportrait", settings.checkpoints).paths
     engine = Engine(load_models(paths), device, precision, compiled)
     return LivePortraitRenderer(engine, options, landmarks=_landmark_net(paths.values()))
 

@@ -24,8 +24,8 @@ def select(settings: Settings) -> Selection:
     Raises:
         CheckpointError: LivePortrait was asked for by name and its weights are missing or damaged.
     """
-    if settings.renderer == "liveportrait":
-        return Selection(_liveportrait(settings), "renderer: liveportrait")
+    if settings.renderer in ("liveportrait", "liveportrait-animals"):
+        return Selection(_liveportrait(settings), f"renderer: {settings.renderer}")
     if settings.renderer == "warp":
         return Selection(_warp(settings), "renderer: warp")
     missing = _why_not_liveportrait(settings)

@@ -52,6 +52,7 @@ def test_a_turn_counts_from_the_rest_it_starts_at():
     assert shifts[1][1] > 0.09
     assert shifts[1][0] < -0.02
 
+
 def test_alignment_finds_pose_size_and_place():
     reference = canonical_mesh().astype(np.float64)
     rotation, place = from_degrees(np.array([[8.0, -15.0, 5.0]])), np.array([200.0, 100.0, -3.0])

@@ -1,0 +1,26 @@
+"""Which renderer draws."""
+
+import pytest
+
+from talkinghead.errors import CheckpointError, InputError
+from talkinghead.renderers import select
+from talkinghead.settings import Settings
+
+
+def test_auto_without_weights_is_the_embedded_one_and_says_how_to_get_the_other(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    monkeypatch.delenv("TALKINGHEAD_CHECKPOINTS", raising=False)
+    renderer, note = select(Settings())
+    assert renderer.name == "warp"
+    assert "talkinghead checkpoints pull liveportrait" in note
+
+
+@pytest.mark.parametrize("name", ["liveportrait", "liveportrait-animals"])
+def test_a_renderer_whose_weights_are_missing_is_refused_by_name(tmp_path, name):
+    with pytest.raises(CheckpointError, match=name):
+        select(Settings(renderer=name, checkpoints=tmp_path))
+
+
+def test_unknown_renderers_are_refused_with_the_list_of_those_there_are():
+    with pytest.raises(InputError, match="warp, liveportrait"):
+        Settings(renderer="magic")

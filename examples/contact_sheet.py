@@ -27,7 +27,7 @@ from talkinghead.types import Motion
 HERE = Path(__file__).parent
 CELL_PX = 240
 COLUMNS = 7
-DEMO_S, DEMO_FPS, DEMO_PX = 7, Fraction(25, 2), 360
+DEMO_S, DEMO_FPS, DEMO_PX = 6, Fraction(25, 2), 300
 
 
 def both(name: str, weight: float) -> dict[str, float]:

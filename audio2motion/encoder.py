@@ -2,8 +2,7 @@
 
 Both kinds are networks of the Wav2Vec2 family. `ConformerEncoder` runs the layers of Wav2Vec2-BERT (conformer, arXiv
 2005.08100; causal convolutions) step by step with carried state, so its attention reaches a fixed way back and
-never ahead; `hub_layers` gives them as transformers' own modules. `PretrainedEncoder` runs any Wav2Vec2, HuBERT or
-WavLM of the hub over windows at fixed places.
+never ahead. `PretrainedEncoder` runs any Wav2Vec2, HuBERT or WavLM of the hub over windows at fixed places.
 """
 
 from __future__ import annotations
@@ -92,34 +91,6 @@ class ConformerEncoder(SpeechEncoder):
             x, after = _layer(layer, x, before)
             past.append(after)
         return x, ConformerState(state.features, odd, past)
-
-
-def hub_layers(encoder: ConformerEncoder, config: EncoderConfig) -> list[nn.Module]:
-    """The encoder's layers as transformers' `Wav2Vec2BertEncoderLayer`, with the same weights, ready for evaluation."""
-    from transformers.models.wav2vec2_bert.configuration_wav2vec2_bert import Wav2Vec2BertConfig
-    from transformers.models.wav2vec2_bert.modeling_wav2vec2_bert import Wav2Vec2BertEncoderLayer
-
-    hub = Wav2Vec2BertConfig(
-        feature_projection_input_dim=2 * config.mel_bands,
-        hidden_size=config.hidden_size,
-        num_hidden_layers=config.layers,
-        num_attention_heads=config.heads,
-        intermediate_size=config.feed_forward,
-        conv_depthwise_kernel_size=config.conv_kernel,
-        position_embeddings_type="relative_key",
-        left_max_position_embeddings=config.window - 1,
-        right_max_position_embeddings=0,
-        hidden_dropout=config.dropout,
-        attention_dropout=0.0,
-        activation_dropout=0.0,
-        feat_proj_dropout=0.0,
-        conformer_conv_dropout=config.dropout,
-    )
-    hub._attn_implementation = "eager"
-    layers: list[nn.Module] = [Wav2Vec2BertEncoderLayer(hub) for _ in range(config.layers)]
-    for theirs, ours in zip(layers, encoder.layers, strict=True):
-        theirs.load_state_dict(ours.state_dict())
-    return [layer.eval() for layer in layers]
 
 
 def _layer(layer: Any, x: torch.Tensor, past: LayerState | None) -> tuple[torch.Tensor, LayerState]:

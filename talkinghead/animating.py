@@ -13,7 +13,7 @@ from talkinghead.pipeline import Canvas, Clip, Still
 from talkinghead.renderers import select
 from talkinghead.settings import DEFAULT_FPS, Settings
 from talkinghead.speaking import is_video, open_canvas
-from talkinghead.types import Face, MotionSource
+from talkinghead.types import Face, Motion, MotionSource
 
 if TYPE_CHECKING:
     from talkinghead.liveportrait.engine import Engine
@@ -133,10 +133,12 @@ def animate(
     `single` asks a driving picture for one frame.
     """
     source, driving = Path(source), Path(driving)
-    settings = replace(settings, precision=precision_for(settings.precision, _frames_of(driving, single)))
+    motion = _motion_of(driving)
+    known_frames = len(motion) if motion else 1 if single else None
+    settings = replace(settings, precision=precision_for(settings.precision, known_frames))
     renderer, note = select(settings)
     if is_video(source) and settings.fps is None:
-        settings = replace(settings, fps=_rate(driving, source))
+        settings = replace(settings, fps=motion.fps if motion else _rate(driving, source))
     canvas = open_canvas(source, renderer, settings)
     driver = open_driver(
         driving,
@@ -153,13 +155,13 @@ def animate(
     return Animation(canvas, driver.source, renderer, settings, audio=sound, duration_s=duration_s, note=note)
 
 
-def _frames_of(driving: Path, single: bool) -> int | None:
-    """How many frames a driver has, where that is known before it is opened."""
-    if driving.suffix.lower() in MOTION_SUFFIXES and driving.is_file():
-        from talkinghead.sources.motion_file import load_motion
+def _motion_of(driving: Path) -> Motion | None:
+    """A motion file's motion, whose length and rate are wanted before it drives; None for other drivers."""
+    if driving.suffix.lower() not in MOTION_SUFFIXES or not driving.is_file():
+        return None
+    from talkinghead.sources.motion_file import load_motion
 
-        return len(load_motion(driving))
-    return 1 if single else None
+    return load_motion(driving)
 
 
 def _portrait(canvas: Canvas) -> Face | None:
@@ -168,12 +170,8 @@ def _portrait(canvas: Canvas) -> Face | None:
 
 
 def _rate(driving: Path, source: Path) -> Fraction:
-    """The frame rate of a clip whose source is a video: a video's or a motion's that drives, else the source's own."""
+    """The frame rate of a clip whose source is a video: that of a video that drives, else the source's own."""
     from talkinghead.media.video import VideoReader
 
-    if driving.suffix.lower() in MOTION_SUFFIXES:
-        from talkinghead.sources.motion_file import load_motion
-
-        return load_motion(driving).fps
     with VideoReader(driving if is_video(driving) else source) as reader:
         return reader.fps

@@ -15,7 +15,7 @@ from talkinghead.pipeline import Clip
 from talkinghead.renderers import select
 from talkinghead.settings import DEFAULT_FPS, Settings
 from talkinghead.speaking import Recording, frame_rate, is_video, load_predictor, open_canvas
-from talkinghead.types import Floats, Frame, Motion, Pixels
+from talkinghead.types import Floats, Frame, Image, Motion, Pixels
 
 _MIX_RATE_HZ = 48000
 _BLOCK_S = 1.0
@@ -87,40 +87,44 @@ def speak_together(
     voices = {1: audio, **tracks}
     duration_s = max(probe_audio(path).duration_s for path in voices.values())
     fps = frame_rate(source, settings)
-    count = _count_faces(source)
+    canvas_source, first = _opened(source)
+    count = _count_faces(first)
     if missing := [face for face in voices if face > count]:
         raise FaceError(
             f"{source.name} shows {count} face(s): there is no face {missing[0]} to speak {voices[missing[0]]}"
         )
     predictor = load_predictor("embedded" if motion_model == "auto" else motion_model)
+    renderer, note = select(settings)
     clips = []
     for face in range(1, count + 1):
         own = replace(settings, fps=fps, face=face, seed=settings.seed + face - 1)
-        renderer, note = select(own)
         sound = Padded(voices.get(face), predictor.config.sample_rate_hz, duration_s)
         driver = AudioMotionSource(sound, predictor, fps or DEFAULT_FPS, seed=own.seed, duration_s=duration_s)
-        clips.append(Clip(open_canvas(source, renderer, own), driver, renderer, own, duration_s=duration_s))
+        clips.append(Clip(open_canvas(canvas_source, renderer, own), driver, renderer, own, duration_s=duration_s))
     sound_track = audio if len(voices) == 1 else mixed(list(voices.values()), duration_s)
     return CrowdClip(clips, sound_track, duration_s, f"{note}; {count} faces")
 
 
-def _count_faces(source: Path) -> int:
-    """How many faces the picture, or the video's first frame, shows."""
-    from talkinghead.faces import find_faces
-    from talkinghead.types import Image
-
+def _opened(source: Path) -> tuple[Path | Image, Image]:
+    """What canvases are made from (a picture is read once for all its faces), and the picture whose faces count."""
     if is_video(source):
         from talkinghead.media.video import VideoReader
 
         with VideoReader(source) as reader:
-            image = Image(next(iter(reader)), name=source.name)
-    else:
-        from talkinghead.media.images import read_image
+            return source, Image(next(iter(reader)), name=source.name)
+    from talkinghead.media.images import read_image
 
-        image = read_image(source)
+    image = read_image(source)
+    return image, image
+
+
+def _count_faces(image: Image) -> int:
+    """How many faces the picture, or the video's first frame, shows."""
+    from talkinghead.faces import find_faces
+
     count = len(find_faces(image))
     if count == 0:
-        raise FaceError(f"no face was found in {source.name}: choose another picture, or say where it is with --box")
+        raise FaceError(f"no face was found in {image.name}: choose another picture, or say where it is with --box")
     return count
 
 

@@ -10,7 +10,7 @@ import torch
 
 from audio2motion.attention import WindowedSelfAttention
 from audio2motion.config import EncoderConfig, ModelConfig
-from audio2motion.encoder import ConformerEncoder, PretrainedEncoder, hub_layers
+from audio2motion.encoder import ConformerEncoder, PretrainedEncoder
 from audio2motion.errors import Audio2MotionError
 from audio2motion.features import LogMel
 from audio2motion.model import SpeechMotionModel, load_model, save_model
@@ -37,6 +37,34 @@ def test_short_and_long_look_ahead_differ_in_frames_by_exactly_that(small_model:
     config = small_model.config
     assert quick.motion.shape[1] - slow.motion.shape[1] == config.look_ahead - config.quick_look_ahead
     assert not torch.equal(quick.motion[:, : slow.motion.shape[1]], slow.motion)
+
+
+def hub_layers(encoder: ConformerEncoder, config: EncoderConfig) -> list[torch.nn.Module]:
+    """The encoder's layers as transformers' `Wav2Vec2BertEncoderLayer`, with the same weights, ready for evaluation."""
+    from transformers.models.wav2vec2_bert.configuration_wav2vec2_bert import Wav2Vec2BertConfig
+    from transformers.models.wav2vec2_bert.modeling_wav2vec2_bert import Wav2Vec2BertEncoderLayer
+
+    hub = Wav2Vec2BertConfig(
+        feature_projection_input_dim=2 * config.mel_bands,
+        hidden_size=config.hidden_size,
+        num_hidden_layers=config.layers,
+        num_attention_heads=config.heads,
+        intermediate_size=config.feed_forward,
+        conv_depthwise_kernel_size=config.conv_kernel,
+        position_embeddings_type="relative_key",
+        left_max_position_embeddings=config.window - 1,
+        right_max_position_embeddings=0,
+        hidden_dropout=config.dropout,
+        attention_dropout=0.0,
+        activation_dropout=0.0,
+        feat_proj_dropout=0.0,
+        conformer_conv_dropout=config.dropout,
+    )
+    hub._attn_implementation = "eager"
+    layers: list[torch.nn.Module] = [Wav2Vec2BertEncoderLayer(hub) for _ in range(config.layers)]
+    for theirs, ours in zip(layers, encoder.layers, strict=True):
+        theirs.load_state_dict(ours.state_dict())
+    return [layer.eval() for layer in layers]
 
 
 def test_the_encoder_runs_the_layers_of_transformers() -> None:

@@ -56,9 +56,22 @@ _SCRIPTS: dict[str, tuple[list[str], list[str]]] = {
     "uk": (list("бвгджзклмнпрстфхцчш"), list("аеиоуіїюя")),
     "el": (list("βγδζθκλμνπρστφχψ"), ["α", "ε", "ι", "ο", "ου", "ει"]),
     "hi": (list("कखगचजटडतदनपफबभमयरलवशसह"), ["ा", "ि", "ी", "ु", "े", "ो", ""]),
+    "te": (list("కఖగఘచజటడణతదనపఫబభమయరలళవశసహ"), ["ా", "ి", "ీ", "ు", "ూ", "ె", "ే", "ై", "ొ", "ో", "ౌ", "", ""]),
+    "fi": (
+        ["h", "j", "k", "kk", "l", "ll", "m", "mm", "n", "nk", "p", "pp", "r", "s", "t", "tt", "v", "d", "f", "b"],
+        ["a", "aa", "e", "ee", "i", "ii", "o", "u", "uu", "y", "yy", "ä", "ää", "ö", "ai", "uo", "yö", "ie", "öy"],
+    ),
+    "ca": (
+        ["b", "c", "ç", "d", "f", "g", "j", "l", "ll", "m", "n", "ny", "p", "r", "rr", "s", "t", "tx", "v", "x", "z",
+         "br", "pl", "tr", "qu", "m", "b", "p"],
+        ["a", "e", "i", "o", "u", "à", "è", "é", "ò", "ó", "ú", "ai", "eu", "ou"],
+    ),
     "ja": (list("かきくさしたとなにはふまみもらろぱばわ"), ["", "", "あ", "い", "う", "ん"]),
     "ko": ([], []),
 }  # fmt: skip
+_SCRIPTS["mr"] = ([*_SCRIPTS["hi"][0], "ळ", "ण", "झ"], _SCRIPTS["hi"][1])
+_LAUGHS = {"hi": "हा हि हे हो", "mr": "हा हि हे हो", "te": "హా హి హే హో", "ru": "ха хи хе хо"}
+_OPEN = frozenset({"ja", "hi", "mr", "te"})  # written without a final consonant here
 
 
 def _clean(text: str) -> list[str]:
@@ -105,7 +118,7 @@ def _syllable(code: str, rng: np.random.Generator) -> str:
         )
     consonants, vowels = _SCRIPTS.get(code, _LATIN)
     syllable = _pick(consonants, rng) + _pick(vowels, rng)
-    if code not in ("ja", "hi") and rng.random() < 0.3:
+    if code not in _OPEN and rng.random() < 0.3:
         syllable += _pick(consonants, rng)[-1]
     return syllable
 
@@ -117,7 +130,8 @@ def _pick(items: Sequence[str], rng: np.random.Generator) -> str:
 def a_text(language: str, rng: np.random.Generator, folder: Path | None = None) -> str:
     """One to three sentences to read."""
     if rng.random() < _LAUGH_SHARE:
-        return " ".join([_pick(("ha", "hi", "he", "ho"), rng)] * int(rng.integers(3, 9))) + "!"
+        laughs = _LAUGHS.get(language, "ha hi he ho").split()
+        return " ".join([_pick(laughs, rng)] * int(rng.integers(3, 9))) + "!"
     known = sentences(language, folder)
     count = int(rng.integers(1, 4))
     if len(known) < 50 or rng.random() < 0.15:

@@ -1,13 +1,12 @@
 """Text-to-speech engines that tell when each phone sounds: espeak-ng, flite and festival.
 
-espeak-ng knows a hundred languages but is synthetic throughout; flite's and festival's English voices are made from
+espeak-ng knows a hundred languages but is synthetic throughout; flite's (English) and festival's voices are made from
 human recordings. Together they teach what neither does alone. flite and festival are optional Debian packages.
 """
 
 from __future__ import annotations
 
 import shutil
-import subprocess
 import tempfile
 from dataclasses import dataclass
 from itertools import product, starmap
@@ -18,25 +17,9 @@ import numpy as np
 
 from audio2motion.errors import Audio2MotionError
 from audio2motion.espeak import Speech, shared_espeak
-from audio2motion.targets import Phone
-
-# CMU's phone set, as flite and festival's English voices print it.
-_CMU = {
-    "aa": "ɑ", "ae": "æ", "ah": "ʌ", "ao": "ɔ", "aw": "aʊ", "ax": "ə", "ay": "aɪ", "b": "b", "ch": "tʃ",
-    "d": "d", "dh": "ð", "eh": "ɛ", "er": "ɝ", "ey": "eɪ", "f": "f", "g": "ɡ", "hh": "h", "hv": "h", "ih": "ɪ",
-    "iy": "i", "jh": "dʒ", "k": "k", "l": "l", "m": "m", "n": "n", "ng": "ŋ", "ow": "oʊ", "oy": "ɔɪ",
-    "p": "p", "r": "ɹ", "s": "s", "sh": "ʃ", "t": "t", "th": "θ", "uh": "ʊ", "uw": "u", "v": "v", "w": "w",
-    "y": "j", "z": "z", "zh": "ʒ", "axr": "ɚ", "el": "əl", "em": "m", "en": "n", "nx": "n", "dx": "ɾ",
-}  # fmt: skip
+from audio2motion.festival import CMU, installed_voices, read_speech, run_engine
 
 _FLITE_VOICES = ("awb", "rms", "slt", "kal16")
-_FESTIVAL_VOICES = {
-    "english/kal_diphone": "voice_kal_diphone",
-    "english/ked_diphone": "voice_ked_diphone",
-    "us/cmu_us_slt_arctic_hts": "voice_cmu_us_slt_arctic_hts",
-}
-_FESTIVAL_ROOT = Path("/usr/share/festival/voices")
-_TIMEOUT_S = 120
 
 # espeak-ng's languages in the corpus; English has real voices beside it.
 ESPEAK_LANGUAGES: tuple[str, ...] = (
@@ -91,58 +74,11 @@ class FliteVoice:
         usual_hz = 170 if self.voice == "slt" else 105
         with tempfile.TemporaryDirectory() as folder:
             wave = Path(folder) / "speech.wav"
-            printed = _run(["flite", "-voice", self.voice, "-psdur", "--setf", f"duration_stretch={1 / tempo:.3f}",
-                            "--setf", f"int_f0_target_mean={usual_hz * pitch:.1f}", "-t", text,
-                            "-o", str(wave)])  # fmt: skip
+            command = ["flite", "-voice", self.voice, "-psdur", "-t", text, "-o", str(wave)]
+            command += ["--setf", f"duration_stretch={1 / tempo:.3f}"]
+            printed = run_engine([*command, "--setf", f"int_f0_target_mean={usual_hz * pitch:.1f}"])
             pairs = [item.rsplit(":", 1) for item in printed.split() if ":" in item]
-            return _read(wave, [(name, float(end)) for name, end in pairs])
-
-
-@dataclass(frozen=True, slots=True)
-class FestivalVoice:
-    """A voice of the festival program; the pitch is the voice's own."""
-
-    function: str
-    language: str = "en-us"
-
-    @property
-    def name(self) -> str:
-        return f"festival:{self.function.removeprefix('voice_')}"
-
-    def speak(self, text: str, tempo: float, pitch: float) -> Speech:
-        quoted = text.replace("\\", " ").replace('"', " ")
-        with tempfile.TemporaryDirectory() as folder:
-            wave, segments = Path(folder) / "speech.wav", Path(folder) / "speech.seg"
-            _run(["festival", "-b", f"(begin ({self.function}) (Parameter.set 'Duration_Stretch {1 / tempo:.3f}) "
-                  f'(set! u (Utterance Text "{quoted}")) (utt.synth u) (utt.save.segs u "{segments}") '
-                  f"(utt.save.wave u \"{wave}\" 'riff))"])  # fmt: skip
-            rows = [line.split() for line in segments.read_text().splitlines()]
-            return _read(wave, [(row[2], float(row[0])) for row in rows if len(row) == 3])
-
-
-def _run(command: list[str]) -> str:
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False)
-    except subprocess.TimeoutExpired:
-        raise Audio2MotionError(f"{command[0]} took more than {_TIMEOUT_S} s for one text") from None
-    if done.returncode != 0:
-        raise Audio2MotionError(f"{command[0]} failed: {done.stderr.strip()[:200] or done.returncode}")
-    return done.stdout
-
-
-def _read(wave: Path, ends: list[tuple[str, float]]) -> Speech:
-    """The wave file with phones from their names and end times."""
-    import soundfile
-
-    samples, rate_hz = soundfile.read(wave, dtype="float32")
-    phones: list[Phone] = []
-    start_s = 0.0
-    for name, end_s in ends:
-        ipa = _CMU.get(name.lower().rstrip("012"))
-        if ipa is not None:
-            phones.append((ipa, start_s, max(end_s, start_s)))
-        start_s = end_s
-    return Speech(samples, int(rate_hz), phones)
+            return read_speech(wave, [(name.rstrip("012"), float(end)) for name, end in pairs], CMU)
 
 
 def find_voices(engines: tuple[str, ...]) -> dict[str, list[Voice]]:
@@ -155,10 +91,10 @@ def find_voices(engines: tuple[str, ...]) -> dict[str, list[Voice]]:
         found["espeak-ng"] = list(starmap(EspeakVoice, product(ESPEAK_LANGUAGES, _VARIANTS)))
     if "flite" in engines and shutil.which("flite"):
         found["flite"] = list(map(FliteVoice, _FLITE_VOICES))
-    if "festival" in engines and shutil.which("festival"):
-        installed = [name for path, name in _FESTIVAL_VOICES.items() if (_FESTIVAL_ROOT / path).is_dir()]
+    if "festival" in engines:
+        installed = installed_voices()
         if installed:
-            found["festival"] = list(map(FestivalVoice, installed))
+            found["festival"] = list(installed)
     if not found:
         raise Audio2MotionError(f"none of the engines {', '.join(engines)} is installed here")
     return found

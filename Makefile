@@ -29,10 +29,13 @@ $(VENV)/.installed-dev: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
 	touch $@
 
-# The embedded speech model, from nothing (flite, festival and fortunes from Debian make it better): hours of work.
+# The embedded speech model, from nothing. Needs flite, festival with its festvox-* voices, and fortunes from Debian (the
+# card in checkpoints/audio2motion lists them); without them the voices are espeak-ng's alone and the model is worse.
 checkpoint: $(VENV)/.installed-dev
-	$(BIN)/audio2motion corpus corpus --hours 3 --seed 1 --workers 2
-	$(BIN)/audio2motion train corpus -o checkpoints/audio2motion --minutes 60
+	$(BIN)/audio2motion corpus corpus --hours 6 --seed 11 --speechless 0.16 --workers 2
+	OMP_NUM_THREADS=1 ACCELERATE_USE_CPU=true $(BIN)/torchrun --nproc_per_node 2 -m audio2motion train corpus \
+		-o checkpoints/audio2motion --minutes 34 --epochs 100 --patience 50 --batch-size 12 --learning-rate 0.002 \
+		--mixed-precision bf16
 
 clean:
 	rm -rf $(VENV) out

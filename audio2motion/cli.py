@@ -44,7 +44,7 @@ def main(debug: bool) -> None:
 @click.option("--engines", default="espeak-ng,flite,festival", show_default=True,
               help="Text-to-speech engines; those that are not installed are left out.")  # fmt: skip
 @click.option("--texts", type=_EXISTING, help="Folder of <language>*.txt to read from instead of what is installed.")
-@click.option("--speechless", type=click.FloatRange(0, 1), default=0.16, show_default=True,
+@click.option("--speechless", type=click.FloatRange(0, 1), default=0.2, show_default=True,
               help="Share of takes that are silence, noise or music.")  # fmt: skip
 @click.option("--videos", type=_EXISTING, help="Make the corpus from the talking-head clips in this folder instead.")
 @click.option("--extractor", default="mesh", show_default=True, help="What measures motion in --videos.")
@@ -91,10 +91,13 @@ def corpus(out: Path, videos: Path | None, extractor: str, engines: str, **optio
 @click.option("--workers", type=click.IntRange(0), default=0, show_default=True, help="Processes that read the corpus.")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--resume", is_flag=True, help="Go on with the run in OUT.")
-def train(corpora: tuple[Path, ...], out: Path, encoder: str, tune_encoder: bool, resume: bool, **options: Any) -> None:
+@click.option("--init", type=_EXISTING, help="Start from this checkpoint: to tune it to clips of your own, say.")
+def train(corpora: tuple[Path, ...], out: Path, encoder: str, tune_encoder: bool, resume: bool, init: Path | None,
+          **options: Any) -> None:  # fmt: skip
     """Train a model on CORPORA. Under `accelerate launch -m audio2motion train ...` it uses every GPU."""
     from audio2motion.config import EncoderConfig, ModelConfig
     from audio2motion.corpus import CorpusInfo
+    from audio2motion.model import CONFIG_FILE
     from audio2motion.train import TrainConfig, plot_history
     from audio2motion.train import train as run
 
@@ -105,7 +108,9 @@ def train(corpora: tuple[Path, ...], out: Path, encoder: str, tune_encoder: bool
         output="expression" if keypoints else "blendshapes",
         channels=() if keypoints else info.channels,
     )
-    run(list(corpora), out, model_config, TrainConfig(**options), resume=resume, report=click.echo)
+    if init is not None:
+        model_config = ModelConfig.read(init / CONFIG_FILE)
+    run(list(corpora), out, model_config, TrainConfig(**options), resume=resume, report=click.echo, init=init)
     plot_history(out, out / "training.png")
     click.echo(f"{out}: checkpoint and training.png")
 

@@ -11,7 +11,7 @@ from audio2motion.arkit import BLENDSHAPE_NAMES
 from audio2motion.errors import Audio2MotionError
 from audio2motion.targets import LIP_BLENDSHAPES
 
-FORMAT = 1
+FORMAT = 2
 SAMPLE_RATE_HZ = 16000
 MOTION_RATE_HZ = 50
 SAMPLES_PER_FRAME = SAMPLE_RATE_HZ // MOTION_RATE_HZ
@@ -21,16 +21,18 @@ SAMPLES_PER_FRAME = SAMPLE_RATE_HZ // MOTION_RATE_HZ
 class EncoderConfig:
     """The speech encoder.
 
-    `name` "wav2vec2-bert" is the small causal one that is trained here: `mel_bands` log-mel bands at 100 Hz (freed of
-    the recording's colour where `equalise`), two frames per step, into `layers` conformer layers of `hidden_size` that
-    see `window` steps of 20 ms back. Any other name is a Wav2Vec2, HuBERT or WavLM model of the Hugging Face hub (or a
-    local folder), run over windows: blocks of `block_s` with `context_s` before and `look_ahead_s` after; `frozen`
-    keeps its weights as they are in training.
+    `name` "wav2vec2-bert" is the small causal one that is trained here: `mel_bands` log-mel bands at 100 Hz (freed
+    of the recording's colour where `equalise`; level and colour are those heard up to `settle_s` later, except in
+    low latency), convolutions to 50 steps a second, and `layers` conformer layers of `hidden_size` that see
+    `window` steps back. Any other name is a Wav2Vec2, HuBERT or WavLM model of the Hugging Face hub (or a local
+    folder), run over windows: blocks of `block_s` with `context_s` before and `look_ahead_s` after; `frozen` keeps
+    its weights as they are in training.
     """
 
     name: str = "wav2vec2-bert"
     mel_bands: int = 40
     equalise: bool = True
+    settle_s: float = 1.0
     hidden_size: int = 128
     layers: int = 3
     heads: int = 4
@@ -54,9 +56,10 @@ class ModelConfig:
     """The whole model: encoder, motion transformer, heads.
 
     `look_ahead` motion frames (20 ms each) are heard before a frame's motion is said; where latency matters, only
-    `quick_look_ahead`: one model is trained for both. `output` "blendshapes" gives the
-    ARKit weights named in `channels`; "expression" gives LivePortrait's 63 keypoint deltas. Openings below
-    `closed_below` become closed lips. `blendshape_names` is the order of a prediction's 52 columns.
+    `quick_look_ahead`: one model is trained for both. `output` "blendshapes" gives the ARKit weights named in
+    `channels`; "expression" gives LivePortrait's 63 keypoint deltas. Openings below `closed_below` become closed
+    lips, and so do sounds that are p, b or m with a probability of `sealed_above`. What is left is multiplied by
+    `gain`: a model that is unsure says too little. `blendshape_names` is the order of a prediction's 52 columns.
     """
 
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
@@ -67,10 +70,12 @@ class ModelConfig:
     window: int = 50
     dropout: float = 0.1
     look_ahead: int = 15
-    quick_look_ahead: int = 5
+    quick_look_ahead: int = 1
     output: Literal["blendshapes", "expression"] = "blendshapes"
     channels: tuple[str, ...] = LIP_BLENDSHAPES
     closed_below: float = 0.14
+    sealed_above: float = 0.25
+    gain: float = 1.25
     blendshape_names: tuple[str, ...] = BLENDSHAPE_NAMES
     sample_rate_hz: int = SAMPLE_RATE_HZ
     motion_rate_hz: int = MOTION_RATE_HZ

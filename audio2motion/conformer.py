@@ -13,19 +13,6 @@ from torch import nn
 from audio2motion.config import EncoderConfig
 
 
-class FeatureProjection(nn.Module):
-    """(B, T, two frames of log-mel bands) to (B, T, C)."""
-
-    def __init__(self, config: EncoderConfig) -> None:
-        super().__init__()
-        self.layer_norm = nn.LayerNorm(2 * config.mel_bands)
-        self.projection = nn.Linear(2 * config.mel_bands, config.hidden_size)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        out: torch.Tensor = self.projection(self.layer_norm(x))
-        return out
-
-
 class FeedForward(nn.Module):
     """(B, T, C) to the same."""
 

@@ -3,7 +3,7 @@
 A corpus is a folder with `corpus.json` (what it is) and `shard-NNNNN.npz` files:
 
 - `samples` (N,) int16 at 16 kHz, takes end to end; `sample_ends` (K,) where each take ends;
-- `motion` (T, C) float16 at 50 Hz, channels as named in corpus.json; `motion_ends` (K,);
+- `motion` (T, C) float16 at 50 Hz, channels as named in corpus.json, NaN where unknown; `motion_ends` (K,);
 - `visemes` (T,) int8, index into `audio2motion.phones.VISEMES`, -1 where unknown (takes from video).
 
 Sample k of a take's motion belongs to the time k / 50 s of its sound.
@@ -94,10 +94,11 @@ def save_shard(
 
 
 def take_motion(take: Take) -> tuple[Floats, npt.NDArray[np.int64]]:
-    """The lips of a take: motion (T, 15) in the order of `LIP_BLENDSHAPES`, and viseme classes (T,)."""
+    """The lips of a take: motion (T, 15) in the order of `LIP_BLENDSHAPES`, NaN in noise, and viseme classes (T,)."""
     seconds = len(take.samples) / RATE_HZ
     weights = phones_to_blendshapes(take.phones, MOTION_RATE_HZ, seconds, take.levels_db)
     lips = weights[:, [BLENDSHAPE_INDEX[name] for name in LIP_BLENDSHAPES]]
+    lips[:] = np.nan if take.noise else lips
     return lips, viseme_classes(take.phones, MOTION_RATE_HZ, seconds)
 
 
@@ -159,6 +160,7 @@ def make_corpus(
 
 
 def _check_same(found: CorpusInfo, wanted: CorpusInfo, folder: Path) -> None:
+    """Audio2MotionError where the corpus that is in `folder` is not the one that is to be made there."""
     for name in ("channels", "seed", "engines", "shard_s"):
         if getattr(found, name) != getattr(wanted, name):
             raise Audio2MotionError(

@@ -8,6 +8,7 @@ never ahead. `PretrainedEncoder` runs any Wav2Vec2, HuBERT or WavLM of the hub o
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -15,10 +16,20 @@ import torch
 from torch import nn
 
 from audio2motion.attention import KeyValues, windowed_attention
+from audio2motion.augment import augmented
 from audio2motion.config import SAMPLE_RATE_HZ, SAMPLES_PER_FRAME, EncoderConfig
-from audio2motion.conformer import ConformerLayer, FeatureProjection
+from audio2motion.conformer import ConformerLayer
 from audio2motion.errors import Audio2MotionError
-from audio2motion.features import REACH, FeatureState, LogMel
+from audio2motion.features import HOP, REACH, FeatureState, LogMel
+from audio2motion.front import AHEAD, FeatureEncoder, FrontState
+from audio2motion.presence import Presence, PresenceState
+
+
+class Encoded(NamedTuple):
+    """`steps` (B, T, size); `presence` (B, T): the log-odds that somebody speaks."""
+
+    steps: torch.Tensor
+    presence: torch.Tensor
 
 
 class LayerState(NamedTuple):
@@ -30,67 +41,74 @@ class LayerState(NamedTuple):
 
 @dataclass
 class ConformerState:
-    """What the encoder remembers: the features' state, a frame without its pair (B, 0 or 1, bands), the layers'."""
+    """What the encoder remembers: the log-mel features' state, the feature encoder's, the presence's, the layers'."""
 
     features: FeatureState
-    odd: torch.Tensor
+    front: FrontState
+    presence: PresenceState
     layers: list[LayerState | None]
 
 
 class SpeechEncoder(nn.Module):
-    """Contract: `start` a state, then `forward` pushes of sound (B, N) give the steps (B, T, `size`) they complete.
+    """Contract: `start` a state, then `forward` pushes of sound (B, N) give the steps that they complete.
 
-    Step j belongs to time j / 50 s and comes out once `reach` samples after that time are known.
+    Step j belongs to time j / 50 s and comes out once `reach` samples after that time are known, and `settle` samples
+    more where it was not started `quick`.
     """
 
     size: int
     reach: int
+    settle: int = 0
 
-    def start(self, batch: int = 1) -> Any:
+    def start(self, batch: int = 1, quick: bool = False) -> Any:
         raise NotImplementedError
 
-    def forward(self, samples: torch.Tensor, state: Any) -> tuple[torch.Tensor, Any]:
+    def forward(self, samples: torch.Tensor, state: Any) -> tuple[Encoded, Any]:
         raise NotImplementedError
 
 
 class ConformerEncoder(SpeechEncoder):
-    """Wav2Vec2-BERT's layers over log-mel features, causal."""
+    """A convolutional feature encoder over log-mel features, then Wav2Vec2-BERT's layers, causal."""
 
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
-        self.size, self.reach = config.hidden_size, SAMPLES_PER_FRAME // 2 + REACH
-        self.features = LogMel(config.mel_bands, config.equalise)
-        self.projection = FeatureProjection(config)
+        self.size, self.reach = config.hidden_size, AHEAD * HOP + REACH
+        settle = round(100 * config.settle_s)
+        self.features, self.settle = LogMel(config.mel_bands, config.equalise, settle), settle * HOP
+        self.front = FeatureEncoder(config)
+        self.presence = Presence(config.hidden_size)
         self.layers = nn.ModuleList(ConformerLayer(config) for _ in range(config.layers))
         for name, weight in self.layers.named_parameters():
             if name.endswith("distance_embedding.weight"):
                 # PyTorch's unit normal would drown what is heard in where it is.
                 nn.init.normal_(weight, std=0.02)
 
-    def start(self, batch: int = 1) -> ConformerState:
+    def start(self, batch: int = 1, quick: bool = False) -> ConformerState:
         """The state before any sound."""
-        features = self.features.start(batch)
-        odd = features.samples.new_zeros(batch, 0, len(self.features.filters))
-        return ConformerState(features, odd, [None] * len(self.layers))
+        features, front = self.features.start(batch, quick), self.front.start(batch)
+        return ConformerState(features, front, self.presence.start(batch), [None] * len(self.layers))
 
-    def forward(self, samples: torch.Tensor, state: ConformerState) -> tuple[torch.Tensor, ConformerState]:
-        """Sound (B, N) to steps (B, T, size)."""
+    def forward(self, samples: torch.Tensor, state: ConformerState) -> tuple[Encoded, ConformerState]:
+        """Sound (B, N) to the steps it completes."""
         mel, features = self.features(samples, state.features)
-        return self.encode(mel, ConformerState(features, state.odd, state.layers))
+        if self.training and mel.shape[1]:
+            mel = augmented(mel)
+        x, front = self.front(mel, state.front)
+        there, presence = self.presence(x, state.presence)
+        past: list[LayerState | None] = list(state.layers)
+        if x.shape[1]:
+            x, past = self.encode(x, past)
+        return Encoded(x, there), ConformerState(features, front, presence, past)
 
-    def encode(self, mel: torch.Tensor, state: ConformerState) -> tuple[torch.Tensor, ConformerState]:
-        """Log-mel frames (B, n, bands) to steps (B, T, size): two frames a step."""
-        mel = torch.cat([state.odd, mel], 1)
-        steps = mel.shape[1] // 2
-        odd = mel[:, 2 * steps :]
-        if steps == 0:
-            return mel.new_zeros(len(mel), 0, self.size), ConformerState(state.features, odd, state.layers)
-        x = self.projection(mel[:, : 2 * steps].reshape(len(mel), steps, -1))
+    def encode(
+        self, x: torch.Tensor, layers: Sequence[LayerState | None]
+    ) -> tuple[torch.Tensor, list[LayerState | None]]:
+        """Run the conformer layers on new steps (B, T, size), given what each remembers."""
         past: list[LayerState | None] = []
-        for layer, before in zip(self.layers, state.layers):
+        for layer, before in zip(self.layers, layers):
             x, after = _layer(layer, x, before)
             past.append(after)
-        return x, ConformerState(state.features, odd, past)
+        return x, past
 
 
 def _layer(layer: Any, x: torch.Tensor, past: LayerState | None) -> tuple[torch.Tensor, LayerState]:
@@ -144,6 +162,7 @@ class WindowState:
     samples: torch.Tensor
     first: int
     done: int
+    presence: PresenceState
 
 
 class PretrainedEncoder(SpeechEncoder):
@@ -156,20 +175,21 @@ class PretrainedEncoder(SpeechEncoder):
         super().__init__()
         self.hub = _hub_model(config.name, weights)
         self.size = int(self.hub.config.hidden_size)
+        self.presence = Presence(self.size)
         self.block = max(1, round(config.block_s * 50))
         self.context, self.look_ahead = round(config.context_s * 50), round(config.look_ahead_s * 50)
         self.reach = (self.block + self.look_ahead) * SAMPLES_PER_FRAME + 400
         if config.frozen:
             self.hub.requires_grad_(False)
 
-    def start(self, batch: int = 1) -> WindowState:
+    def start(self, batch: int = 1, quick: bool = False) -> WindowState:
         """The state before any sound: silence, as long as the context."""
         device = next(self.hub.parameters()).device
         before = self.context * SAMPLES_PER_FRAME
-        return WindowState(torch.zeros(batch, before, device=device), -before, 0)
+        return WindowState(torch.zeros(batch, before, device=device), -before, 0, self.presence.start(batch))
 
-    def forward(self, samples: torch.Tensor, state: WindowState) -> tuple[torch.Tensor, WindowState]:
-        """Sound (B, N) to the steps (B, T, size) of every block that is complete."""
+    def forward(self, samples: torch.Tensor, state: WindowState) -> tuple[Encoded, WindowState]:
+        """Sound (B, N) to the steps of every block that is complete."""
         waiting = torch.cat([state.samples, samples.to(state.samples)], 1)
         first, done = state.first, state.done
         blocks = []
@@ -181,7 +201,8 @@ class PretrainedEncoder(SpeechEncoder):
             done += self.block
         drop = max(0, (done - self.context) * SAMPLES_PER_FRAME - first)
         steps = torch.cat(blocks, 1) if blocks else waiting.new_zeros(len(waiting), 0, self.size)
-        return steps, WindowState(waiting[:, drop:], first + drop, done)
+        there, presence = self.presence(steps, state.presence)
+        return Encoded(steps, there), WindowState(waiting[:, drop:], first + drop, done, presence)
 
     def _encode(self, window: torch.Tensor) -> torch.Tensor:
         scale = window.std(1, keepdim=True).clamp(min=1e-4)

@@ -1,10 +1,12 @@
 """Log-mel features that come out the same however the sound arrives.
 
 One frame every 10 ms, centred on its time: frame k sees samples 160 k - 200 to 160 k + 200. Loudness is taken out by a
-running level that knows only the past: the mean log power of the last seconds, weighted by power, so that
-loud frames count and pauses do not. With `equalise` the recording's colour (microphone, room, codec) is taken out
-likewise: each band's running mean over loud frames is brought to the usual one of speech, the more the longer the voice
-has been heard (cepstral mean normalisation, with a prior).
+running level: the mean log power of the last seconds, weighted by power, so that loud frames count and pauses do not.
+With `equalise` the recording's colour (microphone, room, codec) is taken out likewise: each band's running mean over
+loud frames is brought to the usual one of speech, the more the longer the voice has been heard (cepstral mean
+normalisation, with a prior). Both means know the past, and `settle` frames more: a recording of a second has no past,
+and without its level and colour the first word is guesswork. In haste (`quick`) they know the past alone, and lean on
+the prior.
 """
 
 from __future__ import annotations
@@ -24,7 +26,8 @@ _LOW_HZ, _HIGH_HZ = 50.0, 7600.0
 _FLOOR = 1e-5  # relative to the level: 50 dB below it is silence
 _QUIETEST = 10 ** (-62 / 10)  # the least level, that of white noise at -40 dBFS: a quiet room is not a quiet voice
 _MEMORY_S = 4.0
-_PRIOR_FRAMES = 60.0  # loud frames after which the recording's own colour counts as much as the usual one
+# Loud frames after which the recording's own colour counts as much as the usual one: unhurried, and in haste.
+_PRIOR_FRAMES, _QUICK_PRIOR_FRAMES = 5.0, 40.0
 _BLOCK = 128
 _USUAL = (0.75, 0.97, 0.72, 0.22, -0.10, -0.30, -0.20, -0.24, -0.70, -1.08, -1.15)
 
@@ -54,10 +57,12 @@ def usual_colour(bands: int) -> torch.Tensor:
 
 @dataclass
 class FeatureState:
-    """What features remember between pushes: unread `samples` (B, n), the level's two running sums (B,), and the
-    colour's: per band (B, bands), and of its weights (B,)."""
+    """What features remember between pushes: unread `samples` (B, n), the `power` (B, settle, bands) of frames that
+    still settle, the level's two running sums (B,), and the colour's: per band (B, bands), and of its weights (B,)."""
 
+    quick: bool
     samples: torch.Tensor
+    power: torch.Tensor
     weighted: torch.Tensor
     weight: torch.Tensor
     colour: torch.Tensor
@@ -74,9 +79,9 @@ class LogMel(nn.Module):
 
     usual: torch.Tensor
 
-    def __init__(self, bands: int, equalise: bool = False) -> None:
+    def __init__(self, bands: int, equalise: bool = False, settle: int = 0) -> None:
         super().__init__()
-        self.equalise = equalise
+        self.equalise, self.settle = equalise, settle
         if equalise:
             self.register_buffer("usual", usual_colour(bands))
         self.register_buffer("filters", mel_filters(bands), persistent=False)
@@ -87,14 +92,15 @@ class LogMel(nn.Module):
         self.register_buffer("decays", (decay**ages).tril(), persistent=False)
         self.register_buffer("carry", decay ** (steps + 1), persistent=False)
 
-    def start(self, batch: int = 1) -> FeatureState:
+    def start(self, batch: int = 1, quick: bool = False) -> FeatureState:
         """The state before any sound: silence."""
-        zeros = torch.zeros(batch, dtype=torch.float64, device=self.filters.device)
-        colour = zeros[:, None].expand(-1, len(self.filters))
-        return FeatureState(torch.zeros(batch, REACH, device=self.filters.device), zeros, zeros, colour, zeros)
+        bands, device = len(self.filters), self.filters.device
+        zeros = torch.zeros(batch, dtype=torch.float64, device=device)
+        samples, power = torch.zeros(batch, REACH, device=device), torch.zeros(batch, 0, bands, device=device)
+        return FeatureState(quick, samples, power, zeros, zeros, zeros[:, None].expand(-1, bands), zeros)
 
     def forward(self, samples: torch.Tensor, state: FeatureState) -> tuple[torch.Tensor, FeatureState]:
-        """As many frames as `samples` (B, N) complete, and the state after them."""
+        """As many frames as `samples` (B, N) complete and settle, and the state after them."""
         waiting = torch.cat([state.samples, samples.to(state.samples)], 1)
         count = (waiting.shape[1] - WINDOW) // HOP + 1
         if count <= 0:
@@ -105,31 +111,38 @@ class LogMel(nn.Module):
         with torch.autocast(frames.device.type, enabled=False):
             spectrum = torch.fft.rfft(frames, _FFT)
             power = (spectrum.real**2 + spectrum.imag**2) @ self.filters.T / (WINDOW * 60.0)
-        level, weighted, weight = self._level(power.mean(2).double(), state)
-        features = torch.log(power / level.unsqueeze(2).to(power) + _FLOOR) / 4 + 1
-        after = FeatureState(waiting[:, count * HOP :], weighted, weight, state.colour, state.loud)
-        if self.equalise:
-            loud = (power.mean(2).double() / level).clamp(max=1.0)
-            features, after.colour, after.loud = self._equalised(features, loud, state)
-        return features, after
+        level, after = self._level(power.mean(2).double(), state)
+        after.samples = waiting[:, count * HOP :]
+        colour = self._colour(power, level, state, after) if self.equalise else None
+        held = torch.cat([state.power, power], 1)
+        ready = max(0, held.shape[1] - (0 if state.quick else self.settle))
+        after.power = held[:, ready:]
+        if ready == 0:
+            return power[:, :0], after
+        # What is known `settle` frames later says what these frames' level and colour are.
+        features = _features(held[:, :ready], level[:, -ready:])
+        return (features if colour is None else features - colour[:, -ready:]), after
 
-    def _equalised(
-        self, features: torch.Tensor, loud: torch.Tensor, state: FeatureState
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Features (B, T, bands) less the running difference between their loud frames and usual speech."""
-        colour, total = state.colour, state.loud
+    def _colour(
+        self, power: torch.Tensor, level: torch.Tensor, state: FeatureState, after: FeatureState
+    ) -> torch.Tensor:
+        """The running difference (B, T, bands) between loud frames and usual speech; its sums go into `after`."""
+        away = (_features(power, level) - self.usual).double()
+        loud = (power.mean(2).double() / level).clamp(max=1.0)
+        sums, total = state.colour, state.loud
+        prior = _QUICK_PRIOR_FRAMES if state.quick else _PRIOR_FRAMES
         out = []
-        away = (features - self.usual).double()
         for part, weights in zip(away.split(_BLOCK, 1), loud.split(_BLOCK, 1)):
             n = part.shape[1]
             decays, carry = self.decays[:n, :n], self.carry[:n]
-            sums = decays @ (part * weights[:, :, None]) + colour[:, None] * carry[:, None]
+            running = decays @ (part * weights[:, :, None]) + sums[:, None] * carry[:, None]
             counts = weights @ decays.T + total[:, None] * carry
-            out.append(sums / (counts + _PRIOR_FRAMES)[:, :, None])
-            colour, total = sums[:, -1], counts[:, -1]
-        return features - torch.cat(out, 1).to(features), colour, total
+            out.append(running / (counts + prior)[:, :, None])
+            sums, total = running[:, -1], counts[:, -1]
+        after.colour, after.loud = sums, total
+        return torch.cat(out, 1).to(power)
 
-    def _level(self, power: torch.Tensor, state: FeatureState) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def _level(self, power: torch.Tensor, state: FeatureState) -> tuple[torch.Tensor, FeatureState]:
         """The running level (B, T) as power: exp of the power-weighted mean of the log power so far."""
         weighted, weight = state.weighted, state.weight
         levels = []
@@ -140,4 +153,10 @@ class LogMel(nn.Module):
             weights = block @ decays.T + weight[:, None] * carry
             levels.append(torch.exp(sums / weights))
             weighted, weight = sums[:, -1], weights[:, -1]
-        return torch.cat(levels, 1).clamp(min=_QUIETEST), weighted, weight
+        level = torch.cat(levels, 1).clamp(min=_QUIETEST)
+        return level, replace(state, weighted=weighted, weight=weight)
+
+
+def _features(power: torch.Tensor, level: torch.Tensor) -> torch.Tensor:
+    """Band powers (B, T, bands) against the level (B, T) as log features of about unit size."""
+    return torch.log(power / level.unsqueeze(2).to(power) + _FLOOR) / 4 + 1

@@ -1,8 +1,8 @@
 """The network: speech encoder, motion transformer, heads.
 
-Everything is causal; hearing ahead is a delay: the output of step j is the motion of step j - `look_ahead`. So
-streaming needs no windows that overlap, and the result does not depend on how the sound was cut. The motion
-transformer is told which of its two delays it works at.
+Everything is causal but for one place: the motion transformer's step j is made of the encoder's steps j to
+j + `look_ahead`, at four places among them. So streaming needs no windows that overlap, and the result does not
+depend on how the sound was cut. In haste the encoder's steps j and j + `quick_look_ahead` must do.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from torch import nn
 
 from audio2motion.attention import KeyValues, WindowedSelfAttention
 from audio2motion.config import SAMPLES_PER_FRAME, ModelConfig
-from audio2motion.encoder import make_encoder
+from audio2motion.encoder import Encoded, make_encoder
 from audio2motion.errors import Audio2MotionError
 from audio2motion.phones import VISEMES
 
@@ -26,20 +26,21 @@ N_EXPRESSION = 63
 
 
 class Output(NamedTuple):
-    """Per step: `motion` (B, T, channels), `visemes` (B, T, 20) logits."""
+    """Per step: `motion` (B, T, channels), `visemes` (B, T, 20) logits, `presence` (B, T) log-odds of speech."""
 
     motion: torch.Tensor
     visemes: torch.Tensor
+    presence: torch.Tensor
 
 
 @dataclass
 class ModelState:
-    """What the model remembers between pushes; `skip`: steps that still belong to the time before the sound;
+    """What the model remembers between pushes; `held`: the encoder's steps whose motion waits for later ones;
     `quick`: working at the short look-ahead."""
 
     encoder: Any
     blocks: list[KeyValues | None]
-    skip: int
+    held: Encoded
     quick: bool
 
 
@@ -68,8 +69,10 @@ class SpeechMotionModel(nn.Module):
         super().__init__()
         self.config = config
         self.encoder = make_encoder(config.encoder, encoder_weights)
-        self.bridge = nn.Linear(self.encoder.size, config.hidden_size)
-        self.delay = nn.Embedding(2, config.hidden_size)
+        self._taps = (_taps(config.look_ahead, 4), _taps(config.quick_look_ahead, 2))
+        self.bridges = nn.ModuleList(
+            nn.Linear(len(taps) * self.encoder.size, config.hidden_size) for taps in self._taps
+        )
         self.blocks = nn.ModuleList(MotionBlock(config) for _ in range(config.layers))
         self.norm = nn.LayerNorm(config.hidden_size)
         channels = N_EXPRESSION if config.output == "expression" else len(config.channels)
@@ -81,29 +84,40 @@ class SpeechMotionModel(nn.Module):
     def look_ahead_s(self, quick: bool = False) -> float:
         """Sound that must be known after a step's time before its motion comes out."""
         frames = self.config.quick_look_ahead if quick else self.config.look_ahead
-        return (frames * SAMPLES_PER_FRAME + self.encoder.reach) / self.config.sample_rate_hz
+        settle = 0 if quick else self.encoder.settle
+        return (frames * SAMPLES_PER_FRAME + self.encoder.reach + settle) / self.config.sample_rate_hz
 
     def start(self, batch: int = 1, quick: bool = False) -> ModelState:
         """The state before any sound."""
-        skip = self.config.quick_look_ahead if quick else self.config.look_ahead
-        return ModelState(self.encoder.start(batch), [None] * len(self.blocks), skip, quick)
+        weight = self.norm.weight
+        held = Encoded(weight.new_zeros(batch, 0, self.encoder.size), weight.new_zeros(batch, 0))
+        return ModelState(self.encoder.start(batch, quick), [None] * len(self.blocks), held, quick)
 
     def forward(self, samples: torch.Tensor, state: ModelState) -> tuple[Output, ModelState]:
         """Push sound (B, N); the steps that it completes come out, the first being time 0."""
         encoded, encoder = self.encoder(samples, state.encoder)
-        return self.decode(encoded, ModelState(encoder, state.blocks, state.skip, state.quick))
+        return self.decode(encoded, ModelState(encoder, state.blocks, state.held, state.quick))
 
-    def decode(self, encoded: torch.Tensor, state: ModelState) -> tuple[Output, ModelState]:
-        """Encoder steps (B, T, size) to motion; the first `state.skip` are swallowed."""
+    def decode(self, encoded: Encoded, state: ModelState) -> tuple[Output, ModelState]:
+        """New steps of the encoder to the motion of those steps that have heard far enough."""
         blocks: list[KeyValues | None] = list(state.blocks)
-        x = self.bridge(encoded) + self.delay.weight[int(state.quick)]
-        if x.shape[1]:
+        taps, bridge = self._taps[state.quick], self.bridges[int(state.quick)]
+        held, presence = (torch.cat([before.to(new), new], 1) for before, new in zip(state.held, encoded))
+        steps = max(0, held.shape[1] - taps[-1])
+        x = bridge(torch.cat([held[:, k : k + steps] for k in taps], 2))
+        if steps:
             for i, block in enumerate(self.blocks):
                 x, blocks[i] = block(x, blocks[i])
-        drop = min(state.skip, x.shape[1])
-        hidden = self.norm(x[:, drop:])
-        output = Output(self.motion_head(hidden), self.viseme_head(hidden))
-        return output, ModelState(state.encoder, blocks, state.skip - drop, state.quick)
+        hidden = self.norm(x)
+        # Presence is causal: the last step that may be heard knows most.
+        there = presence[:, taps[-1] : taps[-1] + steps]
+        output = Output(self.motion_head(hidden), self.viseme_head(hidden), there)
+        return output, ModelState(state.encoder, blocks, Encoded(held[:, steps:], presence[:, steps:]), state.quick)
+
+
+def _taps(look_ahead: int, count: int) -> tuple[int, ...]:
+    """`count` places from 0 to `look_ahead`, evenly spread; fewer where they fall together."""
+    return tuple(sorted({round(k * look_ahead / (count - 1)) for k in range(count)}))
 
 
 def save_model(model: SpeechMotionModel, folder: Path) -> None:

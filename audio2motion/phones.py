@@ -43,6 +43,8 @@ def _vowel(viseme: str, opening: float, parting: float, spread: float = 0.0, puc
 
 REST = Articulation("silence", 0.0, 0.3, pull=1.0, tau_s=0.06)
 PAUSE = Articulation("silence", 0.25, 0.3, pull=0.5, tau_s=0.05)
+# A pause in which the recording is not silent: people breathe, hesitate and get ready, and their lips stay apart.
+_MURMUR = Articulation("silence", 0.33, 0.3, pull=0.5, tau_s=0.06)
 
 _LIPS = Articulation("p b m", 0.0, tau_s=0.03, pull=0.2, seal="lips")
 _TEETH = Articulation("f v", 0.08, 0.6, spread=0.1, pull=0.3, seal="teeth")
@@ -55,7 +57,7 @@ _H = Articulation("h", 0.5, 0.2, pull=0.1, weight=0.25)
 _W = Articulation("w", 0.08, 0.1, pucker=0.9, pull=1.2)
 
 _SOUNDS: dict[str, Articulation] = {}
-BREATH = "breath"
+BREATH, MURMUR = "breath", "murmur"  # labels beside IPA
 
 
 def _add(symbols: str, sound: Articulation) -> None:
@@ -101,6 +103,7 @@ _add("ø œ ɶ", _vowel("y", 0.4, 0.2, pucker=0.55))
 _add("ᵻ", _vowel("i", 0.42, 0.5, spread=0.3))
 
 _BREATH = Articulation("h", 0.28, 0.3, pull=0.3)
+_LABELS = {BREATH: _BREATH, MURMUR: _MURMUR}
 _UNKNOWN = Articulation("schwa", 0.36, 0.3, pull=0.1, weight=0.3)
 _SILENCES = frozenset({"", "_", "_:", "pau", "sil", "sp", "spn", "#", "|", "‖"})
 
@@ -113,8 +116,8 @@ def articulations(ipa: str) -> tuple[Articulation, ...]:
     """
     if ipa in _SILENCES:
         return ()
-    if ipa == BREATH:
-        return (_BREATH,)
+    if ipa in _LABELS:
+        return (_LABELS[ipa],)
     sounds: list[Articulation] = []
     # espeak-ng marks a change of language as "(en)".
     for letter in unicodedata.normalize("NFD", re.sub(r"\([a-z-]*\)", "", ipa)):

@@ -25,7 +25,7 @@ from audio2motion.behaviour import BEHAVIOUR_INDICES, Behaviour
 from audio2motion.config import MOTION_RATE_HZ, SAMPLE_RATE_HZ, SAMPLES_PER_FRAME, ModelConfig
 from audio2motion.errors import Audio2MotionError
 from audio2motion.model import CONFIG_FILE, SpeechMotionModel, load_model
-from audio2motion.seals import SEAL_FRAMES, Seals
+from audio2motion.seals import Seals
 
 _BLOCK = SAMPLE_RATE_HZ // 2  # without haste, half a second at a time is cheaper
 _QUICK_BLOCK = 4 * SAMPLES_PER_FRAME  # after the first motion, 80 ms at a time: the work per call hardly grows
@@ -87,8 +87,8 @@ class Predictor:
     @property
     def look_ahead_s(self) -> float:
         """Sound that must have arrived after a frame's time before the frame comes out, in seconds, at most."""
-        # A frame between two steps of the model waits for the later one, and for closures that are to come.
-        return self.model.look_ahead_s() + (1 + SEAL_FRAMES) / MOTION_RATE_HZ
+        # A frame between two steps of the model waits for the later one.
+        return self.model.look_ahead_s() + 1 / MOTION_RATE_HZ
 
     @property
     def low_latency_look_ahead_s(self) -> float:
@@ -157,7 +157,7 @@ class PredictionStream:
         self._life = _Track()
         self._finished = False
         self._columns = _Columns(predictor.config)
-        self._seals = Seals(predictor.config, 0 if low_latency else SEAL_FRAMES)
+        self._seals = Seals(predictor.config)
 
     def push(self, samples: torch.Tensor | npt.ArrayLike) -> Prediction | None:
         """Hear `samples` (N,) at 16 kHz, any N; the frames that they complete, or None."""
@@ -185,7 +185,7 @@ class PredictionStream:
         silence = round(self._model.look_ahead_s(self._state.quick) * SAMPLE_RATE_HZ) + SAMPLE_RATE_HZ // MOTION_RATE_HZ
         past_end = max(0, math.ceil(total * SAMPLE_RATE_HZ / self._fps) - self._heard)
         self._hear(self._waiting)
-        self._hear_lips(torch.zeros(silence + past_end + (2 + self._seals.ahead) * SAMPLES_PER_FRAME))
+        self._hear_lips(torch.zeros(silence + past_end + 2 * SAMPLES_PER_FRAME))
         self._add_life(self._behaviour.finish())
         return self._frames(total)
 
@@ -200,7 +200,7 @@ class PredictionStream:
     def _hear_lips(self, sound: torch.Tensor) -> None:
         with torch.inference_mode(), _one_thread():
             output, self._state = self._model(sound[None].to(self._device), self._state)
-            self._lips.add(self._seals.push(output.motion[0].float().cpu()))
+            self._lips.add(self._seals.push(*(part[0].float().cpu() for part in output)))
 
     def _add_life(self, frames: object) -> None:
         if frames is not None:

@@ -22,7 +22,7 @@ def shaped_noise(count: int, rng: np.random.Generator, tilt: float) -> Floats:
 
 
 def noise(count: int, rng: np.random.Generator) -> Floats:
-    """A room's or street's noise: coloured, sometimes band-limited, breathing in level, with hum or knocks."""
+    """A room's or street's noise: coloured, sometimes band-limited, breathing in level, with hum, knocks or drops."""
     out = shaped_noise(count, rng, rng.uniform(0.0, 1.0)).astype(np.float64)
     if rng.random() < 0.3:
         low = rng.uniform(80, 2000)
@@ -36,6 +36,11 @@ def noise(count: int, rng: np.random.Generator) -> Floats:
         t = np.arange(count) / RATE_HZ
         for k in range(1, 6):
             out += rng.uniform(0, 1.0 / k) * np.sin(2 * np.pi * base * k * t + rng.uniform(0, 6))
+    if rng.random() < 0.25:
+        # Rain, fire, applause, typing: many short sounds.
+        drops = rng.standard_normal(count) * (rng.random(count) < 10 ** rng.uniform(-4, -1.7))
+        ring = sosfilt(butter(1, rng.uniform(100, 3000), fs=RATE_HZ, output="sos"), drops)
+        out += _unit(ring) * rng.uniform(0.3, 3)
     if rng.random() < 0.3:
         for start in rng.integers(0, max(1, count - 4000), max(1, int(count / RATE_HZ * rng.uniform(0.5, 5)))):
             length = int(rng.integers(80, 3000))

@@ -10,23 +10,30 @@ import numpy as np
 
 from audio2motion import sounds
 from audio2motion.errors import Audio2MotionError
-from audio2motion.phones import BREATH
+from audio2motion.phones import BREATH, MURMUR
 from audio2motion.sounds import RATE_HZ, Floats
 from audio2motion.targets import Phone
 from audio2motion.text import a_text
 from audio2motion.voices import Voice
 
-SPEECHLESS_SHARE = 0.16  # takes without speech: silence, noise, music
-_ENGINE_SHARES = {"espeak-ng": 0.5, "flite": 0.3, "festival": 0.2}
-_ENGLISH_SHARE = 0.25  # of espeak-ng's speech; the others are English anyway
+SPEECHLESS_SHARE = 0.2  # takes without speech: silence, noise, music
+_ENGINE_SHARES = {"espeak-ng": 0.4, "flite": 0.2, "festival": 0.4}
+_ENGLISH_SHARE = 0.25  # of an engine's speech where it knows more languages
+_SILENT_DB = -38.0  # a pause this far below the speech is silent
+_MURMUR_S = 0.45  # the part of a long pause beside speech in which lips are not at rest unless all is silent
 
 
 class Take(NamedTuple):
-    """`samples` mono float32 at 16 kHz within -1..1; `phones` with times; `levels_db` per phone, 0 the usual."""
+    """`samples` mono float32 at 16 kHz within -1..1; `phones` with times; `levels_db` per phone, 0 the usual.
+
+    `noise`: sounds without speech. What lips do then is for the presence of speech to say: a model whose lips are
+    taught to rest in noise rests in noisy speech, too.
+    """
 
     samples: Floats
     phones: list[Phone]
     levels_db: list[float]
+    noise: bool = False
 
 
 @dataclass
@@ -57,10 +64,14 @@ class TakeMaker:
         seconds = float(rng.uniform(min(5.0, longest_s), longest_s))
         if rng.random() < self._speechless:
             return _without_speech(int(seconds * RATE_HZ), rng)
-        clean, phones = self._speech(seconds, rng)
+        return self.record(*self._speech(seconds, rng), rng)
+
+    def record(self, clean: Floats, phones: list[Phone], rng: np.random.Generator) -> Take:
+        """A take from clean speech (N,) at 16 kHz and its phones: in some room, through some microphone."""
         clean = _drift(clean, rng)
-        levels_db = phone_levels(clean, phones)
-        return Take(self._record(clean, rng), phones, levels_db)
+        samples = self._record(clean, rng)
+        phones = with_murmurs(samples, phones)
+        return Take(samples, phones, phone_levels(clean, phones))
 
     def _voice(self, rng: np.random.Generator) -> Voice:
         engines = list(self._voices)
@@ -78,14 +89,14 @@ class TakeMaker:
         for _ in range(5):
             text = a_text(voice.language, rng, self._texts)
             try:
-                speech = voice.speak(text, float(rng.uniform(0.8, 1.25)), float(rng.uniform(0.75, 1.3)))
+                speech = voice.speak(text, float(rng.uniform(0.75, 1.25)), float(rng.uniform(0.7, 1.5)))
             except Audio2MotionError:
                 continue  # a sentence that an engine cannot read
             if speech.phones and len(speech.samples) > 0.3 * speech.rate_hz:
                 break
         else:
             raise Audio2MotionError(f"{voice.name} could not read five texts in a row: is the engine whole?")
-        speed = float(np.clip(rng.normal(1.0, 0.07), 0.85, 1.18))
+        speed = float(np.clip(rng.normal(1.0, 0.09), 0.8, 1.22))
         samples = soxr.resample(speech.samples, speech.rate_hz * speed, RATE_HZ).astype(np.float32)
         loud = (
             float(np.sqrt(np.mean(np.square(samples[np.abs(samples) > 0.01])))) if np.abs(samples).max() > 0.01 else 1
@@ -158,17 +169,44 @@ def _drift(clean: Floats, rng: np.random.Generator) -> Floats:
     return (clean * 10 ** (gain / 20)).astype(np.float32)
 
 
+def with_murmurs(samples: Floats, phones: list[Phone]) -> list[Phone]:
+    """The phones, and a `MURMUR` in every gap between them that is not silent: whole, or its ends where it is long."""
+    spoken = np.zeros(len(samples), bool)
+    for _, start, end in phones:
+        spoken[int(start * RATE_HZ) : int(end * RATE_HZ)] = True
+    if not spoken.any():
+        return phones
+    silent = _power(samples[spoken]) * 10 ** (_SILENT_DB / 10)
+    found = list(phones)
+    ends = [(0.0, 0.0), *sorted((start, end) for _, start, end in phones), (len(samples) / RATE_HZ,) * 2]
+    at = 0.0
+    for start, end in ends:
+        middle = samples[int((at + 0.4 * (start - at)) * RATE_HZ) : int((at + 0.8 * (start - at)) * RATE_HZ)]
+        if start - at > 0.06 and _power(middle) > silent:
+            found += _murmurs(at, start, len(samples) / RATE_HZ)
+        at = max(at, end)
+    return sorted(found, key=lambda phone: phone[1])
+
+
+def _murmurs(start_s: float, end_s: float, total_s: float) -> list[Phone]:
+    if end_s - start_s <= 2 * _MURMUR_S:
+        return [(MURMUR, start_s, end_s)]
+    after, before = (MURMUR, start_s, start_s + _MURMUR_S), (MURMUR, end_s - _MURMUR_S, end_s)
+    return ([after] if start_s > 0 else []) + ([before] if end_s < total_s else [])
+
+
+def _power(samples: Floats) -> float:
+    return float(np.mean(np.square(samples, dtype=np.float64))) if len(samples) else 0.0
+
+
 def phone_levels(clean: Floats, phones: list[Phone]) -> list[float]:
-    """Each phone's level in decibels against the energetic mean of all of them."""
+    """Each phone's level in decibels against the energetic mean of all that are spoken."""
     power = [
-        float(
-            np.mean(np.square(clean[int(s * RATE_HZ) : max(int(e * RATE_HZ), int(s * RATE_HZ) + 1)], dtype=np.float64))
-        )
-        if int(s * RATE_HZ) < len(clean)
-        else 0.0
-        for _, s, e in phones
+        _power(clean[int(s * RATE_HZ) : max(int(e * RATE_HZ), int(s * RATE_HZ) + 1)]) if ipa != MURMUR else 0.0
+        for ipa, s, e in phones
     ]
-    usual = max(float(np.mean(power)), 1e-8) if power else 1e-8
+    spoken = sum(ipa != MURMUR for ipa, _, _ in phones)
+    usual = max(sum(power) / max(spoken, 1), 1e-8)
     return [10 * float(np.log10(max(p, 1e-8) / usual)) for p in power]
 
 
@@ -203,4 +241,4 @@ def _without_speech(count: int, rng: np.random.Generator) -> Take:
     if rng.random() < 0.5:
         knots = rng.random(max(3, int(count / RATE_HZ * rng.uniform(0.3, 2)))) > 0.4
         samples = samples * np.interp(np.linspace(0, len(knots) - 1, count), np.arange(len(knots)), knots)
-    return Take(_file(samples.astype(np.float32), rng), [], [])
+    return Take(_file(samples.astype(np.float32), rng), [], [], noise=True)

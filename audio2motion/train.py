@@ -14,11 +14,11 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader
 
-from audio2motion.config import ModelConfig
+from audio2motion.config import MOTION_RATE_HZ, ModelConfig
 from audio2motion.dataset import CorpusDataset, Example, ShardSampler
 from audio2motion.errors import Audio2MotionError
 from audio2motion.losses import MotionLoss
-from audio2motion.model import SpeechMotionModel, save_model
+from audio2motion.model import SpeechMotionModel, load_model, save_model
 
 STATE_FOLDER, HISTORY_FILE, SETTINGS_FILE = "state", "history.json", "training.json"
 
@@ -79,22 +79,29 @@ class Trainer:
         config: TrainConfig,
         resume: bool = False,
         report: Callable[[str], None] = print,
+        init: Path | None = None,
     ) -> None:
         try:
             from accelerate import Accelerator
-            from accelerate.utils import set_seed
+            from accelerate.utils import DistributedDataParallelKwargs, set_seed
         except ImportError:
             raise Audio2MotionError("training needs accelerate: pip install 'talkinghead[train]'") from None
 
         if (folder / STATE_FOLDER).exists() and not resume:
             raise Audio2MotionError(f"{folder} holds a training run: go on with --resume, or choose another folder")
-        self.folder, self.config, self._say = folder, config, report
+        self.folder, self.config = folder, config
         folder.mkdir(parents=True, exist_ok=True)
         self.accelerator = Accelerator(
-            mixed_precision=config.mixed_precision, log_with=_tensorboard(), project_dir=str(folder)
+            mixed_precision=config.mixed_precision,
+            log_with=_tensorboard(),
+            project_dir=str(folder),
+            # Each look-ahead has a bridge of its own, and a step uses one of them.
+            kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
         )
+        # Of many processes one speaks.
+        self._say = report if self.accelerator.is_main_process else lambda _: None
         set_seed(config.seed)
-        ahead = model_config.look_ahead + 3
+        ahead = model_config.look_ahead + round(model_config.encoder.settle_s * MOTION_RATE_HZ) + 6
         self.train_set = CorpusDataset(corpora, crop_s=config.crop_s, ahead=ahead, lead=config.lead, seed=config.seed)
         held_out = CorpusDataset(corpora, crop_s=config.crop_s, ahead=ahead, lead=config.lead, validation=True)
         _check_channels(model_config, self.train_set.channels)
@@ -108,6 +115,8 @@ class Trainer:
             self.train_set, sampler=sampler, drop_last=len(self.train_set) > config.batch_size, **options
         )
         model = SpeechMotionModel(model_config)
+        if init is not None:
+            model.load_state_dict(load_model(init).state_dict())
         weights = [p for p in model.parameters() if p.requires_grad]
         optimizer = torch.optim.AdamW(weights, lr=config.learning_rate, weight_decay=config.weight_decay)
         self.model, self.optimizer, self.train_loader, self.test_loader = self.accelerator.prepare(
@@ -133,6 +142,14 @@ class Trainer:
             raise Audio2MotionError(f"{self.folder} holds no training run to resume")
         self.accelerator.load_state(str(state))
         self.history = json.loads((self.folder / HISTORY_FILE).read_text())
+
+    def _agreed(self, seconds: float) -> float:
+        """The first process's time for all: one that stopped a step early would leave the others waiting for it."""
+        if self.accelerator.num_processes == 1:
+            return seconds
+        from accelerate.utils import broadcast
+
+        return float(broadcast(torch.tensor([seconds], dtype=torch.float64, device=self.accelerator.device))[0])
 
     def _share(self) -> float:
         """How much of the run is over, 0..1: by epochs or by time, whichever is further."""
@@ -172,7 +189,7 @@ class Trainer:
             for name, value in self._step(batch).items():
                 sums[name] = sums.get(name, 0.0) + value
             steps += 1
-            self.progress.seconds += time.monotonic() - began
+            self.progress.seconds = self._agreed(self.progress.seconds + time.monotonic() - began)
             if self._share() >= 1:
                 break
         row = {name: value / max(steps, 1) for name, value in sums.items()}
@@ -248,9 +265,13 @@ def train(
     *,
     resume: bool = False,
     report: Callable[[str], None] = print,
+    init: Path | None = None,
 ) -> Path:
-    """Train a model on corpora into `folder`; see `TrainConfig`. Returns the folder."""
-    return Trainer(corpora, folder, model_config, config, resume, report).run()
+    """Train a model on corpora into `folder`; see `TrainConfig`. Returns the folder.
+
+    `init`: a checkpoint to start from, whose config `model_config` must be.
+    """
+    return Trainer(corpora, folder, model_config, config, resume, report, init).run()
 
 
 def plot_history(folder: Path, picture: Path) -> None:

@@ -7,15 +7,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner
+from safetensors.torch import load_file
 
 from audio2motion.cli import main
-from audio2motion.corpus import CorpusInfo, make_corpus
+from audio2motion.corpus import CorpusInfo, make_corpus, take_motion
 from audio2motion.dataset import CorpusDataset
 from audio2motion.errors import Audio2MotionError
 from audio2motion.espeak import shared_espeak
-from audio2motion.takes import TakeMaker
-from audio2motion.targets import LIP_BLENDSHAPES, opening_weights
+from audio2motion.model import load_model
+from audio2motion.phones import MURMUR
+from audio2motion.takes import TakeMaker, with_murmurs
+from audio2motion.targets import LIP_BLENDSHAPES, opening_of, opening_weights, phones_to_blendshapes
 from audio2motion.video_corpus import Measured, MouthMeasures, mouth_channels, takes_of
 from audio2motion.voices import find_voices
 
@@ -60,6 +64,21 @@ def test_takes_differ_by_seed_only() -> None:
     assert sum(bool(t.phones) for t in takes) >= 4
 
 
+def test_noise_leaves_the_lips_unknown_and_a_quiet_pause_is_not_a_murmur() -> None:
+    maker = TakeMaker(find_voices(("espeak-ng",)), speechless=1.0)
+    takes = [maker.make(np.random.default_rng(s), longest_s=2.0) for s in range(8)]
+    assert {t.noise for t in takes} == {True, False}  # silence is known to be at rest
+    assert all(np.isnan(take_motion(t)[0]).all() == t.noise for t in takes)
+
+    said = np.random.default_rng(0).standard_normal(32000).astype(np.float32) * 0.1
+    said[12000:24000] = 0
+    phones = [("a", 0.0, 0.75), ("a", 1.5, 2.0)]
+    assert with_murmurs(said, phones) == phones
+    hissing = said + np.random.default_rng(1).standard_normal(32000).astype(np.float32) * 0.01
+    assert with_murmurs(hissing, phones) == [phones[0], (MURMUR, 0.75, 1.5), phones[1]]
+    assert 0.2 < opening_of(phones_to_blendshapes(with_murmurs(hissing, phones), 50))[56] < 0.5
+
+
 def test_espeak_tells_when_each_phone_sounds() -> None:
     speech = shared_espeak().say("Mama, papa.", "de")
     assert [ipa.strip("ˈˌː") for ipa, _, _ in speech.phones] == list("mɑmɑpɑpɑ")
@@ -77,16 +96,26 @@ def test_corpus_train_resume_evaluate_from_the_command_line(corpus: Path, tmp_pa
     runner = CliRunner()
     first = runner.invoke(main, [*command, "--epochs", "1"])
     assert first.exit_code == 0, first.output
+    learnt = load_file(run / "state" / "model.safetensors")
     again = runner.invoke(main, [*command, "--epochs", "1"])
     assert again.exit_code == 1
     assert "--resume" in again.output
-    resumed = runner.invoke(main, [*command, "--epochs", "2", "--resume"])
+    resumed = runner.invoke(main, [*command, "--epochs", "3", "--resume"])
     assert resumed.exit_code == 0, resumed.output
     history = json.loads((run / "history.json").read_text())
-    assert [row["epoch"] for row in history] == [0, 1]
-    # On a dozen takes held-out loss is chance; what was learnt must not be lost by stopping and going on.
-    assert history[1]["train"] < history[0]["train"]
+    assert [row["epoch"] for row in history] == [0, 1, 2]
+    assert history[2]["minutes"] > history[1]["minutes"] > history[0]["minutes"]
+    # What was learnt must not be lost by stopping and going on: new weights would be as far away as they are large.
+    now = load_file(run / "state" / "model.safetensors")
+    moved = sum(float((now[name] - learnt[name]).square().sum()) for name in learnt if name.endswith("weight"))
+    assert 0 < moved < 0.25 * sum(float(learnt[name].square().sum()) for name in learnt if name.endswith("weight"))
     assert (run / "training.png").read_bytes()[:4] == b"\x89PNG"
+
+    tuned = runner.invoke(main, ["train", str(corpus), "-o", str(tmp_path / "tuned"), "--batch-size", "4",
+                                 "--epochs", "1", "--learning-rate", "0", "--init", str(run)])  # fmt: skip
+    assert tuned.exit_code == 0, tuned.output
+    before, after = load_model(run).state_dict(), load_model(tmp_path / "tuned").state_dict()
+    assert all(torch.equal(before[name], after[name]) for name in before)
 
     clips = tmp_path / "clips"
     clips.mkdir()

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from audio2motion.attention import WindowedSelfAttention
+from audio2motion.augment import augmented, warp_throat
 from audio2motion.config import EncoderConfig, ModelConfig
 from audio2motion.encoder import ConformerEncoder, PretrainedEncoder
 from audio2motion.errors import Audio2MotionError
@@ -18,24 +19,27 @@ from audio2motion.model import SpeechMotionModel, load_model, save_model
 
 @pytest.mark.parametrize("size", [160, 777, 5000])
 def test_pushes_of_any_size_give_one_result(small_model: SpeechMotionModel, sound: torch.Tensor, size: int) -> None:
-    whole = sound[None, :24000]
     with torch.inference_mode():
-        expected, _ = small_model(whole, small_model.start())
+        expected, _ = small_model(sound[None], small_model.start())
         state, parts = small_model.start(), []
-        for start in range(0, whole.shape[1], size):
-            output, state = small_model(whole[:, start : start + size], state)
-            parts.append(output.motion)
+        for start in range(0, len(sound), size):
+            output, state = small_model(sound[None, start : start + size], state)
+            parts.append(output)
     assert expected.motion.shape[1] > 50
-    assert torch.allclose(torch.cat(parts, 1), expected.motion, atol=1e-5)
+    for whole, pieces in zip(expected, zip(*parts)):
+        assert torch.allclose(torch.cat(pieces, 1), whole, atol=1e-5)
 
 
 def test_short_and_long_look_ahead_differ_in_frames_by_exactly_that(small_model: SpeechMotionModel) -> None:
-    whole = torch.randn(1, 16000)
+    whole = torch.randn(1, 40000)
     with torch.inference_mode():
         slow, _ = small_model(whole, small_model.start())
         quick, _ = small_model(whole, small_model.start(quick=True))
     config = small_model.config
-    assert quick.motion.shape[1] - slow.motion.shape[1] == config.look_ahead - config.quick_look_ahead
+    settle = round(50 * config.encoder.settle_s)
+    assert quick.motion.shape[1] - slow.motion.shape[1] == config.look_ahead - config.quick_look_ahead + settle
+    later = small_model.look_ahead_s() - small_model.look_ahead_s(quick=True)
+    assert later == pytest.approx((config.look_ahead - config.quick_look_ahead + settle) / 50)
     assert not torch.equal(quick.motion[:, : slow.motion.shape[1]], slow.motion)
 
 
@@ -72,9 +76,8 @@ def test_the_encoder_runs_the_layers_of_transformers() -> None:
     config = EncoderConfig(hidden_size=16, layers=2, heads=2, feed_forward=32, conv_kernel=5, window=12)
     encoder = ConformerEncoder(config)
     encoder.eval()
-    mel = torch.randn(1, 120, 40)
-    ours, _ = encoder.encode(mel, encoder.start())
-    hidden = encoder.projection(mel.reshape(1, 60, 80))
+    hidden = torch.randn(1, 60, 16)
+    ours, _ = encoder.encode(hidden, encoder.start().layers)
     distance = torch.arange(60)[None, :] - torch.arange(60)[:, None]
     mask = torch.where((distance <= 0) & (distance > -12), 0.0, float("-inf"))[None, None]
     for layer in hub_layers(encoder, config):
@@ -113,9 +116,37 @@ def test_features_forget_the_colour_of_a_recording() -> None:
     assert distances[1] < 0.5 * distances[0]
 
 
+def test_a_first_word_is_heard_in_the_colour_of_those_after_it() -> None:
+    torch.manual_seed(0)
+    sound = torch.randn(1, 3 * 16000) * 0.2
+    dull = torch.nn.functional.avg_pool1d(sound[None], 3, 1, 1)[0]
+    mel = LogMel(40, equalise=True, settle=100)
+    assert mel(sound, mel.start())[0].shape[1] == mel(sound, mel.start(quick=True))[0].shape[1] - 100
+    distances = []
+    for quick in (True, False):
+        a, b = (mel(x, mel.start(quick=quick))[0][:, :30].mean(1) for x in (sound, dull))
+        distances.append(float((a - b).abs().mean()))
+    assert distances[1] < 0.5 * distances[0]
+
+
+def test_made_up_voices_keep_their_words_in_time() -> None:
+    torch.manual_seed(0)
+    features = torch.zeros(64, 50, 40)
+    features[:, 25, 20] = 1.0
+    other = augmented(features)
+    assert other.shape == features.shape
+    assert torch.isfinite(other).all()
+    loudest = other.amax(2).argmax(1)
+    assert ((loudest == 25) | (other.amax(2).amax(1) < 0.4)).all()  # masks may hide it, nothing may move it
+    assert (loudest == 25).float().mean() > 0.5
+    stretched = warp_throat(features, torch.full((64,), 1.1))
+    assert int(stretched[0, 25].argmax()) == 18
+
+
 def test_a_gradient_reaches_every_weight(small_model: SpeechMotionModel, sound: torch.Tensor) -> None:
-    output, _ = small_model(sound[None, :16000], small_model.start())
-    (output.motion.square().sum() + output.visemes.square().sum()).backward()
+    for quick in (False, True):
+        output, _ = small_model(sound[None, :32000], small_model.start(quick=quick))
+        sum(part.square().sum() for part in output).backward()
     missing = [name for name, weight in small_model.named_parameters() if weight.grad is None]
     small_model.zero_grad()
     assert missing == []
@@ -157,9 +188,9 @@ def test_a_hub_model_streams_over_windows_at_fixed_places(tmp_path: Path) -> Non
         state, parts = encoder.start(), []
         for start in range(0, 24000, 1234):
             part, state = encoder(sound[:, start : start + 1234], state)
-            parts.append(part)
-    assert whole.shape[1] == 60
-    assert torch.allclose(torch.cat(parts, 1), whole, atol=1e-5)
+            parts.append(part.steps)
+    assert whole.steps.shape[1] == whole.presence.shape[1] == 60
+    assert torch.allclose(torch.cat(parts, 1), whole.steps, atol=1e-5)
 
 
 def test_a_hub_model_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

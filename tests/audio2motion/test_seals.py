@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from audio2motion.config import ModelConfig
-from audio2motion.seals import SEAL_FRAMES, Seals
+from audio2motion.phones import VISEMES
+from audio2motion.seals import SEAL_LATE, Seals
 from audio2motion.targets import opening_weights
 
 CONFIG = ModelConfig()
@@ -17,28 +18,52 @@ def lips(openings):
     return rows
 
 
+def visemes(count, sealed=()):
+    """Logits of some vowel, but of p b m at the steps `sealed`."""
+    rows = torch.zeros(count, len(VISEMES))
+    rows[:, VISEMES.index("a")] = 9.0
+    for step in sealed:
+        rows[step, VISEMES.index("p b m")] = 12.0
+    return rows
+
+
+def speech(count):
+    """Log-odds that are sure of speech."""
+    return torch.full((count,), 9.0)
+
+
 def opened(rows):
     return (rows @ torch.from_numpy(opening_weights(CONFIG.channels))).tolist()
 
 
-def test_a_short_closure_lasts_longer():
-    speech = [0.6] * 6 + [0.0] + [0.6] * 6 + [0.6] * SEAL_FRAMES
-    out = opened(Seals(CONFIG).push(lips(speech)))
-    shut = [i for i, value in enumerate(out) if value < 0.05]
-    assert shut == list(range(6 - SEAL_FRAMES, 7 + SEAL_FRAMES))
-
-
 def test_nearly_closed_is_closed_and_open_stays_open():
-    out = opened(Seals(CONFIG).push(lips([0.05] * 3 + [0.6] * 6)))
+    out = opened(Seals(CONFIG).push(lips([0.05] * 3 + [0.6] * 6), visemes(9), speech(9)))
     assert out[0] == 0
-    assert out[-1] == pytest.approx(opened(lips([0.6]))[0])
+    assert out[-1] == pytest.approx(CONFIG.gain * opened(lips([0.6]))[0])
 
 
-@pytest.mark.parametrize("ahead", [0, SEAL_FRAMES])
+def test_what_sounds_like_a_closure_is_one_when_it_is_heard():
+    out = opened(Seals(CONFIG).push(lips([0.4] * 12), visemes(12, sealed=(5, 6)), speech(12)))
+    assert [i for i, value in enumerate(out) if value < 0.05] == [5 + SEAL_LATE, 6 + SEAL_LATE]
+
+
+def test_where_nobody_speaks_the_mouth_comes_to_rest_gently():
+    there = torch.tensor([9.0] * 10 + [-9.0] * 30)
+    out = Seals(CONFIG).push(lips([0.6] * 40), visemes(40), there)
+    opening = opened(out)
+    assert opening[9] == pytest.approx(CONFIG.gain * opened(lips([0.6]))[0])
+    assert opening[10:18] == sorted(opening[10:18], reverse=True)
+    assert 0 < opening[13] < opening[9]
+    assert max(opening[18:]) == 0
+
+
 @pytest.mark.parametrize("size", [1, 2, 7])
-def test_pieces_give_what_the_whole_gives(ahead, size):
+def test_pieces_give_what_the_whole_gives(size):
     rows = torch.rand(60, len(CONFIG.channels), generator=torch.Generator().manual_seed(5)) ** 3
-    whole = Seals(CONFIG, ahead).push(rows)
-    seals = Seals(CONFIG, ahead)
-    torch.testing.assert_close(torch.cat([seals.push(piece) for piece in rows.split(size)]), whole)
-    assert len(whole) == 60 - ahead
+    sounds = visemes(60, sealed=(7, 8, 30))
+    there = 3 * torch.sin(torch.arange(60) / 5)
+    whole = Seals(CONFIG).push(rows, sounds, there)
+    seals = Seals(CONFIG)
+    pieces = [seals.push(*piece) for piece in zip(rows.split(size), sounds.split(size), there.split(size))]
+    torch.testing.assert_close(torch.cat(pieces), whole)
+    assert len(whole) == 60

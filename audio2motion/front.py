@@ -1,0 +1,51 @@
+"""The convolutional feature encoder: log-mel frames at 100 Hz to steps at 50 Hz, streaming.
+
+Wav2Vec2 begins with convolutions over the wave, Wav2Vec2-BERT with a projection of log-mel frames. Convolutions over
+log-mel frames learn from hours what the others learn from thousands of them.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from audio2motion.config import EncoderConfig
+
+_KERNEL, _STRIDES = 5, (1, 2, 1)
+AHEAD = 8  # log-mel frames after its own that a step sees
+
+FrontState = tuple[torch.Tensor, ...]
+
+
+class FeatureEncoder(nn.Module):
+    """Log-mel frames (B, n, bands) to steps (B, T, C); step j is centred on frame 2 j and sees 8 frames each way."""
+
+    def __init__(self, config: EncoderConfig) -> None:
+        super().__init__()
+        self._sizes = sizes = (config.mel_bands, *[config.hidden_size] * len(_STRIDES))
+        self.convolutions = nn.ModuleList(
+            nn.Conv1d(a, b, _KERNEL, stride) for a, b, stride in zip(sizes, sizes[1:], _STRIDES)
+        )
+        self.norms = nn.ModuleList(nn.LayerNorm(size) for size in sizes[1:])
+        self.dropout = nn.Dropout(config.dropout)
+
+    def start(self, batch: int = 1) -> FrontState:
+        """The state before any sound: what each convolution still needs of its input (B, n, C)."""
+        like = next(self.parameters())
+        return tuple(like.new_zeros(batch, _KERNEL // 2, size) for size in self._sizes[:-1])
+
+    def forward(self, x: torch.Tensor, state: FrontState) -> tuple[torch.Tensor, FrontState]:
+        """As many steps as the frames complete, and the state after them."""
+        after = []
+        for convolution, norm, held, stride, size in zip(
+            self.convolutions, self.norms, state, _STRIDES, self._sizes[1:]
+        ):
+            held = torch.cat([held.to(x), x], 1)
+            count = max(0, (held.shape[1] - _KERNEL) // stride + 1)
+            if count:
+                used = held[:, : (count - 1) * stride + _KERNEL]
+                x = torch.relu(norm(convolution(used.transpose(1, 2)).transpose(1, 2)))
+            else:
+                x = held.new_zeros(len(held), 0, size)
+            after.append(held[:, count * stride :])
+        return self.dropout(x), tuple(after)

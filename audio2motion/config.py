@@ -32,7 +32,7 @@ class EncoderConfig:
     name: str = "wav2vec2-bert"
     mel_bands: int = 40
     equalise: bool = True
-    settle_s: float = 1.0
+    settle_s: float = 0.0
     hidden_size: int = 128
     layers: int = 3
     heads: int = 4
@@ -69,11 +69,11 @@ class ModelConfig:
     feed_forward: int = 256
     window: int = 50
     dropout: float = 0.1
-    look_ahead: int = 15
+    look_ahead: int = 1
     quick_look_ahead: int = 1
     output: Literal["blendshapes", "expression"] = "blendshapes"
     channels: tuple[str, ...] = LIP_BLENDSHAPES
-    closed_below: float = 0.14
+    closed_below: float = 0.22
     sealed_above: float = 0.25
     gain: float = 1.25
     blendshape_names: tuple[str, ...] = BLENDSHAPE_NAMES

@@ -4,9 +4,7 @@ One frame every 10 ms, centred on its time: frame k sees samples 160 k - 200 to 
 running level: the mean log power of the last seconds, weighted by power, so that loud frames count and pauses do not.
 With `equalise` the recording's colour (microphone, room, codec) is taken out likewise: each band's running mean over
 loud frames is brought to the usual one of speech, the more the longer the voice has been heard (cepstral mean
-normalisation, with a prior). Both means know the past, and `settle` frames more: a recording of a second has no past,
-and without its level and colour the first word is guesswork. In haste (`quick`) they know the past alone, and lean on
-the prior.
+normalisation, with a prior). Both means know the past, and `settle` frames more unless they are in haste (`quick`).
 """
 
 from __future__ import annotations
@@ -26,8 +24,7 @@ _LOW_HZ, _HIGH_HZ = 50.0, 7600.0
 _FLOOR = 1e-5  # relative to the level: 50 dB below it is silence
 _QUIETEST = 10 ** (-62 / 10)  # the least level, that of white noise at -40 dBFS: a quiet room is not a quiet voice
 _MEMORY_S = 4.0
-# Loud frames after which the recording's own colour counts as much as the usual one: unhurried, and in haste.
-_PRIOR_FRAMES, _QUICK_PRIOR_FRAMES = 5.0, 40.0
+_PRIOR_FRAMES = 40.0  # loud frames after which the recording's own colour counts as much as the usual one
 _BLOCK = 128
 _USUAL = (0.75, 0.97, 0.72, 0.22, -0.10, -0.30, -0.20, -0.24, -0.70, -1.08, -1.15)
 
@@ -130,14 +127,13 @@ class LogMel(nn.Module):
         away = (_features(power, level) - self.usual).double()
         loud = (power.mean(2).double() / level).clamp(max=1.0)
         sums, total = state.colour, state.loud
-        prior = _QUICK_PRIOR_FRAMES if state.quick else _PRIOR_FRAMES
         out = []
         for part, weights in zip(away.split(_BLOCK, 1), loud.split(_BLOCK, 1)):
             n = part.shape[1]
             decays, carry = self.decays[:n, :n], self.carry[:n]
             running = decays @ (part * weights[:, :, None]) + sums[:, None] * carry[:, None]
             counts = weights @ decays.T + total[:, None] * carry
-            out.append(running / (counts + prior)[:, :, None])
+            out.append(running / (counts + _PRIOR_FRAMES)[:, :, None])
             sums, total = running[:, -1], counts[:, -1]
         after.colour, after.loud = sums, total
         return torch.cat(out, 1).to(power)

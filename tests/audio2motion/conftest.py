@@ -10,12 +10,13 @@ from audio2motion.model import SpeechMotionModel
 from audio2motion.predict import Predictor
 
 SMALL = ModelConfig(
-    encoder=EncoderConfig(hidden_size=16, layers=2, heads=2, feed_forward=32, conv_kernel=5, window=12),
+    encoder=EncoderConfig(hidden_size=16, layers=2, heads=2, feed_forward=32, conv_kernel=5, window=12, settle_s=1.0),
     hidden_size=16,
     layers=1,
     heads=2,
     feed_forward=32,
     window=12,
+    look_ahead=15,
 )
 
 

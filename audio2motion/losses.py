@@ -17,7 +17,7 @@ _ABOUT = 15
 
 @dataclass(frozen=True, slots=True)
 class LossWeights:
-    """Weights of the terms; `closed` multiplies the opening's error where lips must touch, `quiet` in silence."""
+    """Weights of the terms; `closed` multiplies the opening's error where lips must touch."""
 
     shape: float = 1.0
     opening: float = 4.0
@@ -26,7 +26,6 @@ class LossWeights:
     viseme: float = 0.1
     presence: float = 0.2
     closed: float = 1.5
-    quiet: float = 1.0
 
 
 class MotionLoss(nn.Module):
@@ -58,9 +57,7 @@ class MotionLoss(nn.Module):
         terms["shape"] = w.shape * nn.functional.mse_loss(said, wanted)
         terms["velocity"] = w.velocity * nn.functional.mse_loss(said.diff(dim=1), wanted.diff(dim=1))
         if len(self.opening):
-            emphasis = torch.ones_like(classes, dtype=said.dtype)
-            emphasis = torch.where(classes == _LIPS, w.closed, emphasis)
-            emphasis = torch.where(classes == _SILENCE, w.quiet, emphasis)
+            emphasis = 1 + (w.closed - 1) * (classes == _LIPS)
             gap = (said - wanted) @ self.opening
             terms["opening"] = w.opening * (emphasis * gap.square()).mean()
             terms["velocity"] = terms["velocity"] + w.velocity * gap.diff(dim=1).square().mean()

@@ -260,7 +260,6 @@ class _Columns:
 
     def __init__(self, config: ModelConfig) -> None:
         self._expression = config.output == "expression"
-        self._names = config.channels
         self._index = [BLENDSHAPE_INDEX[name] for name in config.channels]
         self._count = len(config.blendshape_names)
 

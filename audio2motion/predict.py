@@ -25,10 +25,12 @@ from audio2motion.behaviour import BEHAVIOUR_INDICES, Behaviour
 from audio2motion.config import MOTION_RATE_HZ, SAMPLE_RATE_HZ, SAMPLES_PER_FRAME, ModelConfig
 from audio2motion.errors import Audio2MotionError
 from audio2motion.model import CONFIG_FILE, SpeechMotionModel, load_model
-from audio2motion.seals import Seals
+from audio2motion.seals import REACH, Seals
 
 _BLOCK = SAMPLE_RATE_HZ // 2  # without haste, half a second at a time is cheaper
 _QUICK_BLOCK = 4 * SAMPLES_PER_FRAME  # after the first motion, 80 ms at a time: the work per call hardly grows
+_WARM_UP = 10 * SAMPLES_PER_FRAME  # sound that is heard before the first, where there is time
+_END = 15 * SAMPLES_PER_FRAME  # of the last sound, what is taken for the sound after it
 
 
 class Prediction(NamedTuple):
@@ -87,8 +89,8 @@ class Predictor:
     @property
     def look_ahead_s(self) -> float:
         """Sound that must have arrived after a frame's time before the frame comes out, in seconds, at most."""
-        # A frame between two steps of the model waits for the later one.
-        return self.model.look_ahead_s() + 1 / MOTION_RATE_HZ
+        # Smoothing sees later steps, and a frame between two steps waits for the later one.
+        return self.model.look_ahead_s() + (REACH + 1) / MOTION_RATE_HZ
 
     @property
     def low_latency_look_ahead_s(self) -> float:
@@ -127,6 +129,13 @@ def _checked(samples: torch.Tensor | npt.ArrayLike) -> torch.Tensor:
     return samples
 
 
+def _mirrored(sound: torch.Tensor, count: int) -> torch.Tensor:
+    """`count` samples to follow `sound` (N,): it backwards, forwards, backwards, ...; silence after none."""
+    if not len(sound):
+        return torch.zeros(count)
+    return torch.cat([sound.flip(0), sound]).repeat(count // (2 * len(sound)) + 1)[:count]
+
+
 @contextmanager
 def _one_thread() -> Iterator[None]:
     """Run small matrices on this thread alone: handing them to others costs many times what they take."""
@@ -151,13 +160,14 @@ class PredictionStream:
         # Blocks lie at fixed places, so that the result is the same to the last bit however the sound is pushed.
         self._block = _QUICK_BLOCK if low_latency else _BLOCK
         self._next_block = round(predictor.model.look_ahead_s(quick=True) * SAMPLE_RATE_HZ) if low_latency else _BLOCK
-        self._waiting = torch.zeros(0)
+        self._waiting = self._last = torch.zeros(0)
         self._heard = self._given = 0  # samples pushed, frames out
-        self._lips = _Track()
+        self._warm_up = 0 if low_latency else _WARM_UP
+        self._lips = _Track(-self._warm_up // SAMPLES_PER_FRAME)
         self._life = _Track()
         self._finished = False
         self._columns = _Columns(predictor.config)
-        self._seals = Seals(predictor.config)
+        self._seals = Seals(predictor.config, quick=low_latency)
 
     def push(self, samples: torch.Tensor | npt.ArrayLike) -> Prediction | None:
         """Hear `samples` (N,) at 16 kHz, any N; the frames that they complete, or None."""
@@ -182,10 +192,13 @@ class PredictionStream:
             return None
         self._finished = True
         total = max(1, self._total())
-        silence = round(self._model.look_ahead_s(self._state.quick) * SAMPLE_RATE_HZ) + SAMPLE_RATE_HZ // MOTION_RATE_HZ
-        past_end = max(0, math.ceil(total * SAMPLE_RATE_HZ / self._fps) - self._heard)
         self._hear(self._waiting)
-        self._hear_lips(torch.zeros(silence + past_end + 2 * SAMPLES_PER_FRAME))
+        if self._warm_up:  # not a sample was heard
+            self._begin(self._waiting)
+        past_end = max(0, math.ceil(total * SAMPLE_RATE_HZ / self._fps) - self._heard)
+        ahead = round(self._model.look_ahead_s(self._state.quick) * SAMPLE_RATE_HZ)
+        # What would have followed is not known, but silence it is not: a recording may end within a word.
+        self._hear_lips(_mirrored(self._last, past_end + ahead + (REACH + 3) * SAMPLES_PER_FRAME))
         self._add_life(self._behaviour.finish())
         return self._frames(total)
 
@@ -194,8 +207,16 @@ class PredictionStream:
 
     def _hear(self, sound: torch.Tensor) -> None:
         if len(sound):
+            if self._warm_up:
+                self._begin(sound)
+            self._last = torch.cat([self._last, sound])[-_END:]
             self._hear_lips(sound)
             self._add_life(self._behaviour.push(sound.numpy()))
+
+    def _begin(self, sound: torch.Tensor) -> None:
+        """What was before the first sound is not known either: a listener that knows nothing yet hears it backwards."""
+        self._hear_lips(_mirrored(sound[:_END].flip(0), self._warm_up).flip(0))
+        self._warm_up = 0
 
     def _hear_lips(self, sound: torch.Tensor) -> None:
         with torch.inference_mode(), _one_thread():
@@ -228,11 +249,11 @@ class PredictionStream:
 
 
 class _Track:
-    """Rows at 50 Hz, the first of which may have been forgotten."""
+    """Rows at 50 Hz; `first` is the index of the first one that is there."""
 
-    def __init__(self) -> None:
+    def __init__(self, first: int = 0) -> None:
         self._rows: torch.Tensor | None = None
-        self._first = 0
+        self._first = first
 
     @property
     def end(self) -> int:

@@ -1,4 +1,4 @@
-"""What becomes of the model's lips: at rest where nobody speaks, and where they nearly touch they do touch."""
+"""What becomes of the model's lips: as smooth as people's, at rest where nobody speaks, closed where nearly so."""
 
 from __future__ import annotations
 
@@ -15,31 +15,49 @@ _SEAL = VISEMES.index("p b m")
 _NOBODY, _THERE = 0.15, 0.45
 _PER_STEP = 0.125  # presence comes and goes within 160 ms
 _UNSURE = 0.05  # below `sealed_above` by less than this, an opening shrinks
+# Heard too late for smoothing, lips would be late: in low latency they stay as they are. Standard deviations in steps.
+_SMOOTH, _SMOOTH_SEALS = 1.5, 1.0
+_HOLD = 1  # steps by which a seal begins earlier and ends later, so that its middle stays closed when smoothed
+REACH = 4  # steps that smoothing sees on either side
+
+
+def _bell(deviation: float, reach: int) -> torch.Tensor:
+    steps = torch.arange(-reach, reach + 1, dtype=torch.float32)
+    bell = torch.exp(-0.5 * (steps / deviation) ** 2)
+    return bell / bell.sum()
 
 
 class Seals:
-    """Steps of lips, in and out, as they come.
+    """Steps of lips, in and out, as they come; unless `quick`, smoothed, and so `REACH` steps later.
 
     Where the presence of speech is less likely than `_THERE`, all of the mouth comes to rest. Openings below the
     config's `closed_below` become none, and those up to twice that shrink; so do those of sounds that are p, b or m
     with a probability of `sealed_above`, or nearly. What is left is multiplied by `gain`.
     """
 
-    def __init__(self, config: ModelConfig) -> None:
+    def __init__(self, config: ModelConfig, quick: bool = False) -> None:
         self._config, self._asleep = config, config.output == "expression"
         self._gap = [i for i, name in enumerate(config.channels) if name in _GAP_CHANNELS]
         self._opening = torch.from_numpy(opening_weights(config.channels))
         self._late: torch.Tensor | None = None  # what later steps take of seals
         self._present: float | None = None
+        self._quick = quick
+        self._lips = _Window(_bell(_SMOOTH, REACH))
+        self._share = _Window(_bell(_SMOOTH_SEALS, REACH - _HOLD), _HOLD)
 
     def push(self, lips: torch.Tensor, visemes: torch.Tensor, presence: torch.Tensor) -> torch.Tensor:
-        """New `lips` (T, channels), logits of `visemes` (T, 20), log-odds of `presence` (T,) to lips (T, channels)."""
+        """New `lips` (T, channels), logits of `visemes` (T, 20), log-odds of `presence` (T,) to lips (T', channels).
+
+        T' is T but for the first `REACH` steps of a stream that is not quick.
+        """
         if self._asleep or not len(lips):
             return lips
         lips = lips.clamp(0, 1) * self._there(presence)[:, None]
-        share = torch.minimum(self._parted(lips), self._later(self._unsealed(visemes)))
+        unsealed = self._later(self._unsealed(visemes))
+        if not self._quick:
+            lips, unsealed = self._lips.push(lips), self._share.push(unsealed[:, None])[:, 0]
         out = (lips * self._config.gain).clamp(max=1)
-        out[:, self._gap] *= share[:, None]
+        out[:, self._gap] *= torch.minimum(self._parted(lips), unsealed)[:, None]
         return out
 
     def _there(self, presence: torch.Tensor) -> torch.Tensor:
@@ -67,3 +85,21 @@ class Seals:
         known = torch.cat([before, share])
         self._late = known[len(share) :]
         return known[: len(share)]
+
+
+class _Window:
+    """Rows (T, C) in, the weighted means of windows about them out; before that, the least of `2 least + 1` rows."""
+
+    def __init__(self, weights: torch.Tensor, least: int = 0) -> None:
+        self._weights, self._least = weights, 2 * least + 1
+        self._reach = len(weights) + self._least - 2  # rows that a window has beside its middle
+        self._held: torch.Tensor | None = None
+
+    def push(self, rows: torch.Tensor) -> torch.Tensor:
+        before = rows[:1].expand(self._reach // 2, -1) if self._held is None else self._held
+        rows = torch.cat([before, rows])
+        ready = max(0, len(rows) - self._reach)
+        self._held = rows[ready:]
+        if not ready:
+            return rows[:0]
+        return rows.unfold(0, self._least, 1).amin(2).unfold(0, len(self._weights), 1) @ self._weights

@@ -24,8 +24,9 @@ SMALL = ModelConfig(
 def small_model() -> SpeechMotionModel:
     torch.manual_seed(0)
     model = SpeechMotionModel(SMALL).eval()
-    # Untrained heads say nearly nothing; these move.
+    # Untrained heads say nearly nothing; these move, about an open mouth.
     torch.nn.init.normal_(model.motion_head.weight, std=0.3)
+    torch.nn.init.constant_(model.motion_head.bias, 0.4)
     return model
 
 

@@ -10,7 +10,7 @@ import torch
 
 from audio2motion.arkit import BLENDSHAPE_NAMES
 from audio2motion.errors import Audio2MotionError
-from audio2motion.predict import Prediction, PredictionStream, Predictor
+from audio2motion.predict import Prediction, PredictionStream, Predictor, _mirrored
 from audio2motion.targets import opening_of
 
 
@@ -105,6 +105,35 @@ def test_speech_opens_the_mouth_and_its_end_closes_it(embedded: Predictor) -> No
         opening[round((0.46 + s) * 50) : round((0.5 + e) * 50)].min() for ipa, s, e in speech.phones if ipa == "m"
     ]
     assert np.mean(closures) < 0.1 < 0.35 < np.mean(vowels)
+
+
+@pytest.fixture(scope="module")
+def vowel() -> np.ndarray:
+    """A long open vowel between two closures, 16 kHz."""
+    import soxr
+
+    from audio2motion.espeak import shared_espeak
+
+    speech = shared_espeak().say("[[bA:::::b]]", "en-us", words_per_minute=120)
+    return soxr.resample(speech.samples, speech.rate_hz, 16000).astype(np.float32)
+
+
+def test_a_recording_that_ends_or_begins_within_a_word_has_the_mouth_of_that_word(
+    embedded: Predictor, vowel: np.ndarray
+) -> None:
+    opening = opening_of(embedded.predict(vowel, Fraction(50)).blendshapes.numpy())
+    middle = int(np.argmax(opening[8:-8])) + 8
+    assert opening[middle] > 0.4
+    cut = middle * 320
+    assert opening_of(embedded.predict(vowel[:cut], Fraction(50)).blendshapes.numpy())[-1] > 0.6 * opening[middle]
+    assert opening_of(embedded.predict(vowel[cut:], Fraction(50)).blendshapes.numpy())[0] > 0.6 * opening[middle]
+
+
+@pytest.mark.parametrize("count", [0, 1, 3, 4, 7, 20])
+def test_what_follows_a_recording_goes_back_and_forth_within_its_end(count: int) -> None:
+    there_and_back = [3.0, 2.0, 1.0, 1.0, 2.0, 3.0] * 4
+    assert _mirrored(torch.tensor([1.0, 2.0, 3.0]), count).tolist() == there_and_back[:count]
+    assert _mirrored(torch.zeros(0), count).tolist() == [0.0] * count
 
 
 def test_bad_sound_is_refused(small_predictor: Predictor) -> None:

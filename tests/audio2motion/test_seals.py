@@ -5,7 +5,7 @@ import torch
 
 from audio2motion.config import ModelConfig
 from audio2motion.phones import VISEMES
-from audio2motion.seals import SEAL_LATE, Seals
+from audio2motion.seals import REACH, SEAL_LATE, Seals
 from audio2motion.targets import opening_weights
 
 CONFIG = ModelConfig()
@@ -37,19 +37,35 @@ def opened(rows):
 
 
 def test_nearly_closed_is_closed_and_open_stays_open():
-    out = opened(Seals(CONFIG).push(lips([0.05] * 3 + [0.6] * 6), visemes(9), speech(9)))
+    out = opened(Seals(CONFIG, quick=True).push(lips([0.05] * 3 + [0.6] * 6), visemes(9), speech(9)))
     assert out[0] == 0
     assert out[-1] == pytest.approx(CONFIG.gain * opened(lips([0.6]))[0])
 
 
 def test_what_sounds_like_a_closure_is_one_when_it_is_heard():
-    out = opened(Seals(CONFIG).push(lips([0.4] * 12), visemes(12, sealed=(5, 6)), speech(12)))
+    out = opened(Seals(CONFIG, quick=True).push(lips([0.4] * 12), visemes(12, sealed=(5, 6)), speech(12)))
     assert [i for i, value in enumerate(out) if value < 0.05] == [5 + SEAL_LATE, 6 + SEAL_LATE]
+
+
+def test_lips_come_together_and_apart_as_lips_do():
+    out = opened(Seals(CONFIG).push(lips([0.4] * 40), visemes(40, sealed=(15, 16)), speech(40)))
+    middle = 15 + SEAL_LATE
+    assert len(out) == 40 - REACH
+    assert max(out[middle : middle + 2]) < 0.08
+    assert out[middle - 4 : middle + 1] == sorted(out[middle - 4 : middle + 1], reverse=True)
+    assert sum(0.05 < value < 0.95 * max(out) for value in out) >= 4  # it takes some steps, on either side
+    assert out[middle - 6] == pytest.approx(max(out))
+
+
+def test_lips_do_not_tremble():
+    trembling = lips([0.4 + 0.2 * (-1) ** k for k in range(40)])
+    out = torch.tensor(opened(Seals(CONFIG).push(trembling, visemes(40), speech(40))))[REACH:]
+    assert out.std() < 0.05 * torch.tensor(opened(trembling)).std()
 
 
 def test_where_nobody_speaks_the_mouth_comes_to_rest_gently():
     there = torch.tensor([9.0] * 10 + [-9.0] * 30)
-    out = Seals(CONFIG).push(lips([0.6] * 40), visemes(40), there)
+    out = Seals(CONFIG, quick=True).push(lips([0.6] * 40), visemes(40), there)
     opening = opened(out)
     assert opening[9] == pytest.approx(CONFIG.gain * opened(lips([0.6]))[0])
     assert opening[10:18] == sorted(opening[10:18], reverse=True)
@@ -57,13 +73,14 @@ def test_where_nobody_speaks_the_mouth_comes_to_rest_gently():
     assert max(opening[18:]) == 0
 
 
+@pytest.mark.parametrize("quick", [True, False])
 @pytest.mark.parametrize("size", [1, 2, 7])
-def test_pieces_give_what_the_whole_gives(size):
+def test_pieces_give_what_the_whole_gives(size, quick):
     rows = torch.rand(60, len(CONFIG.channels), generator=torch.Generator().manual_seed(5)) ** 3
     sounds = visemes(60, sealed=(7, 8, 30))
     there = 3 * torch.sin(torch.arange(60) / 5)
-    whole = Seals(CONFIG).push(rows, sounds, there)
-    seals = Seals(CONFIG)
+    whole = Seals(CONFIG, quick).push(rows, sounds, there)
+    seals = Seals(CONFIG, quick)
     pieces = [seals.push(*piece) for piece in zip(rows.split(size), sounds.split(size), there.split(size))]
     torch.testing.assert_close(torch.cat(pieces), whole)
-    assert len(whole) == 60
+    assert len(whole) == (60 if quick else 60 - REACH)

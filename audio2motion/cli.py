@@ -121,6 +121,8 @@ def train(corpora: tuple[Path, ...], out: Path, encoder: str, tune_encoder: bool
 @click.option("-o", "--out", type=_FOLDER, help="Folder for the figures as JSON and text, and a plot per clip.")
 @click.option("--device", default="cpu", show_default=True)
 @click.option("--av-offset", is_flag=True, help="Shift each clip by the offset that its clips.json states.")
+@click.option("--offset-ms", type=float, default=0.0, show_default=True,
+              help="Shift all clips by this; negative where mouths lead their sound.")  # fmt: skip
 @click.option("--plots/--no-plots", default=True, help="Draw a plot per clip.")
 @click.option(
     "--known-sounds/--no-known-sounds", default=True, help="Also synthesised speech, silence, noise and music."
@@ -131,6 +133,7 @@ def evaluate(
     out: Path | None,
     device: str,
     av_offset: bool,
+    offset_ms: float,
     plots: bool,
     known_sounds: bool,
 ) -> None:
@@ -140,7 +143,9 @@ def evaluate(
     from audio2motion.predict import Predictor
 
     predictor = Predictor.load(checkpoint, device)
-    evaluation = run(clips, predictor, out=out, use_av_offset=av_offset, plots=plots, known_sounds=known_sounds)
+    evaluation = run(
+        clips, predictor, out=out, use_av_offset=av_offset, offset_ms=offset_ms, plots=plots, known_sounds=known_sounds
+    )
     click.echo(table(evaluation))
 
 

@@ -169,6 +169,7 @@ def evaluate(
     *,
     out: Path | str | None = None,
     use_av_offset: bool = False,
+    offset_ms: float = 0.0,
     known_sounds: bool = True,
     plots: bool = True,
     seed: int = 0,
@@ -180,13 +181,14 @@ def evaluate(
 
     `predictor`: an `audio2motion.Predictor`, or any function from samples (n,) float32 at 16 kHz to blendshapes
     (T, 52) at 50 Hz. `out`: a folder for evaluation.json, evaluation.txt and (with `plots`) a PNG per clip.
-    `use_av_offset`: shift each clip by the offset that its clips.json states. `known_sounds`: also synthesised speech,
-    silence, noise and music. Raises Audio2MotionError for a folder without clips.
+    `use_av_offset`: shift each clip by the offset that its clips.json states; `offset_ms`: and all of them by this
+    (negative: the mouth leads). `known_sounds`: also synthesised speech, silence, noise and music. Raises
+    Audio2MotionError for a folder without clips.
     """
     mouth = as_mouth(predictor, seed)
     with TemporaryDirectory() as scratch:
         clips = open_clips(Path(clips_dir), Path(scratch if out is None else out) / "clips", note)
-    curves = [_curves(clip, mouth, clip.av_offset_ms if use_av_offset else 0.0) for clip in clips]
+    curves = [_curves(clip, mouth, offset_ms + (clip.av_offset_ms if use_av_offset else 0.0)) for clip in clips]
     results = [_result(c) for c in curves]
     groups = {"all": list(range(len(clips)))}
     for key in ("tier", "lang"):

@@ -131,8 +131,10 @@ def test_slope_and_offset_are_found_and_the_stated_offset_can_be_used(tmp_path: 
     (tmp_path / "clips.json").write_text(json.dumps({"early": {"av_offset_ms": -120}}))
     raw = evaluate(tmp_path, knows_all, known_sounds=False).clips[0].opening
     told = evaluate(tmp_path, knows_all, known_sounds=False, use_av_offset=True).clips[0].opening
+    named = evaluate(tmp_path, knows_all, known_sounds=False, offset_ms=-120).clips[0].opening
     assert raw.best_lag_ms == pytest.approx(-120, abs=12)
     assert told.r > 0.98 > raw.r
+    assert named.r == told.r
     assert told.slope == pytest.approx(0.5, abs=0.05)
     assert told.spread_ratio == pytest.approx(2, abs=0.2)
 

@@ -55,7 +55,7 @@ class SpokenScores:
         return sum(tally.hits for tally in self.closures.values()) / total if total else float("nan")
 
 
-def _single_sounds(phones: Iterable[Phone]) -> Iterable[tuple[str, str, float, float]]:
+def single_sounds(phones: Iterable[Phone]) -> Iterable[tuple[str, str, float, float]]:
     """(viseme, seal, start, end) of every sound; labels of several sounds share their time."""
     for ipa, start_s, end_s in phones:
         parts = articulations(ipa)
@@ -79,7 +79,7 @@ def score_speech(mouth: Mouth, speeches: Iterable[KnownSpeech]) -> SpokenScores:
     for speech in speeches:
         opening = opening_of(mouth(speech.samples))
         target = opening_of(phones_to_blendshapes(speech.phones, RATE_HZ, len(speech.samples) / 16000))
-        for viseme, seal, start_s, end_s in _single_sounds(speech.phones):
+        for viseme, seal, start_s, end_s in single_sounds(speech.phones):
             around = _span(opening, start_s - _EDGE_S, end_s + _EDGE_S)
             if not len(around):
                 continue

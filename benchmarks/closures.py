@@ -1,22 +1,29 @@
 """Do lips close where they must? Measured on rendered frames with the face mesh.
 
-    python benchmarks/closures.py [PICTURE ...]
+    python benchmarks/closures.py [--sentences] [PICTURE ...]
 
 Each picture (default: both example portraits) speaks `examples/speech.wav`, whose phones stand in
-`examples/speech.json`. Counted are the frames nearest to the centres of /p b m/ and the frames within pauses (200 ms
-after their beginning), and how many of them the mesh sees closed (inner-lip gap under `selfcheck.OPEN_ABOVE` of the
-distance between the outer eye corners).
+`examples/speech.json`; with `--sentences` also those of `audio2motion.probes`, of which the engines tell the phones
+(espeak-ng in eight languages, and flite where it is installed; minutes). Counted are the frames nearest to the centres
+of /p b m/ and the frames within silences (200 ms after their beginning), and how many of them the mesh sees closed
+(inner-lip gap under `selfcheck.OPEN_ABOVE` of the distance between the outer eye corners).
 """
 
 from __future__ import annotations
 
+import argparse
 import json
-import sys
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 import numpy as np
+import soundfile
 
 import talkinghead
+from audio2motion.closures import single_sounds
+from audio2motion.probes import RATE_HZ, known_speech
 from talkinghead.frame_meter import FrameMeter
 from talkinghead.selfcheck import OPEN_ABOVE
 
@@ -24,33 +31,77 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 SETTLE_S = 0.2
 
 
-def openings(picture: Path) -> tuple[np.ndarray, float]:
+class Speech(NamedTuple):
+    """A recording, in seconds the centres of its p b m and of its open vowels, (begin, end) of its silences."""
+
+    name: str
+    audio: Path
+    closures: list[float]
+    vowels: list[float]
+    silences: list[tuple[float, float]]
+
+
+def example() -> Speech:
+    phones = json.loads((EXAMPLES / "speech.json").read_text())["phones"]
+    open_vowels = ("aa", "ae", "ah", "ao", "aw", "ay", "eh", "ow")
+    return Speech(
+        "example",
+        EXAMPLES / "speech.wav",
+        [(begin + end) / 2 for phone, begin, end in phones if phone in ("p", "b", "m")],
+        [(begin + end) / 2 for phone, begin, end in phones if phone in open_vowels],
+        [(begin + SETTLE_S, end) for phone, begin, end in phones if phone == "pau" and end - begin > SETTLE_S],
+    )
+
+
+def sentences(folder: Path) -> Iterator[Speech]:
+    """The sentences of `audio2motion.probes`, as files in `folder`."""
+    for speech in known_speech():
+        audio = folder / f"{speech.name.replace(' ', '-')}.wav"
+        soundfile.write(audio, speech.samples, RATE_HZ)
+        sounds = list(single_sounds(speech.phones))
+        closures = [(begin + end) / 2 for _, seal, begin, end in sounds if seal == "lips"]
+        vowels = [(begin + end) / 2 for viseme, _, begin, end in sounds if viseme in ("a", "e")]
+        # A mouth may open up to 100 ms before it is heard.
+        silences = [(0.0, sounds[0][2] - 0.1), (sounds[-1][3] + SETTLE_S, len(speech.samples) / RATE_HZ)]
+        yield Speech(speech.name.split()[0], audio, closures, vowels, silences)
+
+
+def openings(picture: Path, audio: Path) -> tuple[np.ndarray, float]:
     """(T,) inner-lip gaps of the drawn frames, and the frame rate."""
-    clip = talkinghead.speak(picture, EXAMPLES / "speech.wav")
+    clip = talkinghead.speak(picture, audio)
     meter = FrameMeter()
     gaps = [meter.measure(frame.pixels, frame.portrait, None).opening for frame in clip.drawn()]
     meter.close()
     return np.array(gaps), float(clip.fps)
 
 
-def main(pictures: list[str]) -> None:
-    phones = json.loads((EXAMPLES / "speech.json").read_text())["phones"]
-    closures = [(begin + end) / 2 for phone, begin, end in phones if phone in ("p", "b", "m")]
-    pauses = [(begin + SETTLE_S, end) for phone, begin, end in phones if phone == "pau" and end - begin > SETTLE_S]
-    print("| picture | /p b m/ closed | silent frames closed | widest gap | gap at vowels (median) |")
+def row(picture: Path, speeches: list[Speech]) -> str:
+    """A line of the table: what one picture does in speeches of one kind."""
+    shut, still, wide = [], [], []
+    for speech in speeches:
+        gaps, fps = openings(picture, speech.audio)
+        at = [np.clip(np.round(np.array(times) * fps).astype(int), 0, len(gaps) - 1)
+              for times in (speech.closures, speech.vowels)]  # fmt: skip
+        shut.append(gaps[at[0]] < OPEN_ABOVE)
+        wide.append(gaps[at[1]])
+        still += [gaps[int(np.ceil(begin * fps)) : int(end * fps)] < OPEN_ABOVE for begin, end in speech.silences]
+    counts = [f"{part.sum()} of {len(part)}" for part in (np.concatenate(shut), np.concatenate(still))]
+    return f"| {picture.name} | {speeches[0].name} | {' | '.join(counts)} | {np.nanmedian(np.concatenate(wide)):.3f} |"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("pictures", nargs="*", type=Path)
+    parser.add_argument("--sentences", action="store_true")
+    options = parser.parse_args()
+    print("| picture | speech | /p b m/ closed | silent frames closed | gap at open vowels (median) |")
     print("|---|---|---|---|---|")
-    for picture in map(Path, pictures):
-        gaps, fps = openings(picture)
-        at = np.clip(np.round(np.array(closures) * fps).astype(int), 0, len(gaps) - 1)
-        silent = np.zeros(len(gaps), bool)
-        for begin, end in pauses:
-            silent[int(np.ceil(begin * fps)) : int(end * fps)] = True
-        vowels = [(b + e) / 2 for phone, b, e in phones if phone in ("aa", "ae", "ah", "ao", "aw", "ay", "eh", "ow")]
-        wide = gaps[np.clip(np.round(np.array(vowels) * fps).astype(int), 0, len(gaps) - 1)]
-        shut, still = gaps[at] < OPEN_ABOVE, gaps[silent] < OPEN_ABOVE
-        print(f"| {picture.name} | {shut.sum()} of {len(shut)} | {still.sum()} of {len(still)} | "
-              f"{np.nanmax(gaps):.3f} | {np.nanmedian(wide):.3f} |")  # fmt: skip
+    with TemporaryDirectory() as folder:
+        speeches = [example(), *(sentences(Path(folder)) if options.sentences else ())]
+        for picture in options.pictures or [EXAMPLES / "grace_hopper.jpg", EXAMPLES / "astronaut.png"]:
+            for name in dict.fromkeys(speech.name for speech in speeches):
+                print(row(picture, [speech for speech in speeches if speech.name == name]), flush=True)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:] or [str(EXAMPLES / "grace_hopper.jpg"), str(EXAMPLES / "astronaut.png")])
+    main()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -92,8 +93,11 @@ def corpus(out: Path, videos: Path | None, extractor: str, engines: str, **optio
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--resume", is_flag=True, help="Go on with the run in OUT.")
 @click.option("--init", type=_EXISTING, help="Start from this checkpoint: to tune it to clips of your own, say.")
+@click.option("--keep", type=click.FloatRange(0, 1), default=0.0, show_default=True,
+              help="Share of --init in the result: about 0.5 keeps what your clips do not show.")  # fmt: skip
+@click.option("--look-ahead", type=click.IntRange(0), help="Frames of 20 ms that are heard ahead: 10, or --init's.")
 def train(corpora: tuple[Path, ...], out: Path, encoder: str, tune_encoder: bool, resume: bool, init: Path | None,
-          **options: Any) -> None:  # fmt: skip
+          look_ahead: int | None, **options: Any) -> None:  # fmt: skip
     """Train a model on CORPORA. Under `accelerate launch -m audio2motion train ...` it uses every GPU."""
     from audio2motion.config import EncoderConfig, ModelConfig
     from audio2motion.corpus import CorpusInfo
@@ -110,6 +114,8 @@ def train(corpora: tuple[Path, ...], out: Path, encoder: str, tune_encoder: bool
     )
     if init is not None:
         model_config = ModelConfig.read(init / CONFIG_FILE)
+    if look_ahead is not None:
+        model_config = replace(model_config, look_ahead=look_ahead)
     run(list(corpora), out, model_config, TrainConfig(**options), resume=resume, report=click.echo, init=init)
     plot_history(out, out / "training.png")
     click.echo(f"{out}: checkpoint and training.png")

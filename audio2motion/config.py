@@ -69,7 +69,7 @@ class ModelConfig:
     feed_forward: int = 256
     window: int = 50
     dropout: float = 0.1
-    look_ahead: int = 1
+    look_ahead: int = 10
     quick_look_ahead: int = 1
     output: Literal["blendshapes", "expression"] = "blendshapes"
     channels: tuple[str, ...] = LIP_BLENDSHAPES

@@ -1,8 +1,8 @@
 """The network: speech encoder, motion transformer, heads.
 
 Everything is causal but for one place: the motion transformer's step j is made of the encoder's steps j to
-j + `look_ahead`, at four places among them. So streaming needs no windows that overlap, and the result does not
-depend on how the sound was cut. In haste the encoder's steps j and j + `quick_look_ahead` must do.
+j + `look_ahead`, at places that lie the wider apart the later they are. So streaming needs no windows that overlap, and
+the result does not depend on how the sound was cut. In haste the steps up to j + `quick_look_ahead` must do.
 """
 
 from __future__ import annotations
@@ -69,9 +69,9 @@ class SpeechMotionModel(nn.Module):
         super().__init__()
         self.config = config
         self.encoder = make_encoder(config.encoder, encoder_weights)
-        self._taps = (_taps(config.look_ahead, 4), _taps(config.quick_look_ahead, 2))
+        self.places = (_places(config.look_ahead), _places(config.quick_look_ahead))
         self.bridges = nn.ModuleList(
-            nn.Linear(len(taps) * self.encoder.size, config.hidden_size) for taps in self._taps
+            nn.Linear(len(places) * self.encoder.size, config.hidden_size) for places in self.places
         )
         self.blocks = nn.ModuleList(MotionBlock(config) for _ in range(config.layers))
         self.norm = nn.LayerNorm(config.hidden_size)
@@ -101,23 +101,24 @@ class SpeechMotionModel(nn.Module):
     def decode(self, encoded: Encoded, state: ModelState) -> tuple[Output, ModelState]:
         """New steps of the encoder to the motion of those steps that have heard far enough."""
         blocks: list[KeyValues | None] = list(state.blocks)
-        taps, bridge = self._taps[state.quick], self.bridges[int(state.quick)]
+        places, bridge = self.places[state.quick], self.bridges[int(state.quick)]
         held, presence = (torch.cat([before.to(new), new], 1) for before, new in zip(state.held, encoded))
-        steps = max(0, held.shape[1] - taps[-1])
-        x = bridge(torch.cat([held[:, k : k + steps] for k in taps], 2))
+        steps = max(0, held.shape[1] - places[-1])
+        x = bridge(torch.cat([held[:, k : k + steps] for k in places], 2))
         if steps:
             for i, block in enumerate(self.blocks):
                 x, blocks[i] = block(x, blocks[i])
         hidden = self.norm(x)
         # Presence is causal: the last step that may be heard knows most.
-        there = presence[:, taps[-1] : taps[-1] + steps]
+        there = presence[:, places[-1] : places[-1] + steps]
         output = Output(self.motion_head(hidden), self.viseme_head(hidden), there)
         return output, ModelState(state.encoder, blocks, Encoded(held[:, steps:], presence[:, steps:]), state.quick)
 
 
-def _taps(look_ahead: int, count: int) -> tuple[int, ...]:
-    """`count` places from 0 to `look_ahead`, evenly spread; fewer where they fall together."""
-    return tuple(sorted({round(k * look_ahead / (count - 1)) for k in range(count)}))
+def _places(look_ahead: int) -> tuple[int, ...]:
+    """Places from 0 to `look_ahead`: 0, 1, 2, 4, 7, 11, ... A burst is told by the next step, a word by later ones."""
+    near = (1 + k * (k + 1) // 2 for k in range(look_ahead))
+    return tuple(sorted({0, look_ahead, *(place for place in near if place < look_ahead)}))
 
 
 def save_model(model: SpeechMotionModel, folder: Path) -> None:

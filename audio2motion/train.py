@@ -19,6 +19,7 @@ from audio2motion.dataset import CorpusDataset, Example, ShardSampler
 from audio2motion.errors import Audio2MotionError
 from audio2motion.losses import MotionLoss
 from audio2motion.model import SpeechMotionModel, load_model, save_model
+from audio2motion.tuning import blended, widened
 
 STATE_FOLDER, HISTORY_FILE, SETTINGS_FILE = "state", "history.json", "training.json"
 
@@ -27,7 +28,8 @@ STATE_FOLDER, HISTORY_FILE, SETTINGS_FILE = "state", "history.json", "training.j
 class TrainConfig:
     """How to train. `minutes` and `epochs` both end it, whichever comes first; `patience` in epochs without gain.
 
-    `lead`: motion frames (20 ms) by which lips are taught to move before the sound that they shape.
+    `lead`: motion frames (20 ms) by which lips are taught to move before the sound that they shape. `keep`: the share
+    of the checkpoint that a run started from in the one that it leaves (see `audio2motion.tuning.blended`).
     """
 
     epochs: int = 20
@@ -44,6 +46,7 @@ class TrainConfig:
     lead: int = 2
     workers: int = 0
     mixed_precision: str = "no"
+    keep: float = 0.0
 
 
 @dataclass
@@ -115,8 +118,11 @@ class Trainer:
             self.train_set, sampler=sampler, drop_last=len(self.train_set) > config.batch_size, **options
         )
         model = SpeechMotionModel(model_config)
-        if init is not None:
-            model.load_state_dict(load_model(init).state_dict())
+        self.first = None if init is None else _first(init, model_config)
+        if self.first is not None:
+            model.load_state_dict(self.first.state_dict())
+        elif config.keep:
+            raise Audio2MotionError("there is nothing to keep: name the checkpoint to start from (--init)")
         weights = [p for p in model.parameters() if p.requires_grad]
         optimizer = torch.optim.AdamW(weights, lr=config.learning_rate, weight_decay=config.weight_decay)
         self.model, self.optimizer, self.train_loader, self.test_loader = self.accelerator.prepare(
@@ -233,7 +239,14 @@ class Trainer:
             (self.folder / HISTORY_FILE).write_text(json.dumps(self.history, indent=1) + "\n")
             if best:
                 assert isinstance(self.mean.module, SpeechMotionModel)
-                save_model(self.mean.module, self.folder)
+                model = self.mean.module
+                save_model(model if self.first is None else blended(model, self.first, self.config.keep), self.folder)
+
+
+def _first(folder: Path, config: ModelConfig) -> SpeechMotionModel:
+    """The checkpoint in `folder`, made to hear as far ahead as `config` says."""
+    model = load_model(folder)
+    return model if model.config.look_ahead == config.look_ahead else widened(model, config.look_ahead)
 
 
 def _running_mean(decay: float) -> Callable[[torch.Tensor, torch.Tensor, torch.Tensor | int], torch.Tensor]:
@@ -269,7 +282,7 @@ def train(
 ) -> Path:
     """Train a model on corpora into `folder`; see `TrainConfig`. Returns the folder.
 
-    `init`: a checkpoint to start from, whose config `model_config` must be.
+    `init`: a checkpoint to start from, whose config `model_config` must be, but for `look_ahead`.
     """
     return Trainer(corpora, folder, model_config, config, resume, report, init).run()
 

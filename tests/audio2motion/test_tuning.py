@@ -1,0 +1,66 @@
+"""Going on from a checkpoint: hearing further ahead changes nothing at first, and what was known can be kept."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from click.testing import CliRunner
+
+from audio2motion.cli import main
+from audio2motion.corpus import make_corpus
+from audio2motion.errors import Audio2MotionError
+from audio2motion.model import SpeechMotionModel, load_model, save_model
+from audio2motion.tuning import blended, widened
+
+
+@pytest.fixture(scope="module")
+def near(small_model: SpeechMotionModel) -> SpeechMotionModel:
+    """A small model that hears one frame ahead."""
+    torch.manual_seed(3)
+    return SpeechMotionModel(replace(small_model.config, look_ahead=1)).eval()
+
+
+def test_a_widened_model_says_the_same_but_later(near: SpeechMotionModel, sound: torch.Tensor) -> None:
+    wide = widened(near, 11).eval()
+    assert wide.config.look_ahead == 11
+    assert wide.places[0] == (0, 1, 2, 4, 7, 11)
+    with torch.inference_mode():
+        before, _ = near(sound[None], near.start())
+        after, _ = wide(sound[None], wide.start())
+    assert before.motion.shape[1] - after.motion.shape[1] == 10
+    torch.testing.assert_close(after.motion, before.motion[:, :-10])
+
+
+def test_a_model_cannot_be_made_to_hear_less(near: SpeechMotionModel) -> None:
+    with pytest.raises(Audio2MotionError, match="cannot learn to hear 2"):
+        widened(widened(near, 11), 2)
+
+
+@pytest.mark.parametrize("keep", [0.0, 0.25, 1.0])
+def test_a_blend_lies_between(near: SpeechMotionModel, keep: float) -> None:
+    torch.manual_seed(4)
+    other = SpeechMotionModel(near.config)
+    kept, new = near.state_dict(), other.state_dict()
+    for name, weight in blended(other, near, keep).state_dict().items():
+        torch.testing.assert_close(weight, keep * kept[name] + (1 - keep) * new[name])
+    assert all(torch.equal(weight, new[name]) for name, weight in other.state_dict().items())
+
+
+@pytest.mark.timeout(200)
+def test_train_keeps_what_it_is_told_to(near: SpeechMotionModel, tmp_path: Path) -> None:
+    corpus, first, tuned = tmp_path / "corpus", tmp_path / "first", tmp_path / "tuned"
+    make_corpus(corpus, 20 / 3600, engines=("espeak-ng",))
+    save_model(near, first)
+    command = ["train", str(corpus), "-o", str(tuned), "--batch-size", "4", "--epochs", "1"]
+    nothing = CliRunner().invoke(main, [*command, "--keep", "0.5"])
+    assert nothing.exit_code == 1
+    assert "--init" in nothing.output
+    done = CliRunner().invoke(main, [*command, "--init", str(first), "--look-ahead", "4", "--keep", "1"])
+    assert done.exit_code == 0, done.output
+    result = load_model(tuned)
+    assert result.config.look_ahead == 4
+    for name, weight in widened(near, 4).state_dict().items():
+        torch.testing.assert_close(result.state_dict()[name], weight)

@@ -21,6 +21,8 @@ from talkinghead.types import Floats, Pixels
 _MIN_UNIT_PX, _MAX_UNIT_PX = 90.0, 160.0
 # Grain below this many levels is not seen.
 _SMOOTH_GRAIN = 1.5
+# Light that reaches teeth in the shade has been reflected by lips and gums: of red there is more, of blue less.
+_IN_SHADE = np.array([0.20, -0.06, -0.14], np.float32)
 # A mouth open by more than this in the picture, in D, shows its own teeth.
 _OWN_TEETH_GAP = 0.12
 
@@ -149,8 +151,9 @@ class MouthCanvas:
         light = 0.55 + 0.47 * smoothstep(middle - 0.14, middle + 0.03, b) - 0.07 * np.exp(-((a / 0.035) ** 2))
         _lay(view, self.tones.tongue * light[..., None], 0.95 * tongue)
         lower = self._lower_teeth.dropped(lips.jaw * self.unit, part)
+        upper = self._upper_teeth.colour[part], self._upper_teeth.cover[part]
         _lay(view, lower.colour, lower.cover)
-        _lay(view, self._upper_teeth.colour[part], self._upper_teeth.cover[part])
+        _lay(view, *upper)
         # What the lips shade: under the upper lip, at the corners, a little over the lower lip.
         shadow = 1 - 0.30 * np.exp(-np.maximum(b - lips.upper, 0) / 0.022)
         shadow *= 1 - 0.20 * np.exp(-np.maximum(lips.lower - b, 0) / 0.025)
@@ -160,7 +163,9 @@ class MouthCanvas:
         shadow *= 1 - 0.70 * np.exp(-lips.gap / 0.045)
         if self._grain is not None:
             view += self._grain[part]
-        view *= shadow[..., None].astype(np.float32)
+        shade = shadow[..., None].astype(np.float32)
+        teeth = np.maximum(lower.cover, upper[1])[..., None]
+        view *= shade * (1 + _IN_SHADE * ((1 - shade) * teeth))
 
     def _grain_like(self, level: float) -> Floats | None:
         """(h, w, 1) noise as coarse and strong as the picture's, or None where it has none to speak of."""

@@ -96,8 +96,9 @@ def corpus(out: Path, videos: Path | None, extractor: str, engines: str, **optio
 @click.option("--keep", type=click.FloatRange(0, 1), default=0.0, show_default=True,
               help="Share of --init in the result: about 0.5 keeps what your clips do not show.")  # fmt: skip
 @click.option("--look-ahead", type=click.IntRange(0), help="Frames of 20 ms that are heard ahead: 10, or --init's.")
+@click.option("--settle", type=click.FloatRange(0), help="Seconds ahead that tell level and colour: 0, or --init's.")
 def train(corpora: tuple[Path, ...], out: Path, encoder: str, tune_encoder: bool, resume: bool, init: Path | None,
-          look_ahead: int | None, **options: Any) -> None:  # fmt: skip
+          look_ahead: int | None, settle: float | None, **options: Any) -> None:  # fmt: skip
     """Train a model on CORPORA. Under `accelerate launch -m audio2motion train ...` it uses every GPU."""
     from audio2motion.config import EncoderConfig, ModelConfig
     from audio2motion.corpus import CorpusInfo
@@ -116,6 +117,8 @@ def train(corpora: tuple[Path, ...], out: Path, encoder: str, tune_encoder: bool
         model_config = ModelConfig.read(init / CONFIG_FILE)
     if look_ahead is not None:
         model_config = replace(model_config, look_ahead=look_ahead)
+    if settle is not None:
+        model_config = replace(model_config, encoder=replace(model_config.encoder, settle_s=settle))
     run(list(corpora), out, model_config, TrainConfig(**options), resume=resume, report=click.echo, init=init)
     plot_history(out, out / "training.png")
     click.echo(f"{out}: checkpoint and training.png")

@@ -16,7 +16,7 @@ _NOBODY, _THERE = 0.15, 0.45
 _PER_STEP = 0.125  # presence comes and goes within 160 ms
 _UNSURE = 0.05  # below `sealed_above` by less than this, an opening shrinks
 # Heard too late for smoothing, lips would be late: in low latency they stay as they are. Standard deviations in steps.
-_SMOOTH, _SMOOTH_SEALS = 1.5, 1.0
+_SMOOTH, _SMOOTH_SEALS = 1.75, 1.0
 _HOLD = 1  # steps by which a seal begins earlier and ends later, so that its middle stays closed when smoothed
 REACH = 4  # steps that smoothing sees on either side
 

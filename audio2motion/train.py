@@ -19,7 +19,7 @@ from audio2motion.dataset import CorpusDataset, Example, ShardSampler
 from audio2motion.errors import Audio2MotionError
 from audio2motion.losses import MotionLoss
 from audio2motion.model import SpeechMotionModel, load_model, save_model
-from audio2motion.tuning import blended, widened
+from audio2motion.tuning import blended, reaching
 
 STATE_FOLDER, HISTORY_FILE, SETTINGS_FILE = "state", "history.json", "training.json"
 
@@ -246,7 +246,7 @@ class Trainer:
 def _first(folder: Path, config: ModelConfig) -> SpeechMotionModel:
     """The checkpoint in `folder`, made to hear as far ahead as `config` says."""
     model = load_model(folder)
-    return model if model.config.look_ahead == config.look_ahead else widened(model, config.look_ahead)
+    return model if model.config == config else reaching(model, config)
 
 
 def _running_mean(decay: float) -> Callable[[torch.Tensor, torch.Tensor, torch.Tensor | int], torch.Tensor]:
@@ -282,7 +282,7 @@ def train(
 ) -> Path:
     """Train a model on corpora into `folder`; see `TrainConfig`. Returns the folder.
 
-    `init`: a checkpoint to start from, whose config `model_config` must be, but for `look_ahead`.
+    `init`: a checkpoint to start from, whose config `model_config` must be, but for how far it hears ahead.
     """
     return Trainer(corpora, folder, model_config, config, resume, report, init).run()
 

@@ -3,32 +3,33 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import replace
 
 import torch
 
+from audio2motion.config import ModelConfig
 from audio2motion.errors import Audio2MotionError
 from audio2motion.model import SpeechMotionModel
 
 
-def widened(model: SpeechMotionModel, look_ahead: int) -> SpeechMotionModel:
-    """The same model, hearing `look_ahead` motion frames ahead: at first it makes nothing of what it hears more.
+def reaching(model: SpeechMotionModel, config: ModelConfig) -> SpeechMotionModel:
+    """The same model under a config that hears more or less far ahead (`look_ahead`, `settle_s`).
 
-    Raises Audio2MotionError where that would leave out what `model` hears.
+    At first it makes of that what it makes in haste. Raises Audio2MotionError where the look-ahead leaves out what the
+    model hears in haste.
     """
-    wide = SpeechMotionModel(replace(model.config, look_ahead=look_ahead), encoder_weights=False)
-    places, new_places = model.places[0], wide.places[0]
-    if not set(places) <= set(new_places):
+    other = SpeechMotionModel(config, encoder_weights=False)
+    hasty, places = model.places[1], other.places[0]
+    if not set(hasty) <= set(places):
         raise Audio2MotionError(
-            f"a model that hears {model.config.look_ahead} frames ahead cannot learn to hear {look_ahead}: it would "
-            "lose some that it hears now"
+            f"a model that hears {hasty[-1]} frames ahead in haste cannot learn to hear {config.look_ahead}"
         )
     weights = model.state_dict()
-    blocks = dict(zip(places, weights.pop("bridges.0.weight").split(model.encoder.size, 1)))
+    blocks = dict(zip(hasty, weights["bridges.1.weight"].split(model.encoder.size, 1)))
     nothing = torch.zeros_like(blocks[0])
-    weights["bridges.0.weight"] = torch.cat([blocks.get(place, nothing) for place in new_places], 1)
-    wide.load_state_dict(weights)
-    return wide
+    weights["bridges.0.weight"] = torch.cat([blocks.get(place, nothing) for place in places], 1)
+    weights["bridges.0.bias"] = weights["bridges.1.bias"]
+    other.load_state_dict(weights)
+    return other
 
 
 def blended(tuned: SpeechMotionModel, first: SpeechMotionModel, keep: float) -> SpeechMotionModel:

@@ -132,6 +132,7 @@ def train(corpora: tuple[Path, ...], out: Path, encoder: str, tune_encoder: bool
 @click.option("--av-offset", is_flag=True, help="Shift each clip by the offset that its clips.json states.")
 @click.option("--offset-ms", type=float, default=0.0, show_default=True,
               help="Shift all clips by this; negative where mouths lead their sound.")  # fmt: skip
+@click.option("--low-latency", is_flag=True, help="As it is where motion must come at once.")
 @click.option("--plots/--no-plots", default=True, help="Draw a plot per clip.")
 @click.option(
     "--known-sounds/--no-known-sounds", default=True, help="Also synthesised speech, silence, noise and music."
@@ -142,9 +143,7 @@ def evaluate(
     out: Path | None,
     device: str,
     av_offset: bool,
-    offset_ms: float,
-    plots: bool,
-    known_sounds: bool,
+    **options: Any,
 ) -> None:
     """Compare a checkpoint with the measured mouths in the folder CLIPS, with loudness, and with known sounds."""
     from audio2motion.evaluate import evaluate as run
@@ -152,9 +151,7 @@ def evaluate(
     from audio2motion.predict import Predictor
 
     predictor = Predictor.load(checkpoint, device)
-    evaluation = run(
-        clips, predictor, out=out, use_av_offset=av_offset, offset_ms=offset_ms, plots=plots, known_sounds=known_sounds
-    )
+    evaluation = run(clips, predictor, out=out, use_av_offset=av_offset, **options)
     click.echo(table(evaluation))
 
 

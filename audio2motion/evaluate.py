@@ -52,7 +52,7 @@ BASELINES: tuple[tuple[str, float], ...] = tuple(
 class SpeechModel(Protocol):
     """What `audio2motion.Predictor` is to an evaluation."""
 
-    def predict(self, samples: Any, fps: Fraction, seed: int = 0) -> Any: ...
+    def predict(self, samples: Any, fps: Fraction, seed: int = 0, low_latency: bool = False) -> Any: ...
 
 
 @dataclass
@@ -66,11 +66,14 @@ class _Curves:
     shift_s: float
 
 
-def as_mouth(predictor: SpeechModel | Mouth, seed: int = 0) -> Mouth:
+def as_mouth(predictor: SpeechModel | Mouth, seed: int = 0, low_latency: bool = False) -> Mouth:
     """A predictor, or a function of the same use, as samples (n,) -> blendshapes (T, 52) at 50 Hz."""
     if not hasattr(predictor, "predict"):
         return predictor
-    return lambda samples: np.asarray(predictor.predict(samples, Fraction(RATE_HZ), seed).blendshapes, np.float32)
+    predict = predictor.predict
+    return lambda samples: np.asarray(
+        predict(samples, Fraction(RATE_HZ), seed, low_latency=low_latency).blendshapes, np.float32
+    )
 
 
 def _curves(clip: Clip, mouth: Mouth, shift_ms: float) -> _Curves:
@@ -170,6 +173,7 @@ def evaluate(
     out: Path | str | None = None,
     use_av_offset: bool = False,
     offset_ms: float = 0.0,
+    low_latency: bool = False,
     known_sounds: bool = True,
     plots: bool = True,
     seed: int = 0,
@@ -182,10 +186,10 @@ def evaluate(
     `predictor`: an `audio2motion.Predictor`, or any function from samples (n,) float32 at 16 kHz to blendshapes
     (T, 52) at 50 Hz. `out`: a folder for evaluation.json, evaluation.txt and (with `plots`) a PNG per clip.
     `use_av_offset`: shift each clip by the offset that its clips.json states; `offset_ms`: and all of them by this
-    (negative: the mouth leads). `known_sounds`: also synthesised speech, silence, noise and music. Raises
-    Audio2MotionError for a folder without clips.
+    (negative: the mouth leads). `low_latency`: as the predictor's streams with little look-ahead. `known_sounds`: also
+    synthesised speech, silence, noise and music. Raises Audio2MotionError for a folder without clips.
     """
-    mouth = as_mouth(predictor, seed)
+    mouth = as_mouth(predictor, seed, low_latency)
     with TemporaryDirectory() as scratch:
         clips = open_clips(Path(clips_dir), Path(scratch if out is None else out) / "clips", note)
     curves = [_curves(clip, mouth, offset_ms + (clip.av_offset_ms if use_av_offset else 0.0)) for clip in clips]

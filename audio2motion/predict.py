@@ -104,9 +104,11 @@ class Predictor:
         """
         return PredictionStream(self, Fraction(fps), seed, low_latency)
 
-    def predict(self, samples: torch.Tensor | npt.ArrayLike, fps: Fraction, seed: int = 0) -> Prediction:
+    def predict(
+        self, samples: torch.Tensor | npt.ArrayLike, fps: Fraction, seed: int = 0, low_latency: bool = False
+    ) -> Prediction:
         """All motion for `samples` (N,) at 16 kHz: the stream, collected. T = max(1, round(N fps / 16000))."""
-        stream = self.stream(fps, seed)
+        stream = self.stream(fps, seed, low_latency)
         sound = _checked(samples)
         # Long recordings go through in pieces: memory must not grow with them beyond the result itself.
         pieces = [stream.push(piece) for piece in sound.split(10 * SAMPLE_RATE_HZ)] if len(sound) else []

@@ -155,12 +155,13 @@ def test_frames_without_a_face_are_left_out(tmp_path: Path) -> None:
 
 def test_a_predictor_is_asked_for_50_frames_a_second(tmp_path: Path) -> None:
     class Says:
-        def predict(self, samples: Floats, fps: Fraction, seed: int = 0) -> SimpleNamespace:
+        def predict(self, samples: Floats, fps: Fraction, seed: int = 0, low_latency: bool = False) -> SimpleNamespace:
             assert fps == 50
-            return SimpleNamespace(blendshapes=TRUTH)
+            return SimpleNamespace(blendshapes=0.5 * TRUTH if low_latency else TRUTH)
 
     assert as_mouth(Says())(SAMPLES) is not None
     np.testing.assert_array_equal(as_mouth(Says())(SAMPLES), TRUTH)
+    np.testing.assert_array_equal(as_mouth(Says(), low_latency=True)(SAMPLES), 0.5 * TRUTH)
 
 
 def test_closures_and_silence_are_counted() -> None:

@@ -29,13 +29,16 @@ $(VENV)/.installed-dev: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
 	touch $@
 
+TRAIN := OMP_NUM_THREADS=1 ACCELERATE_USE_CPU=true $(BIN)/torchrun --nproc_per_node 2 -m audio2motion train out/corpus \
+	--epochs 100 --patience 50 --batch-size 12 --mixed-precision bf16
+
 # The embedded speech model, from nothing. Needs flite, festival with its festvox-* voices, and fortunes from Debian (the
 # card in checkpoints/audio2motion lists them); without them the voices are espeak-ng's alone and the model is worse.
 checkpoint: $(VENV)/.installed-dev
-	$(BIN)/audio2motion corpus corpus --hours 6 --seed 11 --speechless 0.16 --workers 2
-	OMP_NUM_THREADS=1 ACCELERATE_USE_CPU=true $(BIN)/torchrun --nproc_per_node 2 -m audio2motion train corpus \
-		-o checkpoints/audio2motion --minutes 34 --epochs 100 --patience 50 --batch-size 12 --learning-rate 0.002 \
-		--mixed-precision bf16
+	$(BIN)/audio2motion corpus out/corpus --hours 6 --seed 11 --speechless 0.16 --workers 2
+	$(TRAIN) -o out/first --look-ahead 15 --settle 1 --minutes 28 --learning-rate 0.002
+	$(TRAIN) -o out/model --init out/first --look-ahead 10 --settle 0 --keep 0.5 --minutes 4 --learning-rate 0.0008
+	cp out/model/config.json out/model/model.safetensors checkpoints/audio2motion/
 
 clean:
 	rm -rf $(VENV) out

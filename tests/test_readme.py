@@ -13,6 +13,7 @@ import pytest
 import soundfile
 from click.testing import CliRunner
 
+from audio2motion.cli import main as audio2motion_main
 from talkinghead.cli import COMMANDS, main
 from talkinghead.media.video import VideoReader
 
@@ -83,14 +84,18 @@ def test_the_table_names_every_command() -> None:
 
 def test_every_option_that_is_named_exists() -> None:
     known = {"--help", "--version"}
-    group = main
-    context = click.Context(group)
-    for name in group.list_commands(context):
-        command = group.get_command(context, name)
-        members = command.commands.values() if isinstance(command, click.Group) else [command]
-        known |= {option for member in members for parameter in member.params for option in parameter.opts}
-    # Without the lines that show other programs' options.
+    for group in (main, audio2motion_main):
+        context = click.Context(group)
+        for name in group.list_commands(context):
+            command = group.get_command(context, name)
+            members = command.commands.values() if isinstance(command, click.Group) else [command]
+            known |= {option for member in members for parameter in member.params for option in parameter.opts}
+    # Without the lines that show other programs' options; a benchmark's are its own.
     text = re.sub(r"`(?:ffprobe|pip|piper) [^`]*`", "", README)
+    for script, options in re.findall(r"`(benchmarks/\w+\.py)([^`]*)`", text):
+        source = (ROOT / script).read_text()
+        assert all(f'"{option}"' in source for option in re.findall(r"--[a-z][a-z-]+", options)), script
+    text = re.sub(r"`benchmarks/[^`]*`", "", text)
     named = set(re.findall(r"(?<![\w-])(--[a-z][a-z-]+)", text))
     assert named
     assert named <= known, sorted(named - known)

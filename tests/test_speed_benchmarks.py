@@ -90,3 +90,16 @@ def test_the_embedded_model_keeps_up() -> None:
     assert found.rtf_stream[1] < 0.15
     assert found.first_motion_ms > found.look_ahead_ms - 25
     assert len(bench.lines(found)) == 7
+
+
+def test_closures_are_counted_on_drawn_frames(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    closures = load("closures")
+    assert len(closures.example().closures) == 11
+    first = next(closures.sentences(tmp_path))
+    assert first.audio.is_file()
+    assert len(first.closures) > 5
+    # Three frames that are closed at the middle of a /p/ and in a silence, open at the vowel between.
+    speech = closures.Speech("pa", tmp_path / "pa.wav", [0.04], [0.08], [(0.12, 0.2)])
+    gaps = np.array([0.1, 0.0, 0.2, 0.0, 0.0])
+    monkeypatch.setattr(closures, "openings", lambda picture, audio: (gaps, 25.0))
+    assert closures.row(Path("her.png"), [speech]) == "| her.png | pa | 1 of 1 | 2 of 2 | 0.200 |"

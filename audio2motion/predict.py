@@ -89,8 +89,9 @@ class Predictor:
     @property
     def look_ahead_s(self) -> float:
         """Sound that must have arrived after a frame's time before the frame comes out, in seconds, at most."""
-        # Smoothing sees later steps, and a frame between two steps waits for the later one.
-        return self.model.look_ahead_s() + (REACH + 1) / MOTION_RATE_HZ
+        # Smoothing, of lips that are blendshapes, sees later steps; a frame between two steps waits for the later one.
+        smoothing = 0 if self.config.output == "expression" else REACH
+        return self.model.look_ahead_s() + (smoothing + 1) / MOTION_RATE_HZ
 
     @property
     def low_latency_look_ahead_s(self) -> float:

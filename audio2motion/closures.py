@@ -17,6 +17,7 @@ Floats = npt.NDArray[np.float32]
 Mouth = Callable[[Floats], Floats]  # samples (n,) at 16 kHz to blendshapes (T, 52) at RATE_HZ
 RATE_HZ = 50
 _EDGE_S = 0.02
+_BEFORE_SPEECH_S = 0.1  # a mouth may open that much before it is heard
 _AFTER_SPEECH_S = 0.2  # by then the lips have closed
 _UNTIL_SURE_S = 0.4
 
@@ -93,13 +94,16 @@ def score_speech(mouth: Mouth, speeches: Iterable[KnownSpeech]) -> SpokenScores:
     return scores
 
 
+def silence_around(speech: KnownSpeech) -> tuple[float, float]:
+    """(end of the silence before, start of the silence after) in seconds, in which lips must be closed."""
+    return speech.phones[0][1] - _BEFORE_SPEECH_S, speech.phones[-1][2] + _AFTER_SPEECH_S
+
+
 def _score_silence(opening: Floats, speech: KnownSpeech, scores: SpokenScores) -> None:
-    first_s, last_s = speech.phones[0][1], speech.phones[-1][2]
-    # A mouth may open up to 100 ms before it is heard.
-    silent = [*opening[: int((first_s - 0.1) * RATE_HZ)], *opening[int((last_s + _AFTER_SPEECH_S) * RATE_HZ) :]]
-    for value in silent:
+    until_s, from_s = silence_around(speech)
+    for value in (*opening[: int(until_s * RATE_HZ)], *opening[int(from_s * RATE_HZ) :]):
         scores.silent_open.add(bool(value >= CLOSED_BELOW))
-    after = opening[round(last_s * RATE_HZ) :]
+    after = opening[round(speech.phones[-1][2] * RATE_HZ) :]
     still_open = np.flatnonzero(after >= CLOSED_BELOW)
     scores.closing_s.append((int(still_open[-1]) + 1) / RATE_HZ if len(still_open) else 0.0)
 

@@ -218,7 +218,7 @@ class PredictionStream:
 
     def _begin(self, sound: torch.Tensor) -> None:
         """What was before the first sound is not known either: a listener that knows nothing yet hears it backwards."""
-        self._hear_lips(_mirrored(sound[:_END].flip(0), self._warm_up).flip(0))
+        self._hear_lips(_mirrored(sound[: self._warm_up].flip(0), self._warm_up).flip(0))
         self._warm_up = 0
 
     def _hear_lips(self, sound: torch.Tensor) -> None:

@@ -118,11 +118,12 @@ class Trainer:
             self.train_set, sampler=sampler, drop_last=len(self.train_set) > config.batch_size, **options
         )
         model = SpeechMotionModel(model_config)
-        self.first = None if init is None else _first(init, model_config)
-        if self.first is not None:
-            model.load_state_dict(self.first.state_dict())
+        first = None if init is None else _first(init, model_config)
+        if first is not None:
+            model.load_state_dict(first.state_dict())
         elif config.keep:
             raise Audio2MotionError("there is nothing to keep: name the checkpoint to start from (--init)")
+        self.kept = first if config.keep else None
         weights = [p for p in model.parameters() if p.requires_grad]
         optimizer = torch.optim.AdamW(weights, lr=config.learning_rate, weight_decay=config.weight_decay)
         self.model, self.optimizer, self.train_loader, self.test_loader = self.accelerator.prepare(
@@ -240,7 +241,7 @@ class Trainer:
             if best:
                 assert isinstance(self.mean.module, SpeechMotionModel)
                 model = self.mean.module
-                save_model(model if self.first is None else blended(model, self.first, self.config.keep), self.folder)
+                save_model(model if self.kept is None else blended(model, self.kept, self.config.keep), self.folder)
 
 
 def _first(folder: Path, config: ModelConfig) -> SpeechMotionModel:

@@ -22,7 +22,7 @@ import numpy as np
 import soundfile
 
 import talkinghead
-from audio2motion.closures import single_sounds
+from audio2motion.closures import silence_around, single_sounds
 from audio2motion.probes import RATE_HZ, known_speech
 from talkinghead.frame_meter import FrameMeter
 from talkinghead.selfcheck import OPEN_ABOVE
@@ -61,8 +61,8 @@ def sentences(folder: Path) -> Iterator[Speech]:
         sounds = list(single_sounds(speech.phones))
         closures = [(begin + end) / 2 for _, seal, begin, end in sounds if seal == "lips"]
         vowels = [(begin + end) / 2 for viseme, _, begin, end in sounds if viseme in ("a", "e")]
-        # A mouth may open up to 100 ms before it is heard.
-        silences = [(0.0, sounds[0][2] - 0.1), (sounds[-1][3] + SETTLE_S, len(speech.samples) / RATE_HZ)]
+        until_s, from_s = silence_around(speech)
+        silences = [(0.0, until_s), (from_s, len(speech.samples) / RATE_HZ)]
         yield Speech(speech.name.split()[0], audio, closures, vowels, silences)
 
 

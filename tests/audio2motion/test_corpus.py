@@ -27,16 +27,23 @@ HOURS = 16 / 3600
 
 
 @pytest.fixture(scope="module")
-def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def texts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder without texts, so that voices read the same on every machine: made-up words."""
+    return tmp_path_factory.mktemp("texts")
+
+
+@pytest.fixture(scope="module")
+def corpus(texts: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("corpus")
-    make_corpus(folder, HOURS, seed=7, engines=("espeak-ng",))
+    make_corpus(folder, HOURS, seed=7, engines=("espeak-ng",), texts=texts)
     return folder
 
 
-def test_a_corpus_is_the_same_for_the_same_seed(corpus: Path, tmp_path: Path) -> None:
-    make_corpus(tmp_path, HOURS, seed=7, engines=("espeak-ng",))
+def test_a_corpus_is_the_same_for_the_same_seed(corpus: Path, texts: Path, tmp_path: Path) -> None:
+    make_corpus(tmp_path, HOURS, seed=7, engines=("espeak-ng",), texts=texts)
     with np.load(corpus / "shard-00000.npz") as a, np.load(tmp_path / "shard-00000.npz") as b:
-        assert all(np.array_equal(a[name], b[name]) for name in a.files)
+        # In noise motion is unknown, NaN.
+        assert all(np.array_equal(a[name], b[name], equal_nan=True) for name in a.files)
         assert len(a["samples"]) == pytest.approx(16 * 16000, rel=0.1)
         assert len(a["motion"]) == len(a["visemes"])
 
@@ -54,7 +61,9 @@ def test_lips_follow_the_sound(corpus: Path) -> None:
         motion, visemes = shard["motion"].astype(np.float32), shard["visemes"]
     opening = motion @ opening_weights(LIP_BLENDSHAPES)
     assert opening[visemes == 13].mean() > 0.4 > opening[visemes == 1].mean()
-    assert -0.01 < opening.min() <= opening.max() < 1.3
+    known = opening[np.isfinite(opening)]  # not in noise
+    assert len(known) > 0.3 * len(opening)
+    assert -0.01 < known.min() <= known.max() < 1.3
 
 
 def test_takes_differ_by_seed_only() -> None:

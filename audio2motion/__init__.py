@@ -12,7 +12,7 @@ from audio2motion.errors import Audio2MotionError
 
 if TYPE_CHECKING:
     from audio2motion.config import ModelConfig
-    from audio2motion.predict import Prediction, PredictionStream, Predictor
+    from audio2motion.predictor import Prediction, PredictionStream, Predictor
 
 __all__ = ["Audio2MotionError", "ModelConfig", "Prediction", "PredictionStream", "Predictor"]
 
@@ -20,7 +20,7 @@ __all__ = ["Audio2MotionError", "ModelConfig", "Prediction", "PredictionStream",
 def __getattr__(name: str) -> Any:
     # PyTorch takes a second to import; `audio2motion --help` must not wait for it.
     if name in ("Predictor", "Prediction", "PredictionStream"):
-        from audio2motion import predict
+        from audio2motion import predictor as predict
 
         return getattr(predict, name)
     if name == "ModelConfig":

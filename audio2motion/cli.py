@@ -64,13 +64,13 @@ def corpus(out: Path, videos: Path | None, extractor: str, engines: str, **optio
             bar.update(task, completed=done, total=total)
 
         if videos is not None:
-            from audio2motion.video_corpus import make_video_corpus
+            from audio2motion.corpus.video_corpus import make_video_corpus
 
             info, failures = make_video_corpus(videos, out, extractor=extractor, progress=progress)
             for name, reason in failures:
                 click.echo(f"left out {name}: {reason}", err=True)
         else:
-            from audio2motion.corpus import make_corpus
+            from audio2motion.corpus.build import make_corpus
 
             wanted = tuple(name.strip() for name in engines.split(",") if name.strip())
             info = make_corpus(out, engines=wanted, progress=progress, **options)
@@ -101,10 +101,10 @@ def train(corpora: tuple[Path, ...], out: Path, encoder: str, tune_encoder: bool
           look_ahead: int | None, settle: float | None, **options: Any) -> None:  # fmt: skip
     """Train a model on CORPORA. Under `accelerate launch -m audio2motion train ...` it uses every GPU."""
     from audio2motion.config import EncoderConfig, ModelConfig
-    from audio2motion.corpus import CorpusInfo
-    from audio2motion.model import CONFIG_FILE
-    from audio2motion.train import TrainConfig, plot_history
-    from audio2motion.train import train as run
+    from audio2motion.corpus.build import CorpusInfo
+    from audio2motion.network.model import CONFIG_FILE
+    from audio2motion.training.train import TrainConfig, plot_history
+    from audio2motion.training.train import train as run
 
     info = CorpusInfo.read(corpora[0])
     keypoints = bool(info.channels) and info.channels[0].startswith("keypoint")
@@ -146,9 +146,9 @@ def evaluate(
     **options: Any,
 ) -> None:
     """Compare a checkpoint with the measured mouths in the folder CLIPS, with loudness, and with known sounds."""
-    from audio2motion.evaluate import evaluate as run
-    from audio2motion.evaluate import table
-    from audio2motion.predict import Predictor
+    from audio2motion.evaluation.evaluate import evaluate as run
+    from audio2motion.evaluation.evaluate import table
+    from audio2motion.predictor import Predictor
 
     predictor = Predictor.load(checkpoint, device)
     evaluation = run(clips, predictor, out=out, use_av_offset=av_offset, **options)

@@ -15,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
+from talkinghead.core.types import Image
 from talkinghead.faces import find_face, mesh
 from talkinghead.faces.geometry import similarity
 from talkinghead.media.images import read_image
-from talkinghead.types import Image
 
 OUT = Path(__file__).parents[1] / "talkinghead" / "faces" / "canonical_mesh.npy"
 EXAMPLES = Path(__file__).parents[1] / "examples"

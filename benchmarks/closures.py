@@ -3,7 +3,7 @@
     python benchmarks/closures.py [--sentences] [PICTURE ...]
 
 Each picture (default: both example portraits) speaks `examples/speech.wav`, whose phones stand in
-`examples/speech.json`; with `--sentences` also those of `audio2motion.probes`, of which the engines tell the phones
+`examples/speech.json`; with `--sentences` also those of `evaluation.probes`, of which the engines tell the phones
 (espeak-ng in eight languages, and flite where it is installed; minutes). Counted are the frames nearest to the centres
 of /p b m/ and the frames within silences (200 ms after their beginning), and how many of them the mesh sees closed
 (inner-lip gap under `selfcheck.OPEN_ABOVE` of the distance between the outer eye corners).
@@ -22,10 +22,10 @@ import numpy as np
 import soundfile
 
 import talkinghead
-from audio2motion.closures import silence_around, single_sounds
-from audio2motion.probes import RATE_HZ, known_speech
-from talkinghead.frame_meter import FrameMeter
-from talkinghead.selfcheck import OPEN_ABOVE
+from audio2motion.evaluation.closures import silence_around, single_sounds
+from audio2motion.evaluation.probes import RATE_HZ, known_speech
+from talkinghead.quality.frame_meter import FrameMeter
+from talkinghead.quality.selfcheck import OPEN_ABOVE
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 SETTLE_S = 0.2
@@ -54,7 +54,7 @@ def example() -> Speech:
 
 
 def sentences(folder: Path) -> Iterator[Speech]:
-    """The sentences of `audio2motion.probes`, as files in `folder`."""
+    """The sentences of `audio2motion.evaluation.probes`, as files in `folder`."""
     for speech in known_speech():
         audio = folder / f"{speech.name.replace(' ', '-')}.wav"
         soundfile.write(audio, speech.samples, RATE_HZ)

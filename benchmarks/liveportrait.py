@@ -50,9 +50,9 @@ def random_models() -> Any:
     """Networks of the published sizes with random weights that keep activations in range."""
     import torch
 
-    from talkinghead.liveportrait import networks
-    from talkinghead.liveportrait.networks.blocks import SpectralConv2d
-    from talkinghead.liveportrait.weights import Models
+    from talkinghead.models.liveportrait import networks
+    from talkinghead.models.liveportrait.networks.blocks import SpectralConv2d
+    from talkinghead.models.liveportrait.weights import Models
 
     torch.manual_seed(0)
     parts = (networks.AppearanceExtractor(), networks.MotionExtractor(), networks.WarpingModule(), networks.Generator(),
@@ -84,7 +84,7 @@ def ssim(a: np.ndarray, b: np.ndarray) -> float:
 
 def some_motion(frames: int) -> Any:
     """A head that nods and speaks."""
-    from talkinghead.types import Motion
+    from talkinghead.motion.motion import Motion
 
     at = np.linspace(0, 3, frames)[:, None]
     exp = np.zeros((frames, 21, 3), np.float32)
@@ -106,10 +106,10 @@ def measure(
     """One precision's table: rows of (part, batch, milliseconds per frame, plain milliseconds per frame)."""
     import torch
 
-    from talkinghead.liveportrait.engine import Engine
-    from talkinghead.liveportrait.renderer import LivePortraitRenderer
-    from talkinghead.liveportrait.weights import load_models
-    from talkinghead.types import Face, Image
+    from talkinghead.core.types import Face, Image
+    from talkinghead.models.liveportrait.engine import Engine
+    from talkinghead.models.liveportrait.weights import load_models
+    from talkinghead.renderers.liveportrait.renderer import LivePortraitRenderer
 
     timed = Clock(device, cpu_time)
     if cpu_time:
@@ -263,7 +263,7 @@ def main(
     json_to: Path | None,
 ) -> None:
     """Measure and print a Markdown table."""
-    from talkinghead.device import has_bf16, resolve_device
+    from talkinghead.core.device import has_bf16, resolve_device
 
     chosen = resolve_device(device)
     if not precisions:

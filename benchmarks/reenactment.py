@@ -27,18 +27,18 @@ from typing import Any
 
 import numpy as np
 
-from talkinghead.angles import to_degrees
-from talkinghead.errors import TalkingHeadError
+from talkinghead.clip import ahead
+from talkinghead.core.errors import TalkingHeadError
+from talkinghead.core.settings import Settings
+from talkinghead.core.types import Image, Pixels
+from talkinghead.drivers.tracking.alignment import align
+from talkinghead.drivers.tracking.neutral import measure
+from talkinghead.drivers.video import VideoMotionSource
 from talkinghead.faces import FaceTracker, find_face
 from talkinghead.faces.paste import paste_back
 from talkinghead.media.video import VideoReader
-from talkinghead.pipeline import ahead
-from talkinghead.renderers import select
-from talkinghead.settings import Settings
-from talkinghead.sources.tracking.alignment import align
-from talkinghead.sources.tracking.neutral import measure
-from talkinghead.sources.video import VideoMotionSource
-from talkinghead.types import Image, Pixels
+from talkinghead.motion.angles import to_degrees
+from talkinghead.renderers.select import select
 
 SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".mpg")
 LIPS = np.array(

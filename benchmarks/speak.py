@@ -136,11 +136,11 @@ class Clock:
 def stages(portrait: Path, speech: Path, out: Path) -> dict[str, tuple[float, float]]:
     """Seconds by stage in this process, one after the other, with no overlap between motion and drawing."""
     clock = Clock()
+    from talkinghead.avatar import load_predictor, open_canvas, open_driver
+    from talkinghead.core.settings import Settings
     from talkinghead.media.audio import probe_audio
     from talkinghead.media.video import write_video
-    from talkinghead.renderers import select
-    from talkinghead.settings import Settings
-    from talkinghead.speaking import load_predictor, open_canvas, open_driver
+    from talkinghead.renderers.select import select
 
     fps = Fraction(25)
     settings = Settings(fps=fps)
@@ -155,8 +155,8 @@ def stages(portrait: Path, speech: Path, out: Path) -> dict[str, tuple[float, fl
     clock.lap("speech to motion")
 
     def frames() -> Iterator[np.ndarray]:
+        from talkinghead.core.types import Portrait
         from talkinghead.faces.paste import paste_back
-        from talkinghead.types import Portrait
 
         place = canvas.portraits()
         assert isinstance(place, Portrait)

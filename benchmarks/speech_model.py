@@ -80,7 +80,7 @@ def measure(checkpoint: Path | None, audio: Path, seconds: float, threads: int) 
 
     torch.set_num_threads(threads)
     from audio2motion.behaviour import Behaviour
-    from audio2motion.predict import Predictor
+    from audio2motion.predictor import Predictor
 
     predictor = Predictor.load(checkpoint)
     load_s = time.perf_counter() - begin

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from talkinghead.blendshapes import BLENDSHAPE_NAMES
 from talkinghead.faces import canonical_mesh
+from talkinghead.motion.blendshapes import BLENDSHAPE_NAMES
 from talkinghead.renderers.warp.landmarks import landmark_basis
 
 OUT = Path(__file__).parents[1] / "talkinghead" / "sources" / "tracking" / "arkit_basis.npz"

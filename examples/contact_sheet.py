@@ -16,13 +16,13 @@ import cv2
 import numpy as np
 
 import talkinghead
-from talkinghead.blendshapes import BLENDSHAPE_INDEX, N_BLENDSHAPES
+from talkinghead.clip import open_still
+from talkinghead.core.settings import Settings
 from talkinghead.media.images import read_image, write_image
 from talkinghead.media.video import write_video
-from talkinghead.pipeline import open_still
-from talkinghead.renderers import select
-from talkinghead.settings import Settings
-from talkinghead.types import Motion
+from talkinghead.motion.blendshapes import BLENDSHAPE_INDEX, N_BLENDSHAPES
+from talkinghead.motion.motion import Motion
+from talkinghead.renderers.select import select
 
 HERE = Path(__file__).parent
 CELL_PX = 240

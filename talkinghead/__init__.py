@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from talkinghead.pipeline import Clip
-    from talkinghead.types import Pixels
+    from talkinghead.clip import Clip
+    from talkinghead.core.types import Pixels
 
 __version__ = "0.1.0"
 __all__ = ["__version__", "animate", "edit", "speak"]
@@ -39,25 +39,25 @@ def speak(
         text: spoken by espeak-ng instead of `audio`, in the language or `voice` named ("de", "en-gb", "fr+f2").
         motion_model: "embedded", "joyvasa", the folder of an audio2motion checkpoint, or "auto": JoyVASA for the neural
             renderer where its weights are there, else the embedded model.
-        settings: fields of `talkinghead.settings.Settings` (renderer, fps, framing, face, seed, ...).
+        settings: fields of `talkinghead.core.settings.Settings` (renderer, fps, framing, face, seed, ...).
 
     Returns:
         A `Clip`: iterate for frames, or `save`.
 
     Raises:
-        talkinghead.errors.TalkingHeadError: an input cannot be used; the message says why and what to do.
+        talkinghead.core.errors.TalkingHeadError: an input cannot be used; the message says why and what to do.
     """
-    from talkinghead.errors import InputError
-    from talkinghead.settings import Settings
+    from talkinghead.core.errors import InputError
+    from talkinghead.core.settings import Settings
 
     if (audio is None) == (text is None):
         raise InputError("give either audio or text")
     if text is not None:
-        from talkinghead.sources.text import open_engine
         from talkinghead.telling import tell
+        from talkinghead.tts.engines import open_engine
 
         return tell(source, text, open_engine(voice, None), Settings(**settings), motion_model=motion_model)
-    from talkinghead.speaking import speak as open_clip
+    from talkinghead.avatar import speak as open_clip
 
     assert audio is not None
     return open_clip(source, audio, Settings(**settings), motion_model=motion_model)
@@ -70,16 +70,16 @@ def animate(source: str | Path, driving: str | Path, *, audio: str | Path | None
         source: picture or video with a face.
         driving: what moves it.
         audio: sound instead of the driver's own.
-        settings: fields of `talkinghead.settings.Settings`.
+        settings: fields of `talkinghead.core.settings.Settings`.
 
     Returns:
         A `Clip`: iterate for frames, or `save`.
 
     Raises:
-        talkinghead.errors.TalkingHeadError: an input cannot be used; the message says why and what to do.
+        talkinghead.core.errors.TalkingHeadError: an input cannot be used; the message says why and what to do.
     """
-    from talkinghead.animating import animate as open_clip
-    from talkinghead.settings import Settings
+    from talkinghead.core.settings import Settings
+    from talkinghead.drivers.opening import animate as open_clip
 
     return open_clip(source, driving, Settings(**settings), audio=audio)
 
@@ -89,16 +89,16 @@ def edit(picture: str | Path, controls: dict[str, float], **settings: Any) -> Pi
 
     Args:
         picture: a picture with a face.
-        controls: values by name: `talkinghead.editing.CONTROLS` (smile, brows, yaw, ...) and ARKit blendshapes.
-        settings: fields of `talkinghead.settings.Settings`.
+        controls: values by name: `talkinghead.motion.controls.CONTROLS` (smile, brows, yaw, ...) and ARKit blendshapes.
+        settings: fields of `talkinghead.core.settings.Settings`.
 
     Returns:
         The picture, (height, width, 3) RGB uint8.
 
     Raises:
-        talkinghead.errors.TalkingHeadError: an input cannot be used; the message says why and what to do.
+        talkinghead.core.errors.TalkingHeadError: an input cannot be used; the message says why and what to do.
     """
-    from talkinghead.editing import Editor
-    from talkinghead.settings import Settings
+    from talkinghead.core.settings import Settings
+    from talkinghead.motion.controls import Editor
 
     return Editor(picture, Settings(**settings)).draw(controls)

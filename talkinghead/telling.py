@@ -6,14 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from talkinghead.pipeline import Clip
-from talkinghead.renderers import select
-from talkinghead.settings import DEFAULT_FPS, Settings
-from talkinghead.speaking import frame_rate, motion_model_for, open_canvas, open_driver
+from talkinghead.avatar import frame_rate, motion_model_for, open_canvas, open_driver
+from talkinghead.clip import Clip
+from talkinghead.core.settings import DEFAULT_FPS, Settings
+from talkinghead.renderers.select import select
 
 if TYPE_CHECKING:
-    from talkinghead.sources.text import SpeechEngine
-    from talkinghead.types import MotionSource
+    from talkinghead.motion.protocols import MotionSource
+    from talkinghead.tts.engines import SpeechEngine
 
 
 def tell(
@@ -28,7 +28,7 @@ def tell(
         InputError: there is nothing to speak, or the engine has no such voice.
         DependencyError: the engine is missing or fails.
     """
-    from talkinghead.sources.text import TextMotionSource, speech_file
+    from talkinghead.tts.engines import TextMotionSource, speech_file
 
     source = Path(source)
     settings = replace(settings, fps=frame_rate(source, settings))

@@ -8,15 +8,15 @@ import pytest
 ROOT = Path(__file__).parents[1]
 FORBIDDEN = [
     ("audio2motion", "talkinghead"),
-    ("talkinghead/sources", "talkinghead.renderers"),
-    ("talkinghead/sources", "talkinghead.cli"),
+    ("talkinghead/drivers", "talkinghead.renderers"),
+    ("talkinghead/drivers", "talkinghead.cli"),
     ("talkinghead/renderers", "talkinghead.media"),
-    ("talkinghead/renderers", "talkinghead.sources"),
-    ("talkinghead/renderers/warp", "talkinghead.liveportrait"),
-    ("talkinghead/liveportrait", "talkinghead.media"),
+    ("talkinghead/renderers", "talkinghead.drivers"),
+    ("talkinghead/renderers/warp", "talkinghead.models.liveportrait"),
+    ("talkinghead/models/liveportrait", "talkinghead.media"),
     ("talkinghead/faces", "talkinghead.renderers"),
     ("talkinghead/media", "talkinghead.faces"),
-    ("talkinghead/types.py", "torch"),
+    ("talkinghead/core/types.py", "torch"),
 ]
 
 

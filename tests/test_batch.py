@@ -8,9 +8,9 @@ import pytest
 import soundfile
 from click.testing import CliRunner
 
-from talkinghead import batch
+from talkinghead.batch import runner as batch
 from talkinghead.cli import main
-from talkinghead.errors import InputError
+from talkinghead.core.errors import InputError
 from talkinghead.media.video import VideoReader
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from talkinghead.blendshapes import (
+from talkinghead.motion.blendshapes import (
     BLENDSHAPE_INDEX,
     BLENDSHAPE_NAMES,
     N_BLENDSHAPES,

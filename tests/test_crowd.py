@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from talkinghead.crowd import Padded, mixed, speak_together
-from talkinghead.errors import FaceError
+from talkinghead.canvas.several import Padded, mixed, speak_together
+from talkinghead.core.errors import FaceError
+from talkinghead.core.settings import Settings
 from talkinghead.media.images import read_image, write_image
-from talkinghead.settings import Settings
 
 
 @pytest.fixture

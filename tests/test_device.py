@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from talkinghead.device import FEW_FRAMES, precision_for, resolve_device, resolve_precision
-from talkinghead.errors import DeviceError
+from talkinghead.core.device import FEW_FRAMES, precision_for, resolve_device, resolve_precision
+from talkinghead.core.errors import DeviceError
 
 CPU = torch.device("cpu")
 

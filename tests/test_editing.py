@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from talkinghead.blendshapes import BLENDSHAPE_INDEX
-from talkinghead.editing import CONTROLS, Editor, Sheet, to_motion
-from talkinghead.errors import InputError
+from talkinghead.core.errors import InputError
+from talkinghead.core.settings import Settings
 from talkinghead.media.images import read_image
-from talkinghead.settings import Settings
+from talkinghead.motion.blendshapes import BLENDSHAPE_INDEX
+from talkinghead.motion.controls import CONTROLS, Editor, Sheet, to_motion
 
 
 def weight(motion, name):

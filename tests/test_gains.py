@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from talkinghead.blendshapes import BLENDSHAPE_INDEX
-from talkinghead.errors import InputError
-from talkinghead.gains import apply_gains
-from talkinghead.settings import Gains, Settings, parse_fps
-from talkinghead.types import Motion, Rest
+from talkinghead.core.errors import InputError
+from talkinghead.core.settings import Gains, Settings, parse_fps
+from talkinghead.motion.blendshapes import BLENDSHAPE_INDEX
+from talkinghead.motion.gains import apply_gains
+from talkinghead.motion.motion import Motion, Rest
 
 JAW, BLINK, BROW = (BLENDSHAPE_INDEX[name] for name in ("jawOpen", "eyeBlinkLeft", "browInnerUp"))
 

@@ -9,18 +9,18 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from talkinghead.blendshapes import BLENDSHAPE_INDEX
 from talkinghead.cli import main
-from talkinghead.errors import OutputError, VideoError
+from talkinghead.core.errors import OutputError, VideoError
+from talkinghead.core.settings import Settings
+from talkinghead.core.types import Pixels
+from talkinghead.drivers.tracking.expression import load_basis
+from talkinghead.drivers.tracking.live import LiveDriver
 from talkinghead.faces import canonical_mesh
-from talkinghead.live import Session, open_session
-from talkinghead.live_outputs import Recorder
+from talkinghead.live.camera import Camera
+from talkinghead.live.loop import Session, open_session
+from talkinghead.live.outputs import Recorder
 from talkinghead.media.video import VideoReader, write_video
-from talkinghead.settings import Settings
-from talkinghead.sources.camera import Camera
-from talkinghead.sources.tracking.expression import load_basis
-from talkinghead.sources.tracking.live import LiveDriver
-from talkinghead.types import Pixels
+from talkinghead.motion.blendshapes import BLENDSHAPE_INDEX
 
 JAW = BLENDSHAPE_INDEX["jawOpen"]
 FPS = Fraction(10)

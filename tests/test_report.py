@@ -11,16 +11,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from talkinghead.blendshapes import BLENDSHAPE_INDEX, N_BLENDSHAPES
-from talkinghead.errors import OutputError
+from talkinghead.core.errors import OutputError
+from talkinghead.core.types import Frame, Image, Portrait
 from talkinghead.faces import find_face, fitted_face
 from talkinghead.faces.paste import paste_back
-from talkinghead.frame_meter import FrameMeter, Seen, skin_difference
 from talkinghead.media.images import read_image
+from talkinghead.motion.blendshapes import BLENDSHAPE_INDEX, N_BLENDSHAPES
+from talkinghead.motion.motion import Motion
+from talkinghead.quality.frame_meter import FrameMeter, Seen, skin_difference
+from talkinghead.quality.report import Observer, Stages, peak_memory_mb, silent_frames
+from talkinghead.quality.selfcheck import Series, best_lag, driven_opening
 from talkinghead.renderers.warp import WarpRenderer
-from talkinghead.report import Observer, Stages, peak_memory_mb, silent_frames
-from talkinghead.selfcheck import Series, best_lag, driven_opening
-from talkinghead.types import Frame, Image, Motion, Portrait
 
 FPS = Fraction(25)
 NAN = float("nan")

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from talkinghead.canvas.source_video import Smoother, SourceVideo
 from talkinghead.cli import main
-from talkinghead.errors import FaceError
+from talkinghead.core.errors import FaceError
+from talkinghead.core.types import Frame
 from talkinghead.media.audio import probe_audio
 from talkinghead.media.images import read_image
 from talkinghead.media.video import VideoReader, write_video
 from talkinghead.renderers.warp import WarpRenderer
-from talkinghead.source_video import Smoother, SourceVideo
-from talkinghead.types import Frame
 
 FPS = Fraction(25)
 
@@ -37,7 +37,7 @@ def places(source: SourceVideo, count: int) -> np.ndarray:
 
 
 def test_the_video_runs_forwards_backwards_and_forwards_again(moving, monkeypatch):
-    monkeypatch.setattr("talkinghead.source_video._SEGMENT_BYTES", 320 * 320 * 3 * 10)  # several segments
+    monkeypatch.setattr("talkinghead.canvas.source_video._SEGMENT_BYTES", 320 * 320 * 3 * 10)  # several segments
     source = SourceVideo(moving, WarpRenderer().crop)
     assert source.frames is None
     x = places(source, 40)

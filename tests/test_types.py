@@ -5,9 +5,10 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from talkinghead.blendshapes import BLENDSHAPE_INDEX
-from talkinghead.errors import MotionError
-from talkinghead.types import Face, Motion, Rest
+from talkinghead.core.errors import MotionError
+from talkinghead.core.types import Face
+from talkinghead.motion.blendshapes import BLENDSHAPE_INDEX
+from talkinghead.motion.motion import Motion, Rest
 
 
 def ramp(frames: int, fps: Fraction = Fraction(25)) -> Motion:

@@ -20,7 +20,7 @@ from typing import NamedTuple
 from talkinghead.checkpoints import places, verify
 from talkinghead.checkpoints.registry import EMBEDDED, WeightFile, WeightSet, data_folder, weight_set
 from talkinghead.checkpoints.verify import State
-from talkinghead.errors import CheckpointError
+from talkinghead.core.errors import CheckpointError
 
 __all__ = ["CheckpointSet", "Finding", "embedded_checkpoint", "findings", "resolve"]
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from talkinghead.checkpoints import hub_cache, places, transfer, verify
 from talkinghead.checkpoints.registry import WeightFile, WeightSet
 from talkinghead.checkpoints.verify import Pin, State
-from talkinghead.errors import CheckpointError
+from talkinghead.core.errors import CheckpointError
 
 # Called with a file's name, the bytes of it that are here, and its size.
 Progress = Callable[[str, int, int], None]

@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from talkinghead.errors import CheckpointError
+from talkinghead.core.errors import CheckpointError
 
 _VERSION = 1
 EMBEDDED = "audio2motion"

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from talkinghead.errors import CheckpointError
+from talkinghead.core.errors import CheckpointError
 
 _PARTIAL = 206
 _BUSY = (408, 429, 500, 502, 503, 504)

@@ -17,7 +17,7 @@ from typing import Any
 import platformdirs
 
 from talkinghead.checkpoints.registry import WeightFile
-from talkinghead.errors import CheckpointError
+from talkinghead.core.errors import CheckpointError
 
 LOCK_NAME = "talkinghead.lock.json"
 _BLOCK = 1 << 20

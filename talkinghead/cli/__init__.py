@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from talkinghead import __version__
-from talkinghead.errors import TalkingHeadError
+from talkinghead.core.errors import TalkingHeadError
 
 # name -> (module under talkinghead.cli, one line of help): the group's own help imports none of them.
 COMMANDS: dict[str, tuple[str, str]] = {

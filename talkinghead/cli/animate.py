@@ -78,7 +78,7 @@ def command(
     else:
         check_targets(out, save_motion, report, force)
     with stop_at_once():
-        from talkinghead.animating import animate
+        from talkinghead.drivers.opening import animate
 
         clip = animate(
             source, driving, settings, audio=audio, silent=no_audio, driving_face=driving_face, driving_box=driving_box,

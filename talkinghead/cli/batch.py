@@ -42,7 +42,7 @@ def command(
     What went well is remembered in DIR/batch-journal.jsonl: a second run does only what is missing. Exits with code 1
     where a job failed.
     """
-    from talkinghead import batch
+    from talkinghead.batch import runner as batch
 
     jobs = batch.read_manifest(manifest, output)
 

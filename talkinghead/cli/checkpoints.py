@@ -155,7 +155,7 @@ def _size(weights: WeightSet, found: list[Finding]) -> str:
 def _embedded_state() -> tuple[str, str]:
     """State and size of the embedded speech model; safetensors itself notices a truncated file."""
     from talkinghead.checkpoints import embedded_checkpoint
-    from talkinghead.errors import CheckpointError
+    from talkinghead.core.errors import CheckpointError
 
     try:
         folder = embedded_checkpoint()

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import click
 
 from talkinghead.cli.options import logging_options
-from talkinghead.errors import CheckpointError, TalkingHeadError
+from talkinghead.core.errors import CheckpointError, TalkingHeadError
 
 _NEEDED = ("torch", "transformers", "mediapipe", "opencv-contrib-python", "numpy", "librosa", "soundfile", "soxr",
            "imageio-ffmpeg", "safetensors", "huggingface_hub", "click", "rich")  # fmt: skip
@@ -86,7 +86,7 @@ def _ffmpeg() -> Finding:
 def _devices() -> Iterator[Finding]:
     import torch
 
-    from talkinghead.device import has_bf16, resolve_device, resolve_precision
+    from talkinghead.core.device import has_bf16, resolve_device, resolve_precision
 
     device = resolve_device("auto")
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{torch.get_num_threads()} threads"
@@ -110,8 +110,8 @@ def _weights(directory: Path | None) -> Iterator[Finding]:
 
 
 def _renderer(directory: Path | None) -> Finding:
-    from talkinghead.renderers import select
-    from talkinghead.settings import Settings
+    from talkinghead.core.settings import Settings
+    from talkinghead.renderers.select import select
 
     try:
         return Finding("ok", select(Settings(checkpoints=directory)).note)

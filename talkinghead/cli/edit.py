@@ -86,8 +86,8 @@ def command(
     talkinghead edit face.png --smile 0.6 --yaw 12 --set jawOpen=0.3
     talkinghead edit face.png --sheet smile=-0.5,0,0.5,1 --sheet yaw=-10,0,10
     """
-    from talkinghead.editing import Editor, Sheet, to_motion
     from talkinghead.media.images import check_picture_target, write_image
+    from talkinghead.motion.controls import Editor, Sheet, to_motion
 
     out = output or Path(f"{picture.stem}--edited.png")
     controls = {name: value for name in _HELP if (value := options.pop(name)) is not None}

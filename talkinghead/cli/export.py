@@ -11,7 +11,7 @@ from talkinghead.cli.options import logging_options
 from talkinghead.cli.progress import say
 
 if TYPE_CHECKING:
-    from talkinghead.liveportrait.export import Exported
+    from talkinghead.models.liveportrait.export import Exported
 
 
 @click.group()
@@ -45,8 +45,8 @@ def onnx(
     stitching.onnx lip.onnx eye.onnx
     """
     from talkinghead.checkpoints import resolve
-    from talkinghead.liveportrait.export import export_onnx
-    from talkinghead.liveportrait.weights import load_models
+    from talkinghead.models.liveportrait.export import export_onnx
+    from talkinghead.models.liveportrait.weights import load_models
 
     def tell(exported: Exported) -> None:
         checked = "" if exported.error is None else f"  within {exported.error:.0e} of PyTorch"

@@ -48,7 +48,7 @@ def command(
     if no_window and not record and not virtual_camera and max_frames is None:
         raise click.UsageError("--no-window leaves nothing to do: add --record, --virtual-camera or --max-frames")
     settings = settings_from(options)
-    from talkinghead.live import open_session
+    from talkinghead.live.loop import open_session
 
     with stop_at_once():
         session = open_session(

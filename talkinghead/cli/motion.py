@@ -13,7 +13,8 @@ from talkinghead.cli.options import FrameRate, logging_options
 from talkinghead.cli.progress import progress, say
 
 if TYPE_CHECKING:
-    from talkinghead.types import Motion, MotionSource
+    from talkinghead.motion.motion import Motion
+    from talkinghead.motion.protocols import MotionSource
 
 _FORMATS = ".npz (everything), .csv (ARKit, Live Link Face) or .pkl (LivePortrait)"
 _force = click.option("--force", is_flag=True, help="Overwrite OUT.")
@@ -51,9 +52,9 @@ def extract(
     verbose: bool,
 ) -> None:
     """Write the motion of SOURCE: a video's face, or what the speech model makes of a recording (or - for stdin)."""
-    from talkinghead.media.output import check_writable
-    from talkinghead.sources.motion_file import check_suffix, save_motion
-    from talkinghead.types import Motion
+    from talkinghead.core.output import check_writable
+    from talkinghead.motion.files import check_suffix, save_motion
+    from talkinghead.motion.motion import Motion
 
     out = output or Path(f"{'stdin' if str(source) == '-' else source.stem}.npz")
     check_suffix(out)
@@ -80,15 +81,15 @@ def _has_picture(source: Path) -> bool:
 
 
 def _tracked(source: Path, face: int | None) -> MotionSource:
-    from talkinghead.sources.video import VideoMotionSource
+    from talkinghead.drivers.video import VideoMotionSource
 
     return VideoMotionSource(source, face=face)
 
 
 def _predicted(source: Path, motion_model: str, fps: Fraction | None, seed: int) -> MotionSource:
+    from talkinghead.avatar import open_driver
+    from talkinghead.core.settings import DEFAULT_FPS, Settings
     from talkinghead.media.audio import probe_audio
-    from talkinghead.settings import DEFAULT_FPS, Settings
-    from talkinghead.speaking import open_driver
 
     return open_driver(motion_model, source, fps or DEFAULT_FPS, probe_audio(source).duration_s, Settings(seed=seed))
 
@@ -113,7 +114,7 @@ def convert(file: Path, out: Path, fps: Fraction | None, force: bool, quiet: boo
 
     Only .npz keeps everything: .csv has blendshapes and head rotation, .pkl LivePortrait's expression and pose.
     """
-    from talkinghead.sources.motion_file import load_motion, save_motion
+    from talkinghead.motion.files import load_motion, save_motion
 
     motion = load_motion(file)
     if fps is not None:
@@ -132,8 +133,8 @@ def convert(file: Path, out: Path, fps: Fraction | None, force: bool, quiet: boo
 @logging_options
 def info(file: Path, output: Path | None, no_plot: bool, force: bool, quiet: bool, verbose: bool) -> None:
     """Print what the motion in FILE is, and plot its main channels."""
-    from talkinghead.motion_plot import facts, plot
-    from talkinghead.sources.motion_file import load_motion
+    from talkinghead.motion.files import load_motion
+    from talkinghead.motion.plot import facts, plot
 
     motion = load_motion(file)
     for name, value in facts(motion).items():

@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 
 import click
 
-from talkinghead.device import DEVICES, PRECISIONS
-from talkinghead.errors import InputError
-from talkinghead.settings import RENDERERS, Framing, Gains, Settings, parse_fps
+from talkinghead.core.device import DEVICES, PRECISIONS
+from talkinghead.core.errors import InputError
+from talkinghead.core.settings import RENDERERS, Framing, Gains, Settings, parse_fps
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 

@@ -13,8 +13,8 @@ import click
 from talkinghead.cli.progress import progress, say
 
 if TYPE_CHECKING:
-    from talkinghead.pipeline import Clip
-    from talkinghead.report import Observer, Report
+    from talkinghead.clip import Clip
+    from talkinghead.quality.report import Observer, Report
 
 
 def check_targets(out: str, motion_to: Path | None, report: Path | None, force: bool) -> None:
@@ -24,9 +24,9 @@ def check_targets(out: str, motion_to: Path | None, report: Path | None, force: 
         click.UsageError: two of them are the same file.
         OutputError: an unknown suffix, something there already without `force`, or a folder that cannot be written.
     """
-    from talkinghead.media.output import check_writable
+    from talkinghead.core.output import check_writable
     from talkinghead.media.video import check_target
-    from talkinghead.sources.motion_file import check_suffix
+    from talkinghead.motion.files import check_suffix
 
     check_target(out, force)
     if motion_to is not None:
@@ -88,7 +88,7 @@ def _observer(clip: Clip, report: Path | None) -> AbstractContextManager[Observe
     """Measuring takes time and a face tracker: only where a report is asked for."""
     if report is None:
         return nullcontext()
-    from talkinghead.report import Observer
+    from talkinghead.quality.report import Observer
 
     return Observer(clip.fps)
 
@@ -97,7 +97,7 @@ def _report(clip: Clip, observer: Observer) -> Report:
     if clip.audio is None:
         return observer.report(clip.renderer)
     from talkinghead.media.audio import read_audio_blocks
-    from talkinghead.report import silent_frames
+    from talkinghead.quality.report import silent_frames
 
     silent = silent_frames(read_audio_blocks(clip.audio), 16000, clip.fps)
     return observer.report(clip.renderer, audio_s=clip.duration_s, silent=silent)

@@ -85,15 +85,15 @@ def command(
     out = output or f"{source.stem}--{said}.mp4"
     check_targets(out, save_motion, report, force)
     with stop_at_once():
-        from talkinghead.speaking import speak
+        from talkinghead.avatar import speak
 
         if text is not None:
-            from talkinghead.sources.text import open_engine
             from talkinghead.telling import tell
+            from talkinghead.tts.engines import open_engine
 
             clip = tell(source, text, open_engine(voice, tts_command), settings, motion_model=motion_model)
         elif together:
-            from talkinghead.crowd import speak_together
+            from talkinghead.canvas.several import speak_together
 
             clip = speak_together(source, heard, _tracks(tracks), settings, motion_model=motion_model)
         else:

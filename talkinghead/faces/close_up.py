@@ -6,10 +6,10 @@ from types import TracebackType
 
 import numpy as np
 
+from talkinghead.core.types import Face, Pixels
 from talkinghead.faces import mesh
 from talkinghead.faces.crop import Matrix, axes_between, compose, inverse, matrix_from_square, resample
 from talkinghead.faces.landmarker import Landmarker, Scorer
-from talkinghead.types import Face, Pixels
 
 _CLOSE_UP_PX = 512
 # Side of the close-up, in face heights: enough margin for the detector to see a face.

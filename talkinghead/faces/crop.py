@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from talkinghead.core.types import Crop, Face, Floats, Image, Pixels, Portrait
 from talkinghead.faces import mesh
-from talkinghead.types import Crop, Face, Floats, Image, Pixels, Portrait
 
 Matrix = npt.NDArray[np.float64]
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from talkinghead.errors import FaceError
+from talkinghead.core.errors import FaceError
+from talkinghead.core.types import Face, Image
 from talkinghead.faces import mesh
 from talkinghead.faces.close_up import CloseUps, size_px
 from talkinghead.faces.crop import Matrix, compose, inverse, resample
 from talkinghead.faces.landmarker import Landmarker
-from talkinghead.types import Face, Image
 
 Box = tuple[float, float, float, float]
 

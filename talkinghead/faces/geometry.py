@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from talkinghead.core.types import Floats
 from talkinghead.faces import mesh
-from talkinghead.types import Floats
 
 Array = npt.NDArray[np.float64]
 
@@ -46,7 +46,7 @@ def eye_openness(landmarks: Floats) -> tuple[float, float]:
 
 
 def head_pose(landmarks: Floats) -> Floats:
-    """Pitch, yaw and roll (3,) in degrees, as `talkinghead.types` defines them.
+    """Pitch, yaw and roll (3,) in degrees, as `talkinghead.core.types` defines them.
 
     The similarity that takes the average face to this one, by points that expressions hardly move (Umeyama, PAMI
     1991), is taken apart as Rz(roll) Ry(yaw) Rx(pitch).

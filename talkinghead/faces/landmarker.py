@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from talkinghead.errors import DependencyError
-from talkinghead.types import Floats, Pixels
+from talkinghead.core.errors import DependencyError
+from talkinghead.core.types import Floats, Pixels
 
 _stderr_lock = threading.Lock()
 

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from talkinghead.core.types import Crop, Frame, Pixels
 from talkinghead.faces.crop import Matrix, compose, integer_offset, inverse
-from talkinghead.types import Crop, Frame, Pixels
 
 # Width of the feathered border, as a share of the crop's side.
 FEATHER = 0.06

@@ -7,10 +7,10 @@ from types import TracebackType
 import cv2
 import numpy as np
 
+from talkinghead.core.types import Face, Image, Pixels
 from talkinghead.faces.close_up import upright_turns
 from talkinghead.faces.detect import same_face, search
 from talkinghead.faces.landmarker import Landmarker
-from talkinghead.types import Face, Image, Pixels
 
 # The window that is looked at: side in face sizes, and how far the face may stray before the window follows.
 _WINDOW_FACES = 2.4

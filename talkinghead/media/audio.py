@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from talkinghead.errors import AudioError
+from talkinghead.core.errors import AudioError
+from talkinghead.core.types import Floats
 from talkinghead.media.ffmpeg import FFmpeg, check_file, describe, explain, input_arguments, scan, stream_lines
 from talkinghead.media.stdin import pipe_file, stdin_file
-from talkinghead.types import Floats
 
 SPEECH_RATE_HZ = 16_000
 _WHAT = "an audio or video file, or - for a WAV stream on standard input"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from talkinghead.errors import OutputError
+from talkinghead.core.errors import OutputError
 from talkinghead.media.audio import AudioInfo
 
 # Quick enough for two cores that also draw: 100 frames of 1000 x 1000 take 0.9 s, at the size of slower presets.

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from talkinghead.errors import OutputError
+from talkinghead.core.errors import OutputError
+from talkinghead.core.types import Pixels
 from talkinghead.media.audio import AudioInfo, from_the_start
 from talkinghead.media.containers import Container, colour_filter, sound_arguments
 from talkinghead.media.ffmpeg import FFmpeg, input_arguments
-from talkinghead.types import Pixels
 
 # Enough to ride out the encoder's uneven pace; 12 MB at 1000 x 1000.
 _FRAMES_WAITING = 4

@@ -20,7 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
-from talkinghead.errors import DependencyError, InputError
+from talkinghead.core.errors import DependencyError, InputError
 
 # A playlist may name files, but nothing that a file says makes this program reach for the network.
 _PROTOCOLS = ("-protocol_whitelist", "file,pipe,fd,data")

@@ -13,10 +13,10 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-from talkinghead.errors import OutputError
+from talkinghead.core.errors import OutputError
+from talkinghead.core.types import Pixels
 from talkinghead.media.audio import from_the_start, probe_audio
 from talkinghead.media.ffmpeg import FFmpeg, input_arguments
-from talkinghead.types import Pixels
 
 _SOUND = "audio.wav"
 _FRAMES_WAITING = 4

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from talkinghead.errors import ImageError, OutputError
-from talkinghead.media.output import check_writable, whole_file
-from talkinghead.types import Image, Pixels
+from talkinghead.core.errors import ImageError, OutputError
+from talkinghead.core.output import check_writable, whole_file
+from talkinghead.core.types import Image, Pixels
 
 if TYPE_CHECKING:
     from PIL import Image as Pillow

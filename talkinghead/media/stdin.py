@@ -16,7 +16,7 @@ from collections.abc import Hashable
 from pathlib import Path
 from typing import IO
 
-from talkinghead.errors import AudioError
+from talkinghead.core.errors import AudioError
 
 _kept: dict[Hashable, Path] = {}
 

@@ -11,7 +11,9 @@ from types import TracebackType
 
 import numpy as np
 
-from talkinghead.errors import VideoError
+from talkinghead.core.errors import VideoError
+from talkinghead.core.output import check_writable, whole_file
+from talkinghead.core.types import Pixels
 from talkinghead.media.audio import audio_path, probe_audio
 from talkinghead.media.containers import container_of
 from talkinghead.media.encoder import Encoder
@@ -26,8 +28,6 @@ from talkinghead.media.ffmpeg import (
     stream_lines,
 )
 from talkinghead.media.frames import check_folder, write_frames
-from talkinghead.media.output import check_writable, whole_file
-from talkinghead.types import Pixels
 
 SYNTHETIC = "Synthetic video: the face was animated by talkinghead."
 _WHAT = "a video file"

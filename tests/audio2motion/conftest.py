@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from audio2motion.config import EncoderConfig, ModelConfig
-from audio2motion.model import SpeechMotionModel
-from audio2motion.predict import Predictor
+from audio2motion.network.model import SpeechMotionModel
+from audio2motion.predictor import Predictor
 
 SMALL = ModelConfig(
     encoder=EncoderConfig(hidden_size=16, layers=2, heads=2, feed_forward=32, conv_kernel=5, window=12, settle_s=1.0),

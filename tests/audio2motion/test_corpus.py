@@ -12,16 +12,16 @@ from click.testing import CliRunner
 from safetensors.torch import load_file
 
 from audio2motion.cli import main
-from audio2motion.corpus import CorpusInfo, make_corpus, take_motion
-from audio2motion.dataset import CorpusDataset
+from audio2motion.corpus.build import CorpusInfo, make_corpus, take_motion
+from audio2motion.corpus.dataset import CorpusDataset
+from audio2motion.corpus.espeak import shared_espeak
+from audio2motion.corpus.takes import TakeMaker, with_murmurs
+from audio2motion.corpus.video_corpus import Measured, MouthMeasures, mouth_channels, takes_of
+from audio2motion.corpus.voices import find_voices
 from audio2motion.errors import Audio2MotionError
-from audio2motion.espeak import shared_espeak
-from audio2motion.model import load_model
+from audio2motion.network.model import load_model
 from audio2motion.phones import MURMUR
-from audio2motion.takes import TakeMaker, with_murmurs
 from audio2motion.targets import LIP_BLENDSHAPES, opening_of, opening_weights, phones_to_blendshapes
-from audio2motion.video_corpus import Measured, MouthMeasures, mouth_channels, takes_of
-from audio2motion.voices import find_voices
 
 HOURS = 16 / 3600
 

@@ -14,11 +14,11 @@ import numpy.typing as npt
 import pytest
 
 from audio2motion.arkit import BLENDSHAPE_INDEX
-from audio2motion.clips import loudness, measure_mouth, measure_videos, read_clips
-from audio2motion.closures import score_not_speech, score_speech
 from audio2motion.errors import Audio2MotionError
-from audio2motion.evaluate import as_mouth, evaluate, table
-from audio2motion.metrics import (
+from audio2motion.evaluation.clips import loudness, measure_mouth, measure_videos, read_clips
+from audio2motion.evaluation.closures import score_not_speech, score_speech
+from audio2motion.evaluation.evaluate import as_mouth, evaluate, table
+from audio2motion.evaluation.metrics import (
     APERTURE_OF_OPEN_A,
     Trace,
     best_lag_ms,
@@ -32,7 +32,7 @@ from audio2motion.metrics import (
     pooled_correlation,
     regression_slope,
 )
-from audio2motion.probes import KnownSpeech, not_speech
+from audio2motion.evaluation.probes import KnownSpeech, not_speech
 from audio2motion.targets import phones_to_blendshapes
 
 Floats = npt.NDArray[np.float32]

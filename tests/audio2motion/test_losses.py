@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import torch
 
-from audio2motion.losses import MotionLoss
-from audio2motion.model import Output
+from audio2motion.network.model import Output
 from audio2motion.phones import VISEMES
 from audio2motion.targets import LIP_BLENDSHAPES
+from audio2motion.training.losses import MotionLoss
 
 CHANNELS = len(LIP_BLENDSHAPES)
 

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from audio2motion.attention import WindowedSelfAttention
-from audio2motion.augment import augmented, warp_throat
 from audio2motion.config import EncoderConfig, ModelConfig
-from audio2motion.encoder import ConformerEncoder, PretrainedEncoder
 from audio2motion.errors import Audio2MotionError
-from audio2motion.features import LogMel
-from audio2motion.model import SpeechMotionModel, load_model, save_model
+from audio2motion.network.attention import WindowedSelfAttention
+from audio2motion.network.encoder import ConformerEncoder, PretrainedEncoder
+from audio2motion.network.features import LogMel
+from audio2motion.network.model import SpeechMotionModel, load_model, save_model
+from audio2motion.training.augment import augmented, warp_throat
 
 
 @pytest.mark.parametrize("size", [160, 777, 5000])

@@ -10,7 +10,7 @@ import torch
 
 from audio2motion.arkit import BLENDSHAPE_NAMES
 from audio2motion.errors import Audio2MotionError
-from audio2motion.predict import Prediction, PredictionStream, Predictor, _mirrored
+from audio2motion.predictor import Prediction, PredictionStream, Predictor, _mirrored
 from audio2motion.targets import opening_of
 
 
@@ -91,7 +91,7 @@ def test_silence_and_noise_leave_the_mouth_shut(embedded: Predictor) -> None:
 def test_speech_opens_the_mouth_and_its_end_closes_it(embedded: Predictor) -> None:
     import soxr
 
-    from audio2motion.espeak import shared_espeak
+    from audio2motion.corpus.espeak import shared_espeak
 
     speech = shared_espeak().say("My father and my mother are far away.", "en-us+f3")
     samples = soxr.resample(speech.samples, speech.rate_hz, 16000).astype(np.float32)
@@ -112,7 +112,7 @@ def vowel() -> np.ndarray:
     """A long open vowel between two closures, 16 kHz."""
     import soxr
 
-    from audio2motion.espeak import shared_espeak
+    from audio2motion.corpus.espeak import shared_espeak
 
     speech = shared_espeak().say("[[bA:::::b]]", "en-us", words_per_minute=120)
     return soxr.resample(speech.samples, speech.rate_hz, 16000).astype(np.float32)

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from audio2motion.config import ModelConfig
+from audio2motion.network.lip_postprocessor import REACH, SEAL_LATE, Seals
 from audio2motion.phones import VISEMES
-from audio2motion.seals import REACH, SEAL_LATE, Seals
 from audio2motion.targets import opening_weights
 
 CONFIG = ModelConfig()

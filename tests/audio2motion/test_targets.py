@@ -8,15 +8,8 @@ import pytest
 from audio2motion.arkit import BLENDSHAPE_INDEX, BLENDSHAPE_NAMES
 from audio2motion.errors import Audio2MotionError
 from audio2motion.phones import VISEMES, articulations
-from audio2motion.targets import (
-    blendshapes_of,
-    lip_curves,
-    opening_of,
-    phones_to_blendshapes,
-    viseme_classes,
-    width_of,
-)
-from talkinghead.blendshapes import BLENDSHAPE_NAMES as TALKINGHEAD_NAMES
+from audio2motion.targets import blendshapes_of, lip_curves, opening_of, phones_to_blendshapes, viseme_classes, width_of
+from talkinghead.motion.blendshapes import BLENDSHAPE_NAMES as TALKINGHEAD_NAMES
 
 MAMA = [("m", 0.30, 0.37), ("aː", 0.37, 0.55), ("b", 0.55, 0.62), ("iː", 0.62, 0.78), ("p", 0.78, 0.86),
         ("uː", 0.86, 1.05), ("f", 1.05, 1.13), ("aɪ", 1.13, 1.35)]  # fmt: skip

@@ -11,10 +11,10 @@ from click.testing import CliRunner
 
 from audio2motion.cli import main
 from audio2motion.config import ModelConfig
-from audio2motion.corpus import make_corpus
+from audio2motion.corpus.build import make_corpus
 from audio2motion.errors import Audio2MotionError
-from audio2motion.model import SpeechMotionModel, load_model, save_model
-from audio2motion.tuning import blended, reaching
+from audio2motion.network.model import SpeechMotionModel, load_model, save_model
+from audio2motion.training.tuning import blended, reaching
 
 
 @pytest.fixture(scope="module")

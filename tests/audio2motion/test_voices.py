@@ -9,11 +9,19 @@ import subprocess
 import numpy as np
 import pytest
 
+from audio2motion.corpus.festival import (
+    _KIND_OF,
+    _KINDS,
+    SILENCES,
+    FestivalVoice,
+    _lenited,
+    _repaired,
+    installed_voices,
+)
+from audio2motion.corpus.text import a_text
+from audio2motion.corpus.voices import ESPEAK_LANGUAGES, find_voices
 from audio2motion.errors import Audio2MotionError
-from audio2motion.festival import _KIND_OF, _KINDS, SILENCES, FestivalVoice, _lenited, _repaired, installed_voices
 from audio2motion.phones import articulations
-from audio2motion.text import a_text
-from audio2motion.voices import ESPEAK_LANGUAGES, find_voices
 
 VOICES = installed_voices()
 needs_festival = pytest.mark.skipif(not VOICES, reason="festival is not installed")

@@ -14,7 +14,7 @@ from own_hub import COMMIT, CONTENT, random_bytes
 from talkinghead.checkpoints import findings
 from talkinghead.checkpoints import hub as downloads
 from talkinghead.checkpoints.verify import State
-from talkinghead.errors import CheckpointError
+from talkinghead.core.errors import CheckpointError
 
 pytestmark = pytest.mark.network
 ONE = "maker/model/base/one.bin"

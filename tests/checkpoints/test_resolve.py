@@ -15,7 +15,7 @@ from click.testing import CliRunner
 import talkinghead.checkpoints as checkpoints
 from talkinghead.checkpoints import embedded_checkpoint, registry, resolve, verify
 from talkinghead.checkpoints.registry import WeightFile, WeightSet, downloadable
-from talkinghead.errors import CheckpointError
+from talkinghead.core.errors import CheckpointError
 
 NAMES = ("first", "second")
 

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 import torch
 
-from talkinghead.errors import CheckpointError, MotionError
-from talkinghead.safe_pickle import load_pickle, load_weights
+from talkinghead.core.errors import CheckpointError, MotionError
+from talkinghead.core.safe_pickle import load_pickle, load_weights
 
 
 class Payload:

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from talkinghead.blendshapes import BLENDSHAPE_INDEX
 from talkinghead.cli import main
 from talkinghead.media.audio import probe_audio
 from talkinghead.media.images import read_image, write_image
 from talkinghead.media.video import VideoReader, write_video
-from talkinghead.sources.motion_file import load_motion, save_motion
-from talkinghead.types import Motion
+from talkinghead.motion.blendshapes import BLENDSHAPE_INDEX
+from talkinghead.motion.files import load_motion, save_motion
+from talkinghead.motion.motion import Motion
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 HOPPER, ASTRONAUT, SPEECH = EXAMPLES / "grace_hopper.jpg", EXAMPLES / "astronaut.png", EXAMPLES / "speech.wav"

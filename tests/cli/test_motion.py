@@ -13,12 +13,12 @@ import pytest
 import soundfile
 from click.testing import CliRunner, Result
 
-from talkinghead.blendshapes import BLENDSHAPE_INDEX
 from talkinghead.cli import main
 from talkinghead.media.video import write_video
-from talkinghead.motion_plot import blink_count
-from talkinghead.sources.motion_file import load_motion, save_motion
-from talkinghead.types import Motion
+from talkinghead.motion.blendshapes import BLENDSHAPE_INDEX
+from talkinghead.motion.files import load_motion, save_motion
+from talkinghead.motion.motion import Motion
+from talkinghead.motion.plot import blink_count
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 Run = Callable[..., Result]

@@ -16,7 +16,7 @@ from audio2motion.targets import opening_of
 from talkinghead.cli import main
 from talkinghead.media.audio import probe_audio
 from talkinghead.media.video import VideoReader
-from talkinghead.sources.motion_file import load_motion
+from talkinghead.motion.files import load_motion
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 Run = Callable[..., Result]

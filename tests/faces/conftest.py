@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from talkinghead.core.types import Face, Image
 from talkinghead.faces import find_face
 from talkinghead.media.images import read_image
-from talkinghead.types import Face, Image
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
+from talkinghead.core.types import Crop, Face, Frame, Image, Portrait
 from talkinghead.faces import crop as algebra
 from talkinghead.faces.paste import covered_rectangle, feathered_square, paste_back
-from talkinghead.types import Crop, Face, Frame, Image, Portrait
 
 
 def portrait(image: Image, face: Face, matrix: np.ndarray, size_px: tuple[int, int]) -> Portrait:

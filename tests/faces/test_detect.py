@@ -10,10 +10,10 @@ import cv2
 import numpy as np
 import pytest
 
-from talkinghead.errors import FaceError
+from talkinghead.core.errors import FaceError
+from talkinghead.core.types import Face, Image
 from talkinghead.faces import find_face, find_faces
 from talkinghead.faces.geometry import head_pose
-from talkinghead.types import Face, Image
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from talkinghead.core.types import Face
 from talkinghead.faces import canonical_mesh, geometry, mesh
-from talkinghead.types import Face
 
 
 def matrix(degrees: tuple[float, float, float]) -> np.ndarray:

@@ -7,8 +7,8 @@ import time
 import numpy as np
 import pytest
 
+from talkinghead.core.types import Face, Image
 from talkinghead.faces import FaceTracker
-from talkinghead.types import Face, Image
 
 GREY = np.full((512, 512, 3), 120, np.uint8)
 

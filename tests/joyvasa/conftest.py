@@ -10,7 +10,7 @@ import pytest
 import torch
 from joyvasa_tiny import TINY, randomised
 
-from talkinghead.joyvasa.weights import Units
+from talkinghead.models.joyvasa.weights import Units
 
 
 @pytest.fixture(scope="session")

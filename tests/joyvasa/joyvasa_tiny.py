@@ -3,8 +3,8 @@
 import numpy as np
 import torch
 
-from talkinghead.joyvasa.config import Config
-from talkinghead.joyvasa.generator import Generator
+from talkinghead.models.joyvasa.config import Config
+from talkinghead.models.joyvasa.generator import Generator
 
 TINY = Config(
     frames=10, previous=3, width=16, heads=2, layers=2, feedforward=32, head_width=8, steps=4,

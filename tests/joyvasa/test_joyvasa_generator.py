@@ -13,12 +13,12 @@ import torch
 from joyvasa_tiny import TINY, randomised, speech
 from torch import nn
 
-from talkinghead.errors import CheckpointError, InputError
-from talkinghead.joyvasa.config import Config
-from talkinghead.joyvasa.encoder import reflect, sinusoids
-from talkinghead.joyvasa.generator import Stream
-from talkinghead.joyvasa.sampling import SeededNoise, cosine_schedule, sample
-from talkinghead.joyvasa.weights import fill, load_models, read_units
+from talkinghead.core.errors import CheckpointError, InputError
+from talkinghead.models.joyvasa.config import Config
+from talkinghead.models.joyvasa.encoder import reflect, sinusoids
+from talkinghead.models.joyvasa.generator import Stream
+from talkinghead.models.joyvasa.sampling import SeededNoise, cosine_schedule, sample
+from talkinghead.models.joyvasa.weights import fill, load_models, read_units
 
 
 def test_the_layer_is_a_decoder_layer_masked_to_the_same_frame(tiny):
@@ -140,7 +140,7 @@ def test_other_weights_are_refused(tiny, spoil, said):
 @pytest.fixture
 def files(tmp_path, tiny, monkeypatch):
     """Files in the published layout, at the tiny sizes."""
-    from talkinghead.joyvasa import weights
+    from talkinghead.models.joyvasa import weights
 
     monkeypatch.setattr(weights, "Config", lambda positions: replace(TINY, positions=positions))
     args = argparse.Namespace(n_motions=10, n_prev_motions=3, feature_dim=16, fps=25, exp_dir=pathlib.Path("runs"))

@@ -7,9 +7,9 @@ import pytest
 import torch
 from joyvasa_tiny import speech
 
-from talkinghead.joyvasa.config import Config
-from talkinghead.joyvasa.generator import Stream
-from talkinghead.joyvasa.weights import fill
+from talkinghead.models.joyvasa.config import Config
+from talkinghead.models.joyvasa.generator import Stream
+from talkinghead.models.joyvasa.weights import fill
 
 pytestmark = pytest.mark.material
 SEED = 11

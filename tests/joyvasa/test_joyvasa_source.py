@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from joyvasa_tiny import speech
 
-from talkinghead.errors import InputError
-from talkinghead.joyvasa.smoothing import Exponential, Gaussian, Unsmoothed
-from talkinghead.joyvasa.weights import Models
-from talkinghead.sources.joyvasa import LIP_KEYPOINTS, JoyVasaSource
-from talkinghead.types import Motion, MotionSource
+from talkinghead.core.errors import InputError
+from talkinghead.drivers.joyvasa import LIP_KEYPOINTS, JoyVasaSource
+from talkinghead.models.joyvasa.smoothing import Exponential, Gaussian, Unsmoothed
+from talkinghead.models.joyvasa.weights import Models
+from talkinghead.motion.motion import Motion
+from talkinghead.motion.protocols import MotionSource
 
 SOUND = speech(1, 20_000)
 
@@ -68,7 +69,7 @@ def test_rest_and_view(models):
 
 
 def test_the_leading_silence_is_dropped(models, tiny, units):
-    from talkinghead.joyvasa.generator import Stream
+    from talkinghead.models.joyvasa.generator import Stream
 
     stream = Stream(tiny, seed=0)
     rows = np.concatenate([*stream.push(SOUND), *stream.finish()])

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from talkinghead.liveportrait.engine import Engine
-from talkinghead.liveportrait.weights import Models
-from talkinghead.types import Face, Image
+from talkinghead.core.types import Face, Image
+from talkinghead.models.liveportrait.engine import Engine
+from talkinghead.models.liveportrait.weights import Models
 from tests.liveportrait import narrow, standins
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from talkinghead.liveportrait import networks
-from talkinghead.liveportrait.weights import Models
+from talkinghead.models.liveportrait import networks
+from talkinghead.models.liveportrait.weights import Models
 
 
 def randomised(network: nn.Module, seed: int) -> nn.Module:

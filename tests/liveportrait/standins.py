@@ -10,7 +10,7 @@ from types import ModuleType
 
 import torch
 
-from talkinghead.liveportrait.weights import EYE, FILES, LIP, STITCHING
+from talkinghead.models.liveportrait.weights import EYE, FILES, LIP, STITCHING
 
 MATERIAL = os.environ.get("TALKINGHEAD_MATERIAL")
 WHOLE = [name for name in FILES if name != "stitching_retargeting_module"]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from talkinghead.errors import FaceError
-from talkinghead.liveportrait import crop
-from talkinghead.types import Crop, Face, Image
+from talkinghead.core.errors import FaceError
+from talkinghead.core.types import Crop, Face, Image
+from talkinghead.models.liveportrait import crop
 
 
 def corners(matrix: np.ndarray) -> np.ndarray:

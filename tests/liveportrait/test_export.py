@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from talkinghead.errors import DependencyError, OutputError
-from talkinghead.liveportrait import export
-from talkinghead.liveportrait.weights import Models
+from talkinghead.core.errors import DependencyError, OutputError
+from talkinghead.models.liveportrait import export
+from talkinghead.models.liveportrait.weights import Models
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")

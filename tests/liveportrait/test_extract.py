@@ -7,11 +7,11 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from talkinghead.errors import FaceError
-from talkinghead.liveportrait.crop import mesh_ratios
-from talkinghead.liveportrait.engine import Engine
-from talkinghead.liveportrait.extract import DrivingCrop, extract, extract_picture
-from talkinghead.types import Face, Image
+from talkinghead.core.errors import FaceError
+from talkinghead.core.types import Face, Image
+from talkinghead.models.liveportrait.crop import mesh_ratios
+from talkinghead.models.liveportrait.engine import Engine
+from talkinghead.models.liveportrait.extract import DrivingCrop, extract, extract_picture
 
 
 def moved(face: Face, dx: float, degrees: float = 0.0) -> Face:

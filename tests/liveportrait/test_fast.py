@@ -7,11 +7,11 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from talkinghead.liveportrait.fast import FastAppearance, FastGenerator, FastWarping, fold, sampling
-from talkinghead.liveportrait.fast.upsampled import UpsampledConv
-from talkinghead.liveportrait.networks.blocks import SpectralConv2d
-from talkinghead.liveportrait.networks.warping import candidate_grids, heatmap, identity_grid, sample_candidates
-from talkinghead.liveportrait.weights import Models
+from talkinghead.models.liveportrait.fast import FastAppearance, FastGenerator, FastWarping, fold, sampling
+from talkinghead.models.liveportrait.fast.upsampled import UpsampledConv
+from talkinghead.models.liveportrait.networks.blocks import SpectralConv2d
+from talkinghead.models.liveportrait.networks.warping import candidate_grids, heatmap, identity_grid, sample_candidates
+from talkinghead.models.liveportrait.weights import Models
 from tests.liveportrait import narrow
 
 
@@ -93,7 +93,7 @@ def test_one_source_serves_a_batch_of_frames(models: Models) -> None:
 
 
 def test_heatmaps_are_products_of_gaussians() -> None:
-    from talkinghead.liveportrait.fast.warping import gaussian
+    from talkinghead.models.liveportrait.fast.warping import gaussian
 
     points = torch.rand(2, 21, 3) * 2 - 1
     close(gaussian(points, (4, 6, 5)), heatmap(identity_grid(4, 6, 5, like=points), points))

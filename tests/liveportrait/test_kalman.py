@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from talkinghead.liveportrait.kalman import OBSERVATION_VARIANCE, PROCESS_VARIANCE, KalmanSmoother, smooth
+from talkinghead.renderers.liveportrait.kalman import OBSERVATION_VARIANCE, PROCESS_VARIANCE, KalmanSmoother, smooth
 
 
 def noisy(frames: int) -> torch.Tensor:

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from talkinghead.errors import CheckpointError
-from talkinghead.liveportrait import crop
-from talkinghead.liveportrait.engine import Engine
-from talkinghead.liveportrait.landmarks import LandmarkNet
-from talkinghead.liveportrait.renderer import LivePortraitRenderer
-from talkinghead.types import Face, Image
+from talkinghead.core.errors import CheckpointError
+from talkinghead.core.types import Face, Image
+from talkinghead.models.liveportrait import crop
+from talkinghead.models.liveportrait.engine import Engine
+from talkinghead.models.liveportrait.landmarks import LandmarkNet
+from talkinghead.renderers.liveportrait.renderer import LivePortraitRenderer
 
 pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from talkinghead.errors import CheckpointError
-from talkinghead.liveportrait.engine import Engine
-from talkinghead.liveportrait.fast import FastGenerator, FastWarping
-from talkinghead.liveportrait.options import LivePortraitOptions
-from talkinghead.liveportrait.renderer import LivePortraitRenderer
-from talkinghead.liveportrait.templates import load_template
-from talkinghead.liveportrait.weights import FILES, Models, load_models
-from talkinghead.types import Face, Image
+from talkinghead.core.errors import CheckpointError
+from talkinghead.core.types import Face, Image
+from talkinghead.models.liveportrait.engine import Engine
+from talkinghead.models.liveportrait.fast import FastGenerator, FastWarping
+from talkinghead.models.liveportrait.weights import FILES, Models, load_models
+from talkinghead.motion.templates import load_template
+from talkinghead.renderers.liveportrait.options import LivePortraitOptions
+from talkinghead.renderers.liveportrait.renderer import LivePortraitRenderer
 from tests.liveportrait import standins
 
 pytestmark = [

@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 import torch
 
-from talkinghead.errors import DeviceError
-from talkinghead.liveportrait import rules
-from talkinghead.liveportrait.engine import Engine
-from talkinghead.liveportrait.kalman import smooth
-from talkinghead.liveportrait.options import LivePortraitOptions
-from talkinghead.liveportrait.renderer import LivePortraitRenderer
-from talkinghead.types import Face, Image, Motion, Renderer, Rest
+from talkinghead.core.errors import DeviceError
+from talkinghead.core.types import Face, Image
+from talkinghead.models.liveportrait.engine import Engine
+from talkinghead.motion.motion import Motion, Rest
+from talkinghead.motion.protocols import Renderer
+from talkinghead.renderers.liveportrait import rules
+from talkinghead.renderers.liveportrait.kalman import smooth
+from talkinghead.renderers.liveportrait.options import LivePortraitOptions
+from talkinghead.renderers.liveportrait.renderer import LivePortraitRenderer
 from tests.liveportrait import narrow
 
 

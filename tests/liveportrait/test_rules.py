@@ -11,14 +11,14 @@ import pytest
 import torch
 from scipy.spatial import ConvexHull
 
-from talkinghead.errors import InputError, MotionError
-from talkinghead.liveportrait import rules
-from talkinghead.liveportrait.animate import Animator, SourceState, source_state
-from talkinghead.liveportrait.crop import Ratios
-from talkinghead.liveportrait.options import LivePortraitOptions
-from talkinghead.liveportrait.rules import Head
-from talkinghead.liveportrait.weights import Models
-from talkinghead.types import Motion, Rest
+from talkinghead.core.errors import InputError, MotionError
+from talkinghead.models.liveportrait.crop import Ratios
+from talkinghead.models.liveportrait.weights import Models
+from talkinghead.motion.motion import Motion, Rest
+from talkinghead.renderers.liveportrait import rules
+from talkinghead.renderers.liveportrait.animate import Animator, SourceState, source_state
+from talkinghead.renderers.liveportrait.options import LivePortraitOptions
+from talkinghead.renderers.liveportrait.rules import Head
 
 Array = npt.NDArray[np.float64]
 LIPS, EYES = [6, 12, 14, 17, 19, 20], [11, 13, 15, 16, 18]

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 import torch
 
-from talkinghead.blendshapes import BLENDSHAPE_INDEX, to_expression
-from talkinghead.liveportrait.animate import Animator, SourceState, source_state
-from talkinghead.liveportrait.crop import Ratios
-from talkinghead.liveportrait.options import LivePortraitOptions
-from talkinghead.liveportrait.rules import Head, retarget, rotation_matrix
-from talkinghead.liveportrait.speech import LIP_RATIO_PER_DELTA, articulate
-from talkinghead.liveportrait.weights import Models
-from talkinghead.types import Motion
+from talkinghead.models.liveportrait.crop import Ratios
+from talkinghead.models.liveportrait.weights import Models
+from talkinghead.motion.blendshapes import BLENDSHAPE_INDEX, to_expression
+from talkinghead.motion.motion import Motion
+from talkinghead.renderers.liveportrait.animate import Animator, SourceState, source_state
+from talkinghead.renderers.liveportrait.options import LivePortraitOptions
+from talkinghead.renderers.liveportrait.rules import Head, retarget, rotation_matrix
+from talkinghead.renderers.liveportrait.speech import LIP_RATIO_PER_DELTA, articulate
 
 
 def motion(frames: list[dict[str, float]], rotation: list[list[float]] | None = None) -> Motion:

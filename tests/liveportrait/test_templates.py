@@ -8,14 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from talkinghead.errors import MotionError, OutputError
-from talkinghead.liveportrait.templates import (
-    load_template,
-    rotation_degrees,
-    rotation_matrices,
-    save_template,
-)
-from talkinghead.types import Motion, Rest
+from talkinghead.core.errors import MotionError, OutputError
+from talkinghead.motion.motion import Motion, Rest
+from talkinghead.motion.templates import load_template, rotation_degrees, rotation_matrices, save_template
 
 RNG = np.random.default_rng(5)
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from talkinghead.errors import CheckpointError
-from talkinghead.liveportrait import networks
-from talkinghead.liveportrait.weights import _filled, load_models
+from talkinghead.core.errors import CheckpointError
+from talkinghead.models.liveportrait import networks
+from talkinghead.models.liveportrait.weights import _filled, load_models
 
 
 def state() -> dict[str, torch.Tensor]:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from talkinghead.errors import AudioError
+from talkinghead.core.errors import AudioError
 from talkinghead.media.audio import SPEECH_RATE_HZ, probe_audio, read_audio_blocks
 from talkinghead.media.ffmpeg import find_ffmpeg
 

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image as Pillow
 from PIL import ImageCms
 
-from talkinghead.errors import ImageError, OutputError
+from talkinghead.core.errors import ImageError, OutputError
 from talkinghead.media.images import read_image, write_image
 
 
@@ -163,7 +163,7 @@ def test_heic_without_its_plugin_says_what_to_install(tmp_path: Path, colours: n
     code = (
         "import sys; sys.modules['pillow_heif'] = None\n"
         "from talkinghead.media.images import read_image\n"
-        "from talkinghead.errors import ImageError\n"
+        "from talkinghead.core.errors import ImageError\n"
         f"try: read_image({str(path)!r})\nexcept ImageError as error: print(error)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -16,11 +16,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from talkinghead.errors import OutputError, VideoError
+from talkinghead.core.errors import OutputError, VideoError
+from talkinghead.core.types import Pixels
 from talkinghead.media.audio import probe_audio, read_audio_blocks
 from talkinghead.media.ffmpeg import describe, find_ffmpeg
 from talkinghead.media.video import SYNTHETIC, VideoReader, check_target, write_video
-from talkinghead.types import Pixels
 
 NTSC_FILM = Fraction(24000, 1001)
 

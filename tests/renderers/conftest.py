@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from talkinghead.core.types import Face, Image, Portrait
 from talkinghead.faces import find_face
 from talkinghead.media.images import read_image
 from talkinghead.renderers.warp import WarpRenderer
-from talkinghead.types import Face, Image, Portrait
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from talkinghead.errors import CheckpointError, InputError
-from talkinghead.renderers import select
-from talkinghead.settings import Settings
+from talkinghead.core.errors import CheckpointError, InputError
+from talkinghead.core.settings import Settings
+from talkinghead.renderers.select import select
 
 
 def test_auto_without_weights_is_the_embedded_one_and_says_how_to_get_the_other(tmp_path, monkeypatch):

@@ -8,12 +8,13 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from talkinghead.blendshapes import BLENDSHAPE_INDEX, BLENDSHAPE_NAMES, N_BLENDSHAPES
-from talkinghead.errors import FaceError
+from talkinghead.core.errors import FaceError
+from talkinghead.core.types import Face, Floats, Frame, Image, Pixels, Portrait
 from talkinghead.faces import find_face
 from talkinghead.faces.paste import paste_back
+from talkinghead.motion.blendshapes import BLENDSHAPE_INDEX, BLENDSHAPE_NAMES, N_BLENDSHAPES
+from talkinghead.motion.motion import Motion, Rest
 from talkinghead.renderers.warp import IGNORED_BLENDSHAPES, WarpRenderer
-from talkinghead.types import Face, Floats, Frame, Image, Motion, Pixels, Portrait, Rest
 
 FPS = Fraction(25)
 

@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from talkinghead.blendshapes import BLENDSHAPE_INDEX, BLENDSHAPE_NAMES, N_BLENDSHAPES
+from talkinghead.core.types import Face, Image, Portrait
+from talkinghead.motion.blendshapes import BLENDSHAPE_INDEX, BLENDSHAPE_NAMES, N_BLENDSHAPES
 from talkinghead.renderers.warp import IGNORED_BLENDSHAPES
 from talkinghead.renderers.warp.backward import Lookup, doubled
 from talkinghead.renderers.warp.controls import CONTROLS, to_controls
@@ -16,7 +17,6 @@ from talkinghead.renderers.warp.grid import Grid, Rect, inverted
 from talkinghead.renderers.warp.head import Head, limited, source_yaw_deg
 from talkinghead.renderers.warp.plan import Plan
 from talkinghead.renderers.warp.slit import SeamMemory, mouth_slit
-from talkinghead.types import Face, Image, Portrait
 
 
 @pytest.fixture(scope="module")

@@ -10,12 +10,13 @@ import cv2
 import numpy as np
 import pytest
 
-from talkinghead.blendshapes import BLENDSHAPE_INDEX
+from talkinghead.core.types import Image, Pixels
 from talkinghead.faces import find_face
 from talkinghead.faces.paste import paste_back
 from talkinghead.media.images import read_image
+from talkinghead.motion.blendshapes import BLENDSHAPE_INDEX
+from talkinghead.motion.motion import Motion
 from talkinghead.renderers.warp import WarpRenderer
-from talkinghead.types import Image, Motion, Pixels
 
 FPS = Fraction(25)
 # The driver begins in mid-word; its face is neutral here, and here a blink is at its deepest.

@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from talkinghead.errors import FaceError
-from talkinghead.liveportrait.engine import Engine
+from talkinghead.core.errors import FaceError
+from talkinghead.core.types import Image
+from talkinghead.drivers.liveportrait import ExtractedMotionSource, ExtractedPictureSource
 from talkinghead.media.images import read_image
-from talkinghead.sources.extracted import ExtractedMotionSource, ExtractedPictureSource
-from talkinghead.types import Image, Motion
+from talkinghead.models.liveportrait.engine import Engine
+from talkinghead.motion.motion import Motion
 from tests.liveportrait import narrow
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

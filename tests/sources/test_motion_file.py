@@ -12,11 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from talkinghead.blendshapes import BLENDSHAPE_INDEX, BLENDSHAPE_NAMES
-from talkinghead.errors import MotionError, OutputError
-from talkinghead.sources.arkit_csv import HEADER
-from talkinghead.sources.motion_file import MotionFileSource, load_motion, save_motion
-from talkinghead.types import Motion, MotionSource, Rest
+from talkinghead.core.errors import MotionError, OutputError
+from talkinghead.motion.arkit_csv import HEADER
+from talkinghead.motion.blendshapes import BLENDSHAPE_INDEX, BLENDSHAPE_NAMES
+from talkinghead.motion.files import MotionFileSource, load_motion, save_motion
+from talkinghead.motion.motion import Motion, Rest
+from talkinghead.motion.protocols import MotionSource
 
 LIVE_LINK_FACE_HEADER = (
     "Timecode,BlendShapeCount,EyeBlinkLeft,EyeLookDownLeft,EyeLookInLeft,EyeLookOutLeft,EyeLookUpLeft,EyeSquintLeft,"

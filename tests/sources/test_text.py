@@ -14,10 +14,12 @@ import soundfile
 
 from audio2motion.phones import articulations
 from audio2motion.targets import opening_of
-from talkinghead.blendshapes import BLENDSHAPE_INDEX
-from talkinghead.errors import DependencyError, InputError
+from talkinghead.core.errors import DependencyError, InputError
 from talkinghead.media.audio import probe_audio, read_audio_blocks
-from talkinghead.sources.text import (
+from talkinghead.motion.blendshapes import BLENDSHAPE_INDEX
+from talkinghead.motion.motion import Motion
+from talkinghead.motion.protocols import MotionSource
+from talkinghead.tts.engines import (
     CommandEngine,
     EspeakEngine,
     Speech,
@@ -27,7 +29,6 @@ from talkinghead.sources.text import (
     open_engine,
     speech_file,
 )
-from talkinghead.types import Motion, MotionSource
 
 TEXTS = {
     "en-us": "Peter Piper picked a peck of pickled peppers. Maybe my mother bought blue berries by the market.",

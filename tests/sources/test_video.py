@@ -8,15 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from talkinghead.blendshapes import BLENDSHAPE_INDEX
-from talkinghead.errors import FaceError, ImageError, VideoError
+from talkinghead.core.errors import FaceError, ImageError, VideoError
+from talkinghead.core.types import Face, Image
+from talkinghead.drivers.frames import FolderMotionSource
+from talkinghead.drivers.picture import PictureMotionSource
+from talkinghead.drivers.video import TrackedMotionSource, VideoMotionSource
 from talkinghead.faces import find_face
 from talkinghead.media.images import write_image
 from talkinghead.media.video import write_video
-from talkinghead.sources.frames import FolderMotionSource
-from talkinghead.sources.picture import PictureMotionSource
-from talkinghead.sources.video import TrackedMotionSource, VideoMotionSource
-from talkinghead.types import Face, Image, Motion, MotionSource
+from talkinghead.motion.blendshapes import BLENDSHAPE_INDEX
+from talkinghead.motion.motion import Motion
+from talkinghead.motion.protocols import MotionSource
 
 from .conftest import BLINKS, FPS, NEUTRAL, Driver
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from talkinghead.angles import from_degrees, relative_pose, to_degrees
-from talkinghead.blendshapes import BLENDSHAPE_INDEX, BLENDSHAPE_NAMES
+from talkinghead.drivers.tracking.alignment import align
+from talkinghead.drivers.tracking.expression import ExpressionFit, load_basis
+from talkinghead.drivers.tracking.filters import OneEuro, Settings, ZeroPhaseOneEuro
+from talkinghead.drivers.tracking.guess import guess_weights
+from talkinghead.drivers.tracking.neutral import find_neutral
+from talkinghead.drivers.tracking.recovery import EASE_S, HOLD_S, RETURN_S, Recovery
 from talkinghead.faces import canonical_mesh
+from talkinghead.motion.angles import from_degrees, relative_pose, to_degrees
+from talkinghead.motion.blendshapes import BLENDSHAPE_INDEX, BLENDSHAPE_NAMES
 from talkinghead.renderers.warp.landmarks import landmark_basis
-from talkinghead.sources.tracking.alignment import align
-from talkinghead.sources.tracking.expression import ExpressionFit, load_basis
-from talkinghead.sources.tracking.filters import OneEuro, Settings, ZeroPhaseOneEuro
-from talkinghead.sources.tracking.guess import guess_weights
-from talkinghead.sources.tracking.neutral import find_neutral
-from talkinghead.sources.tracking.recovery import EASE_S, HOLD_S, RETURN_S, Recovery
 
 
 def meshes(weights: np.ndarray) -> np.ndarray:

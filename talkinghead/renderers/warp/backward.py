@@ -7,8 +7,8 @@ import threading
 import cv2
 import numpy as np
 
+from talkinghead.core.types import Floats, Pixels
 from talkinghead.renderers.warp.grid import Grid, Rect, identity, inverted
-from talkinghead.types import Floats, Pixels
 
 _INVERSION_STEPS = 2
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from talkinghead.core.types import Floats, Pixels
 from talkinghead.renderers.warp import mesh
 from talkinghead.renderers.warp.fields import FieldMaker, Region, bell, smoothstep
 from talkinghead.renderers.warp.grid import Grid, Rect
 from talkinghead.renderers.warp.slit import Slit
-from talkinghead.types import Floats, Pixels
 
 BROW_UP, BROW_DOWN, BROW_PINCH, WIDE, UNDER = 0.11, 0.065, 0.035, 0.17, 0.26
 Curves = tuple[tuple[int, ...], ...]

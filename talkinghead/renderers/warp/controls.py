@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from talkinghead.blendshapes import BLENDSHAPE_INDEX
-from talkinghead.types import Floats
+from talkinghead.core.types import Floats
+from talkinghead.motion.blendshapes import BLENDSHAPE_INDEX
 
 # Blendshapes that have nothing to act on in a picture: there is no tongue to put out.
 IGNORED_BLENDSHAPES: tuple[str, ...] = ("tongueOut",)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from talkinghead.errors import FaceError
+from talkinghead.core.errors import FaceError
+from talkinghead.core.types import Crop, Face, Image, Portrait
 from talkinghead.renderers.warp import mesh
-from talkinghead.types import Crop, Face, Image, Portrait
 
 CROP_FACE_HEIGHTS = 2.15
 _UP = 0.06

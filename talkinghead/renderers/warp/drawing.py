@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from talkinghead.core.types import Floats, Pixels
 from talkinghead.renderers.warp.backward import Backward, sampled
 from talkinghead.renderers.warp.brows import eye_rect
 from talkinghead.renderers.warp.controls import EYE_CONTROLS, LID_CONTROLS
@@ -19,7 +20,6 @@ from talkinghead.renderers.warp.mouth_fields import JAW
 from talkinghead.renderers.warp.plan import Plan
 from talkinghead.renderers.warp.shading import shade
 from talkinghead.renderers.warp.slit import Slit
-from talkinghead.types import Floats, Pixels
 
 Controls = Mapping[str, float]
 _OFF = 1e-3

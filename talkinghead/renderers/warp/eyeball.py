@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from talkinghead.core.types import Floats, Pixels
 from talkinghead.renderers.warp.fields import smoothstep
 from talkinghead.renderers.warp.grid import Rect
 from talkinghead.renderers.warp.slit import Slit
-from talkinghead.types import Floats, Pixels
 
 # How far the iris moves at weight 1, in D.
 GAZE_X, GAZE_Y = 0.105, 0.060

@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from talkinghead.core.types import Floats, Pixels
 from talkinghead.renderers.warp.fields import smoothstep
 from talkinghead.renderers.warp.slit import Slit
-from talkinghead.types import Floats, Pixels
 
 _MIN_UNIT_PX = 90.0
 # In pupil distances: the lashes' width around an opening, the height of the crease over it, and where skin is neither

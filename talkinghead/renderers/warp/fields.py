@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
+from talkinghead.core.types import Floats
 from talkinghead.renderers.warp import mesh
 from talkinghead.renderers.warp.grid import Grid, Rect
 from talkinghead.renderers.warp.mesh import Axes
-from talkinghead.types import Floats
 
 Vector = tuple[Floats | float, Floats | float]
 

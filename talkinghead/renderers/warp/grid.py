@@ -12,8 +12,8 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
+from talkinghead.core.types import Floats, Pixels
 from talkinghead.renderers.warp.mesh import Axes
-from talkinghead.types import Floats, Pixels
 
 # Nodes per pupil distance: lips are about four nodes thick, and every field is smooth on that scale.
 _NODES_PER_UNIT = 30

@@ -5,10 +5,10 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from talkinghead.core.types import Floats
 from talkinghead.renderers.warp import mesh
 from talkinghead.renderers.warp.fields import smoothstep
 from talkinghead.renderers.warp.grid import Grid, inverted
-from talkinghead.types import Floats
 
 # Degrees that one picture can show without tearing; motion beyond is bent towards these.
 _PITCH_DEG, _YAW_DEG, _ROLL_DEG = 15.0, 18.0, 23.0

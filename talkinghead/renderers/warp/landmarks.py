@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from talkinghead.blendshapes import N_BLENDSHAPES
+from talkinghead.core.types import N_LANDMARKS, Floats
+from talkinghead.motion.blendshapes import N_BLENDSHAPES
 from talkinghead.renderers.warp import mesh
 from talkinghead.renderers.warp.brows import upper_region
 from talkinghead.renderers.warp.controls import _MIXING, CONTROLS
@@ -17,7 +18,6 @@ from talkinghead.renderers.warp.fields import Region, face_window
 from talkinghead.renderers.warp.grid import Grid
 from talkinghead.renderers.warp.mouth_fields import mouth_region
 from talkinghead.renderers.warp.slit import Slit, eye_slit, mouth_slit
-from talkinghead.types import N_LANDMARKS, Floats
 
 _UNIT_PX = 120.0
 _MARGIN_PX = 90

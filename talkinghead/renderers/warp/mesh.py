@@ -12,8 +12,8 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from talkinghead.core.types import Floats
 from talkinghead.faces import mesh as faces
-from talkinghead.types import Floats
 
 INNER_UPPER, INNER_LOWER = faces.INNER_LIP_UPPER, faces.INNER_LIP_LOWER
 OUTER_UPPER, OUTER_LOWER = faces.OUTER_LIP_UPPER, faces.OUTER_LIP_LOWER

@@ -12,11 +12,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from talkinghead.core.types import Floats, Pixels
 from talkinghead.renderers.warp.fields import smoothstep
 from talkinghead.renderers.warp.slit import Slit
 from talkinghead.renderers.warp.teeth import LOWER, UPPER, Sheet, painted_teeth, seen_teeth
 from talkinghead.renderers.warp.tones import Tones
-from talkinghead.types import Floats, Pixels
 
 _MIN_UNIT_PX, _MAX_UNIT_PX = 90.0, 160.0
 # Grain below this many levels is not seen.

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from talkinghead.core.types import Floats
 from talkinghead.renderers.warp import mesh
 from talkinghead.renderers.warp.fields import FieldMaker, Region, bell, opening_profile, smoothstep
 from talkinghead.renderers.warp.grid import Grid, Rect
 from talkinghead.renderers.warp.slit import Slit
-from talkinghead.types import Floats
 
 JAW, RAISE, LOWER, NARROW, SPREAD, PRESS, BITE, SMILE, FROWN = 0.34, 0.085, 0.10, 0.34, 0.13, 0.05, 0.075, 0.11, 0.08
 

@@ -7,6 +7,7 @@ from functools import cached_property
 import cv2
 import numpy as np
 
+from talkinghead.core.types import Floats, Pixels, Portrait
 from talkinghead.renderers.warp import mesh
 from talkinghead.renderers.warp.backward import Lookup
 from talkinghead.renderers.warp.brows import eye_rect, upper_region, wears_glasses
@@ -20,7 +21,6 @@ from talkinghead.renderers.warp.mouth_fields import mouth_region
 from talkinghead.renderers.warp.shading import Shades, brow_shades, mouth_shades
 from talkinghead.renderers.warp.slit import SeamMemory, Slit, eye_slit, mouth_slit
 from talkinghead.renderers.warp.tones import Tones, measure_tones
-from talkinghead.types import Floats, Pixels, Portrait
 
 _WINDOW_REACH = 0.55
 # Frames of video between two looks at its colours, and how far each look moves them.

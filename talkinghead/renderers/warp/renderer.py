@@ -6,12 +6,13 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from talkinghead.angles import relative_pose
+from talkinghead.core.types import Face, Frame, Image, Portrait
+from talkinghead.motion.angles import relative_pose
+from talkinghead.motion.motion import Motion
 from talkinghead.renderers.warp.controls import to_controls
 from talkinghead.renderers.warp.cropping import crop_portrait
 from talkinghead.renderers.warp.drawing import draw
 from talkinghead.renderers.warp.plan import Memory, Plan
-from talkinghead.types import Face, Frame, Image, Motion, Portrait
 
 
 class WarpRenderer:

@@ -11,13 +11,13 @@ from collections.abc import Mapping
 import cv2
 import numpy as np
 
+from talkinghead.core.types import Floats, Pixels
 from talkinghead.renderers.warp import mesh
 from talkinghead.renderers.warp.backward import Backward
 from talkinghead.renderers.warp.fields import bell, smoothstep
 from talkinghead.renderers.warp.grid import Grid, Rect
 from talkinghead.renderers.warp.mouth_fields import MouthCoordinates
 from talkinghead.renderers.warp.slit import Slit
-from talkinghead.types import Floats, Pixels
 
 Shades = dict[str, Floats]
 # Blendshapes beyond their sum would paint, not shade.

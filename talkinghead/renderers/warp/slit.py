@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from talkinghead.core.types import Floats, Pixels
 from talkinghead.renderers.warp import mesh
 from talkinghead.renderers.warp.mesh import Axes
-from talkinghead.types import Floats, Pixels
 
 _SAMPLES = 65
 # An inner-lip gap below this, in pupil distances, is a closed mouth.

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from talkinghead.core.types import Floats, Pixels
 from talkinghead.renderers.warp.fields import smoothstep
 from talkinghead.renderers.warp.slit import Slit
 from talkinghead.renderers.warp.tones import LUMA, Tones
-from talkinghead.types import Floats, Pixels
 
 # Adults' pupils are 63 mm apart; a mouth at rest is 0.80 D wide.
 _MM, _REST_HALF_WIDTH, _ARCH_MM = 1 / 63, 0.40, 29.0

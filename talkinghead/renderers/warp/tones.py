@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from talkinghead.core.types import Floats, Pixels
 from talkinghead.renderers.warp import mesh
-from talkinghead.types import Floats, Pixels
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 

@@ -1,0 +1,161 @@
+"""The network: speech encoder, motion transformer, heads.
+
+Everything is causal but for one place: the motion transformer's step j is made of the encoder's steps j to
+j + `look_ahead`, at places that lie the wider apart the later they are. So streaming needs no windows that overlap, and
+the result does not depend on how the sound was cut. In haste the steps up to j + `quick_look_ahead` must do.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import nn
+
+from audio2motion.config import SAMPLES_PER_FRAME, ModelConfig
+from audio2motion.errors import Audio2MotionError
+from audio2motion.network.attention import KeyValues, WindowedSelfAttention
+from audio2motion.network.encoder import Encoded, make_encoder
+from audio2motion.phones import VISEMES
+
+WEIGHTS_FILE, CONFIG_FILE = "model.safetensors", "config.json"
+N_EXPRESSION = 63
+
+
+class Output(NamedTuple):
+    """Per step: `motion` (B, T, channels), `visemes` (B, T, 20) logits, `presence` (B, T) log-odds of speech."""
+
+    motion: torch.Tensor
+    visemes: torch.Tensor
+    presence: torch.Tensor
+
+
+@dataclass
+class ModelState:
+    """What the model remembers between pushes; `held`: the encoder's steps whose motion waits for later ones;
+    `quick`: working at the short look-ahead."""
+
+    encoder: Any
+    blocks: list[KeyValues | None]
+    held: Encoded
+    quick: bool
+
+
+class MotionBlock(nn.Module):
+    """A pre-norm transformer block with windowed causal attention."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        size = config.hidden_size
+        self.attention_norm, self.feed_norm = nn.LayerNorm(size), nn.LayerNorm(size)
+        self.attention = WindowedSelfAttention(size, config.heads, config.window)
+        self.feed = nn.Sequential(nn.Linear(size, config.feed_forward), nn.GELU(), nn.Linear(config.feed_forward, size))
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(self, x: torch.Tensor, past: KeyValues | None) -> tuple[torch.Tensor, KeyValues]:
+        """(B, T, size) -> (B, T, size), and what to remember."""
+        attended, past = self.attention(self.attention_norm(x), past)
+        x = x + self.dropout(attended)
+        return x + self.dropout(self.feed(self.feed_norm(x))), past
+
+
+class SpeechMotionModel(nn.Module):
+    """Sound (B, N) at 16 kHz to motion at 50 Hz."""
+
+    def __init__(self, config: ModelConfig, encoder_weights: bool = True) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = make_encoder(config.encoder, encoder_weights)
+        self.places = (_places(config.look_ahead), _places(config.quick_look_ahead))
+        self.bridges = nn.ModuleList(
+            nn.Linear(len(places) * self.encoder.size, config.hidden_size) for places in self.places
+        )
+        self.blocks = nn.ModuleList(MotionBlock(config) for _ in range(config.layers))
+        self.norm = nn.LayerNorm(config.hidden_size)
+        channels = N_EXPRESSION if config.output == "expression" else len(config.channels)
+        self.motion_head = nn.Linear(config.hidden_size, channels)
+        self.viseme_head = nn.Linear(config.hidden_size, len(VISEMES))
+        nn.init.normal_(self.motion_head.weight, std=0.02)
+        nn.init.zeros_(self.motion_head.bias)
+
+    def look_ahead_s(self, quick: bool = False) -> float:
+        """Sound that must be known after a step's time before its motion comes out."""
+        frames = self.config.quick_look_ahead if quick else self.config.look_ahead
+        settle = 0 if quick else self.encoder.settle
+        return (frames * SAMPLES_PER_FRAME + self.encoder.reach + settle) / self.config.sample_rate_hz
+
+    def start(self, batch: int = 1, quick: bool = False) -> ModelState:
+        """The state before any sound."""
+        weight = self.norm.weight
+        held = Encoded(weight.new_zeros(batch, 0, self.encoder.size), weight.new_zeros(batch, 0))
+        return ModelState(self.encoder.start(batch, quick), [None] * len(self.blocks), held, quick)
+
+    def forward(self, samples: torch.Tensor, state: ModelState) -> tuple[Output, ModelState]:
+        """Push sound (B, N); the steps that it completes come out, the first being time 0."""
+        encoded, encoder = self.encoder(samples, state.encoder)
+        return self.decode(encoded, ModelState(encoder, state.blocks, state.held, state.quick))
+
+    def decode(self, encoded: Encoded, state: ModelState) -> tuple[Output, ModelState]:
+        """New steps of the encoder to the motion of those steps that have heard far enough."""
+        blocks: list[KeyValues | None] = list(state.blocks)
+        places, bridge = self.places[state.quick], self.bridges[int(state.quick)]
+        held, presence = (torch.cat([before.to(new), new], 1) for before, new in zip(state.held, encoded))
+        steps = max(0, held.shape[1] - places[-1])
+        x = bridge(torch.cat([held[:, k : k + steps] for k in places], 2))
+        if steps:
+            for i, block in enumerate(self.blocks):
+                x, blocks[i] = block(x, blocks[i])
+        hidden = self.norm(x)
+        # Presence is causal: the last step that may be heard knows most.
+        there = presence[:, places[-1] : places[-1] + steps]
+        output = Output(self.motion_head(hidden), self.viseme_head(hidden), there)
+        return output, ModelState(state.encoder, blocks, Encoded(held[:, steps:], presence[:, steps:]), state.quick)
+
+
+def _places(look_ahead: int) -> tuple[int, ...]:
+    """Places from 0 to `look_ahead`: 0, 1, 2, 4, 7, 11, ... A burst is told by the next step, a word by later ones."""
+    near = (1 + k * (k + 1) // 2 for k in range(look_ahead))
+    return tuple(sorted({0, look_ahead, *(place for place in near if place < look_ahead)}))
+
+
+def save_model(model: SpeechMotionModel, folder: Path) -> None:
+    """Write config.json and model.safetensors; a frozen hub encoder's weights stay on the hub."""
+    from safetensors.torch import save_file
+
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = {name: value.detach().cpu().contiguous() for name, value in _own_weights(model).items()}
+    beside = folder / (WEIGHTS_FILE + ".part")
+    save_file(tensors, str(beside))
+    beside.replace(folder / WEIGHTS_FILE)
+    (folder / CONFIG_FILE).write_text(json.dumps(model.config.to_dict(), indent=1) + "\n")
+
+
+def _own_weights(model: SpeechMotionModel) -> dict[str, torch.Tensor]:
+    on_hub = model.config.encoder.pretrained and model.config.encoder.frozen
+    return {k: v for k, v in model.state_dict().items() if not (on_hub and k.startswith("encoder.hub."))}
+
+
+def load_model(folder: Path, device: str | torch.device = "cpu") -> SpeechMotionModel:
+    """Read a checkpoint folder; Audio2MotionError where a file is missing, damaged or does not fit its config."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    config = ModelConfig.read(folder / CONFIG_FILE)
+    path = folder / WEIGHTS_FILE
+    if not path.is_file():
+        raise Audio2MotionError(f"{path} is missing: {folder} is not a whole audio2motion checkpoint")
+    try:
+        tensors = load_file(str(path))
+    except (OSError, SafetensorError) as error:
+        raise Audio2MotionError(f"{path} cannot be read: {error}") from None
+    model = SpeechMotionModel(config, encoder_weights=config.encoder.frozen)
+    wanted = {name: tuple(value.shape) for name, value in _own_weights(model).items()}
+    given = {name: tuple(value.shape) for name, value in tensors.items()}
+    if wanted != given:
+        odd = sorted(set(wanted.items()) ^ set(given.items()))[0]
+        raise Audio2MotionError(f"{path} does not fit its config.json: {odd[0]} {odd[1]}")
+    model.load_state_dict({name: value.float() for name, value in tensors.items()}, strict=False)
+    return model.to(device).eval()

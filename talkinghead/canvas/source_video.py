@@ -1,0 +1,187 @@
+"""A video as the canvas: every frame a portrait, for as long as the sound lasts.
+
+Landmarks are tracked, gaps in them filled, and filtered without lag (see `sources.tracking.filters`), so that what is
+drawn onto the face does not tremble. When the driver outlasts the video, it runs backwards and forwards: there is no
+jump at the turn. Frames are decoded as they are needed and landmarks kept in a temporary file, so that memory does not
+grow with length.
+"""
+
+from __future__ import annotations
+
+import itertools
+import tempfile
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from talkinghead.core.errors import FaceError
+from talkinghead.core.types import N_LANDMARKS, Face, Floats, Frame, Image, Pixels, Portrait
+from talkinghead.drivers.tracking.filters import Array, Settings, ZeroPhaseOneEuro
+from talkinghead.drivers.tracking.neutral import pupil_distance
+from talkinghead.faces import FaceTracker
+from talkinghead.media.video import VideoReader
+
+Cropper = Callable[[Image, Face], Portrait]
+
+# In pupil distances and seconds: steady in rest, without rounding off what lids and lips do.
+_FILTER = Settings(min_cutoff_hz=3.0, beta=15.0)
+_MARGIN_S = 0.3
+# A face that is away for longer than this is gone, and its frames stay as they are.
+_HOLD_S = 0.25
+_SEGMENT_BYTES = 200_000_000
+_COLUMNS = N_LANDMARKS * 3 + 1
+
+
+@dataclass(frozen=True)
+class VideoReport:
+    """What tracking found: `frames` so far, `lost` without a face."""
+
+    frames: int
+    lost: int
+
+
+class SourceVideo:
+    """A canvas (see `talkinghead.clip`) over a video file.
+
+    `crop` makes a renderer's portrait of a picture and its face. `fps`: the driver's frame rate, to which the video is
+    brought; None keeps its own. `frames` is the number of frames before the first turn, where it is known, and None
+    when the video is to be repeated (`loop`), because then there is no end.
+
+    Raises:
+        VideoError: the file is no video that can be decoded.
+        FaceError: its first second shows no face.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        crop: Cropper,
+        *,
+        fps: Fraction | None = None,
+        face: int | None = None,
+        loop: bool = True,
+    ) -> None:
+        self._path, self._crop, self._face, self._loop = Path(path), crop, face, loop
+        self._reader = VideoReader(self._path, fps)
+        self.fps, self.size_px = self._reader.fps, self._reader.size_px
+        self.has_audio = self._reader.has_audio
+        self.report = VideoReport(0, 0)
+
+    @property
+    def frames(self) -> int | None:
+        return None if self._loop else self._reader.frames
+
+    def portraits(self) -> Iterator[Portrait]:
+        """One portrait per frame; without end where the video is repeated."""
+        with tempfile.TemporaryFile(prefix="talkinghead-") as store:
+            seen = 0
+            for image, row in self._forward():
+                store.write(row.tobytes())
+                seen += 1
+                yield self._portrait(image, row)
+            store.flush()
+            rows = np.memmap(store, np.float32, "r", shape=(seen, _COLUMNS))
+            while self._loop:
+                for number, image in self._backward(seen - 1):
+                    yield self._portrait(image, rows[number])
+                for number, pixels in enumerate(self._reader):
+                    if 0 < number < seen:
+                        yield self._portrait(self._image(pixels), rows[number])
+
+    def finished(self, frame: Frame, pasted: Callable[[Frame], Pixels]) -> Pixels:
+        """A drawn frame in its place; where the video shows no face, the video's own frame."""
+        return frame.portrait.image.pixels if isinstance(frame.portrait, _Faceless) else pasted(frame)
+
+    def _image(self, pixels: Pixels) -> Image:
+        return Image(pixels, name=self._path.name)
+
+    def _portrait(self, image: Image, row: Floats) -> Portrait:
+        portrait = self._crop(image, Face(np.array(row[:-1]).reshape(N_LANDMARKS, 3)))
+        if row[-1] > 0:
+            return portrait
+        return _Faceless(portrait.image, portrait.face, portrait.crop, portrait.pixels)
+
+    def _forward(self) -> Iterator[tuple[Image, Floats]]:
+        """Every frame with its row: 478 filtered landmarks, then whether the frame shows the face."""
+        waiting: deque[Image] = deque()
+        smoother = Smoother(float(self.fps))
+        with FaceTracker(index=self._face) as tracker:
+            for pixels in self._reader:
+                waiting.append(self._image(pixels))
+                found = tracker.track(pixels)
+                ready = smoother.push(None if found is None else found.landmarks)
+                self.report = VideoReport(smoother.frames, smoother.lost)
+                for row in ready:
+                    yield waiting.popleft(), row
+                if not smoother.started and len(waiting) > self.fps:
+                    break
+        if not smoother.started:
+            which = f"no face number {self._face}" if (self._face or 1) > 1 else "no face"
+            raise FaceError(f"{self._path.name}: its first second shows {which}: cut it, or choose another video")
+        for row in smoother.finish():
+            yield waiting.popleft(), row
+
+    def _backward(self, stop: int) -> Iterator[tuple[int, Image]]:
+        """Frames `stop` - 1 down to 0 with their numbers, decoded in segments."""
+        width, height = self.size_px
+        length = max(8, _SEGMENT_BYTES // (width * height * 3))
+        for end in range(stop, 0, -length):
+            begin = max(0, end - length)
+            segment = list(itertools.islice(self._reader.starting_at(begin), end - begin))
+            for number in range(begin + len(segment) - 1, begin - 1, -1):
+                yield number, self._image(segment.pop())
+
+
+class Smoother:
+    """Landmarks (478, 3) in pixels, or None, to filtered rows (1435,): landmarks, then 1 where the face is there.
+
+    Short gaps hold the last face; before the first face, its own landmarks stand in.
+    """
+
+    def __init__(self, rate_hz: float) -> None:
+        self.frames = self.lost = 0
+        self._rate_hz = rate_hz
+        self._filter = ZeroPhaseOneEuro(rate_hz, _FILTER, _MARGIN_S)
+        self._unit_px = 1.0
+        self._last: Array | None = None
+        self._missing = 0
+        self._there: deque[bool] = deque()
+
+    @property
+    def started(self) -> bool:
+        """Whether a face has been seen."""
+        return self._last is not None
+
+    def push(self, landmarks: Floats | None) -> list[Floats]:
+        """The next frame's landmarks in; rows that are ready out."""
+        self.frames += 1
+        self.lost += landmarks is None
+        self._missing = self._missing + 1 if landmarks is None else 0
+        self._there.append(self._missing <= _HOLD_S * self._rate_hz if self.started else landmarks is not None)
+        if landmarks is None and self._last is None:
+            return []
+        rows = 1
+        if landmarks is not None:
+            if self._last is None:
+                rows = len(self._there)
+                self._unit_px = pupil_distance(landmarks)
+            self._last = np.asarray(landmarks, np.float64).reshape(-1) / self._unit_px
+        assert self._last is not None
+        return self._rows(self._filter.push(np.repeat(self._last[None], rows, axis=0)))
+
+    def finish(self) -> list[Floats]:
+        """What is still waiting."""
+        return self._rows(self._filter.finish())
+
+    def _rows(self, filtered: Array) -> list[Floats]:
+        return [np.append(row * self._unit_px, self._there.popleft()).astype(np.float32) for row in filtered]
+
+
+class _Faceless(Portrait):
+    """A frame without a face: its landmarks stand in, and it is shown as it is."""
+
+    __slots__ = ()

@@ -1,0 +1,97 @@
+"""Pictures, faces and what is cut out of them and drawn: the types that cross the borders between rooms.
+
+Pictures are RGB, uint8, height x width x 3; picture coordinates are pixels, x right, y down, pixel centres at
+integers. What drives and what draws meet in `talkinghead.motion.Motion`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Pixels = npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.float32]
+
+N_LANDMARKS = 478
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Image:
+    """A picture: `pixels` (H, W, 3) RGB uint8; `alpha` (H, W) uint8 or None; `name` for messages and file names."""
+
+    pixels: Pixels
+    alpha: Pixels | None = None
+    name: str = "picture"
+
+    @property
+    def size_px(self) -> tuple[int, int]:
+        """(width, height)."""
+        return self.pixels.shape[1], self.pixels.shape[0]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Face:
+    """One face in a picture: MediaPipe's face mesh with irises.
+
+    `landmarks` (478, 3) float32: x, y in picture pixels; z in the same unit, negative towards the camera.
+    """
+
+    landmarks: Floats
+
+    @property
+    def box(self) -> tuple[float, float, float, float]:
+        """Bounding box of the landmarks: (x, y, width, height) in pixels."""
+        low, high = self.landmarks[:, :2].min(0), self.landmarks[:, :2].max(0)
+        return float(low[0]), float(low[1]), float(high[0] - low[0]), float(high[1] - low[1])
+
+    @property
+    def pupil_distance_px(self) -> float:
+        """Distance between the irises' centres (points 468 and 473): the study's unit D."""
+        return float(np.linalg.norm(self.landmarks[468, :2] - self.landmarks[473, :2]))
+
+    def moved(self, matrix: npt.NDArray[np.floating]) -> Face:
+        """This face under an affine map (2, 3) of the picture plane; z is scaled alike."""
+        m = np.asarray(matrix, np.float64)
+        scale = np.sqrt(abs(np.linalg.det(m[:, :2])))
+        xy = self.landmarks[:, :2] @ m[:, :2].T + m[:, 2]
+        return Face(np.column_stack([xy, self.landmarks[:, 2] * scale]).astype(np.float32))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Crop:
+    """A window on a picture: `matrix` (2, 3) float64 maps picture pixels to crop pixels; `size_px` (width, height)."""
+
+    matrix: npt.NDArray[np.float64]
+    size_px: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Portrait:
+    """A face as a renderer wants it: the whole `image`, the `face` in its pixels, and the renderer's `crop` of it.
+
+    `pixels` (h, w, 3) is the crop, resampled; `landmarks` are the face's points in crop pixels.
+    """
+
+    image: Image
+    face: Face
+    crop: Crop
+    pixels: Pixels
+
+    @property
+    def landmarks(self) -> Floats:
+        """(478, 3) in crop pixels."""
+        return self.face.moved(self.crop.matrix).landmarks
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """One drawn frame: `pixels` (h, w, 3) in the crop of `portrait`; `mask` (h, w) uint8 says where to paste it.
+
+    Without a mask the whole crop replaces the picture's rectangle.
+    """
+
+    pixels: Pixels
+    portrait: Portrait
+    mask: Pixels | None = None

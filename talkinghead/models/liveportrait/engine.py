@@ -1,0 +1,116 @@
+"""The networks on a device at a precision: pictures in, keypoints out; keypoints in, pictures out."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from talkinghead.core.errors import DeviceError
+from talkinghead.models.liveportrait.fast import FastAppearance, FastGenerator, FastWarping
+from talkinghead.models.liveportrait.fast.warping import Source
+from talkinghead.models.liveportrait.networks.motion import RawMotion, bins_to_degrees
+from talkinghead.models.liveportrait.weights import Models
+from talkinghead.renderers.liveportrait.rules import N_KEYPOINTS, Head, rotation_matrix
+
+_TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+class Reading(NamedTuple):
+    """What M reads off pictures: `canonical` keypoints (B, K, 3), the `head`'s state, and `degrees` (B, 3)."""
+
+    canonical: Tensor
+    head: Head
+    degrees: Tensor
+
+
+def read_raw(raw: RawMotion) -> Reading:
+    """M's raw heads as keypoints, expression and pose."""
+    degrees = torch.stack([bins_to_degrees(raw.pitch), bins_to_degrees(raw.yaw), bins_to_degrees(raw.roll)], 1)
+    head = Head(raw.exp.unflatten(1, (N_KEYPOINTS, 3)), rotation_matrix(degrees), raw.t, raw.scale)
+    return Reading(raw.kp.unflatten(1, (N_KEYPOINTS, 3)), head, degrees)
+
+
+class Engine:
+    """LivePortrait's networks, arranged for one device.
+
+    F, W and G run in `precision`; M and the small networks, whose answers are positions, always in single precision.
+
+    Args:
+        precision: "fp32", "bf16" or "fp16".
+        compiled: let torch.compile fuse W and G; where it cannot, a warning says why and they run uncompiled.
+    """
+
+    def __init__(
+        self, models: Models, device: torch.device | str = "cpu", precision: str = "fp32", compiled: bool = False
+    ) -> None:
+        if precision == "int8":
+            # Measured: activations cost more to quantise than matrix units save, and SSIM falls to 0.99.
+            raise DeviceError("int8 gains nothing for the neural renderer: choose --precision bf16 or fp32")
+        if precision not in _TYPES:
+            raise DeviceError(f"the neural renderer has no precision {precision!r}: choose {', '.join(_TYPES)}")
+        self.device, self.dtype, self.precision = torch.device(device), _TYPES[precision], precision
+        depth = models.appearance.depth
+        with torch.inference_mode(False), torch.no_grad():
+            self.appearance = self._placed(FastAppearance(models.appearance))
+            self.warping = self._placed(FastWarping(models.warping, depth))
+            self.generator = self._placed(FastGenerator(models.generator))
+        self.motion = models.motion.to(self.device)
+        self.stitching, self.lip, self.eye = (net.to(self.device) for net in (models.stitching, models.lip, models.eye))
+        self._draw: Callable[[Source, Tensor, Tensor], Tensor] = self._drawn
+        if compiled:
+            self._draw = _Compiled(self._drawn)
+
+    def _placed(self, module: Any) -> Any:
+        return module.to(self.device, self.dtype).eval().requires_grad_(False)
+
+    @torch.inference_mode()
+    def read(self, pictures: Tensor) -> Reading:
+        """(B, 3, 256, 256) RGB in 0..1 -> keypoints, expression and pose, float32 on the device."""
+        with self._kernels():
+            return read_raw(self.motion(pictures.to(self.device, torch.float32)))
+
+    @torch.inference_mode()
+    def source(self, pictures: Tensor) -> Source:
+        """(S, 3, 256, 256) RGB in 0..1 -> what `draw` needs of them."""
+        with self._kernels():
+            return self.warping.prepare(self.appearance(pictures.to(self.device, self.dtype)))
+
+    @torch.inference_mode()
+    def draw(self, source: Source, kp_driving: Tensor, kp_source: Tensor) -> Tensor:
+        """Keypoints (B, K, 3) each -> frames (B, 512, 512, 3) uint8 RGB on the CPU. `source` holds 1 or B pictures."""
+        with self._kernels():
+            return self._draw(source, kp_driving, kp_source.expand_as(kp_driving)).cpu()
+
+    def _kernels(self) -> AbstractContextManager[None]:
+        """On CUDA, sizes never change: let cuDNN try its kernels once, and keep single precision what it says."""
+        if self.device.type != "cuda":
+            return nullcontext()
+        return torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=False)
+
+    def _drawn(self, source: Source, kp_driving: Tensor, kp_source: Tensor) -> Tensor:
+        image = self.generator(self.warping(source, kp_driving, kp_source))
+        # Published frames are truncated, not rounded.
+        return (image.clamp(0, 1) * 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous()
+
+
+class _Compiled:
+    """A function under torch.compile, which falls back to the function itself and says why."""
+
+    def __init__(self, function: Callable[..., Tensor]) -> None:
+        self._plain = function
+        self._compiled: Callable[..., Tensor] | None = torch.compile(function, dynamic=False)
+
+    def __call__(self, *inputs: Any) -> Tensor:
+        if self._compiled is not None:
+            try:
+                return self._compiled(*inputs)
+            except Exception as error:  # a missing compiler, an unsupported device: Inductor raises of everything
+                reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+                warnings.warn(f"torch.compile does not work here, drawing goes on without it: {reason}", stacklevel=3)
+                self._compiled = None
+        return self._plain(*inputs)

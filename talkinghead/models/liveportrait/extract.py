@@ -1,0 +1,110 @@
+"""What drives, as LivePortrait itself reads it: a face in pictures becomes implicit keypoint motion."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+from itertools import islice
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from talkinghead.core.errors import FaceError
+from talkinghead.core.types import Face, Pixels
+from talkinghead.models.liveportrait import crop as cropping
+from talkinghead.models.liveportrait.crop import Ratios
+from talkinghead.models.liveportrait.engine import Engine
+from talkinghead.motion.motion import Motion, Rest
+from talkinghead.renderers.liveportrait.rules import lip_neutral
+
+_BATCH = 8
+
+
+class DrivingCrop:
+    """The one crop of a driving clip: upright, the mean of what each of its faces asks for.
+
+    One box for all frames lets the head move inside it; a crop that followed the face would take its motion away.
+    """
+
+    def __init__(self) -> None:
+        self.faces = 0
+        self._sum = np.zeros(3)
+
+    def add(self, face: Face) -> None:
+        """One more frame's face.
+
+        Raises:
+            FaceError: it is too small.
+        """
+        points = cropping.mesh_points(face.landmarks)
+        matrix = cropping.crop_matrix(points, cropping.DRIVING_SCALE, cropping.DRIVING_SHIFT)
+        side = cropping.SIZE_PX / np.sqrt(np.linalg.det(matrix[:, :2]))
+        middle = np.full(2, cropping.SIZE_PX / 2)
+        self._sum += [*np.linalg.solve(matrix[:, :2], middle - matrix[:, 2]), side]
+        self.faces += 1
+
+    @property
+    def matrix(self) -> npt.NDArray[np.float64]:
+        """(2, 3): from the clip's pixels to the crop's.
+
+        Raises:
+            FaceError: there was no face.
+        """
+        if not self.faces:
+            raise FaceError("no frame shows a face: choose another driver")
+        x, y, side = self._sum / self.faces
+        zoom = cropping.SIZE_PX / side
+        return np.array([[zoom, 0, cropping.SIZE_PX / 2 - zoom * x], [0, zoom, cropping.SIZE_PX / 2 - zoom * y]])
+
+
+def extract(
+    engine: Engine,
+    frames: Iterable[tuple[Pixels, Ratios]],
+    matrix: npt.NDArray[np.float64],
+    fps: Fraction,
+    *,
+    rest: Rest | None = None,
+    batch: int = _BATCH,
+) -> Iterator[Motion]:
+    """Motion (view "expression") of a clip's frames (H, W, 3) and their ratios, in chunks of `batch` frames.
+
+    `matrix` is the clip's crop (`DrivingCrop`); `rest` the driver's, by default the first frame.
+    """
+    stream = iter(frames)
+    while group := list(islice(stream, batch)):
+        small = [_small(pixels, matrix) for pixels, _ in group]
+        reading = engine.read(torch.from_numpy(np.stack(small)).permute(0, 3, 1, 2).float() / 255)
+        ratios = [ratio for _, ratio in group]
+        exp, t, scale, degrees = (
+            value.cpu().numpy() for value in (reading.head.exp, reading.head.t, reading.head.scale, reading.degrees)
+        )
+        if rest is None:
+            rest = Rest(expression=exp[0], rotation=degrees[0], translation=t[0], scale=float(scale[0, 0]))
+        yield Motion.from_expression(
+            exp, fps, rotation=degrees, translation=t, scale=scale, rest=rest,
+            eye_ratio=np.stack([ratio.eyes for ratio in ratios]), lip_ratio=[ratio.lip for ratio in ratios],
+        )  # fmt: skip
+
+
+def extract_picture(engine: Engine, pixels: Pixels, face: Face, fps: Fraction) -> Motion:
+    """One frame of motion of a single driving picture.
+
+    It has no first frame to be relative to: its rest has LivePortrait's neutral lips, and its own pose.
+    """
+    crop = DrivingCrop()
+    crop.add(face)
+    motion = next(extract(engine, [(pixels, cropping.mesh_ratios(face.landmarks))], crop.matrix, fps))
+    own = motion.rest
+    rest = Rest(expression=lip_neutral().numpy(), rotation=own.rotation, translation=own.translation, scale=own.scale)
+    return Motion.from_expression(
+        motion.expression, fps, rotation=motion.rotation, translation=motion.translation, scale=motion.scale,
+        rest=rest, eye_ratio=motion.eye_ratio, lip_ratio=motion.lip_ratio,
+    )  # fmt: skip
+
+
+def _small(pixels: Pixels, matrix: npt.NDArray[np.float64]) -> Pixels:
+    """The crop as the motion extractor sees it: (256, 256, 3)."""
+    size = (cropping.NETWORK_PX, cropping.NETWORK_PX)
+    return np.asarray(cv2.resize(cropping.cut(pixels, matrix), size, interpolation=cv2.INTER_AREA), np.uint8)

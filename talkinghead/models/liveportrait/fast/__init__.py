@@ -1,0 +1,13 @@
+"""The same networks rearranged for speed: what they compute is unchanged but for rounding.
+
+- norms folded into the convolutions that carry them (`fold`);
+- convolutions over nearest-upsampled maps taken at the low resolution, phase by phase (`upsampled`);
+- translations sampled as three small matrix products, the deformation as one weighted gather (`sampling`);
+- channels last and padded to multiples of 16, which matrix units want.
+"""
+
+from talkinghead.models.liveportrait.fast.appearance import FastAppearance
+from talkinghead.models.liveportrait.fast.generator import FastGenerator
+from talkinghead.models.liveportrait.fast.warping import FastWarping
+
+__all__ = ["FastAppearance", "FastGenerator", "FastWarping"]

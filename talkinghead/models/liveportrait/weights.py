@@ -1,0 +1,114 @@
+"""Loading the published checkpoint files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from talkinghead.core.errors import CheckpointError
+from talkinghead.core.safe_pickle import load_weights
+from talkinghead.models.liveportrait import networks
+
+# Where a checkpoint directory keeps its files, as the hub repository does.
+FILES = {
+    "appearance_feature_extractor": "liveportrait/base_models/appearance_feature_extractor.pth",
+    "motion_extractor": "liveportrait/base_models/motion_extractor.pth",
+    "warping_module": "liveportrait/base_models/warping_module.pth",
+    "spade_generator": "liveportrait/base_models/spade_generator.pth",
+    "stitching_retargeting_module": "liveportrait/retargeting_models/stitching_retargeting_module.pth",
+}
+# The entries of the last file; it may hold others, which are not read.
+STITCHING, LIP, EYE = "retarget_shoulder", "retarget_mouth", "retarget_eye"
+_PREFIX = "module."
+
+Module = TypeVar("Module", bound=nn.Module)
+
+
+@dataclass(frozen=True, eq=False)
+class Models:
+    """The seven networks, in inference mode, single precision, as their files describe them."""
+
+    appearance: networks.AppearanceExtractor
+    motion: networks.MotionExtractor
+    warping: networks.WarpingModule
+    generator: networks.Generator
+    stitching: networks.Retargeting
+    lip: networks.Retargeting
+    eye: networks.Retargeting
+
+
+def load_models(source: Path | Mapping[str, Path]) -> Models:
+    """Load all networks, strictly, onto the CPU.
+
+    Args:
+        source: a checkpoint directory, or the files themselves under any names.
+
+    Raises:
+        CheckpointError: a file is missing, damaged, or holds another network.
+    """
+    paths = _paths(source)
+    missing = [
+        str(paths.get(name, place)) for name, place in FILES.items() if name not in paths or not paths[name].is_file()
+    ]
+    if missing:
+        raise CheckpointError(
+            f"LivePortrait's weights are not complete, {missing[0]} is missing: "
+            "run `talkinghead checkpoints pull liveportrait` or name their folder with --checkpoints"
+        )
+
+    def whole(name: str, build: type[Module]) -> Module:
+        return _filled(build, load_weights(paths[name]), str(paths[name]))
+
+    retargeting_path = paths["stitching_retargeting_module"]
+    retargeting = load_weights(retargeting_path)
+
+    def part(entry: str, build: Any) -> networks.Retargeting:
+        state = retargeting.get(entry)
+        if not isinstance(state, Mapping):
+            raise CheckpointError(
+                f"{retargeting_path} has no entry {entry!r}: it is not LivePortrait's stitching module"
+            )
+        bare = {str(key).removeprefix(_PREFIX): value for key, value in state.items()}
+        return _filled(build, bare, f"{retargeting_path} ({entry})")
+
+    return Models(
+        appearance=whole("appearance_feature_extractor", networks.AppearanceExtractor),
+        motion=whole("motion_extractor", networks.MotionExtractor),
+        warping=whole("warping_module", networks.WarpingModule),
+        generator=whole("spade_generator", networks.Generator),
+        stitching=part(STITCHING, networks.stitching),
+        lip=part(LIP, networks.lip_retargeting),
+        eye=part(EYE, networks.eye_retargeting),
+    )
+
+
+def _paths(source: Path | Mapping[str, Path]) -> dict[str, Path]:
+    """Each file's path by its name in `FILES`."""
+    if isinstance(source, Path):
+        return {name: source / place for name, place in FILES.items()}
+    return {path.stem: path for path in source.values()}
+
+
+def _filled(build: Any, state: Mapping[str, Any], where: str) -> Any:
+    """A network built without initialisation and filled with `state`, every key and shape checked."""
+    with torch.device("meta"):
+        network = build()
+    expected = network.state_dict()
+    wrong = sorted(expected.keys() ^ state.keys())
+    if wrong:
+        kind = "is missing" if wrong[0] in expected else "does not belong there"
+        raise CheckpointError(f"{where} is not LivePortrait's: {len(wrong)} keys differ, {wrong[0]!r} {kind}")
+    for key, tensor in expected.items():
+        value = state[key]
+        # PyTorch itself takes a single number for a scalar: files from before 0.4 hold counters that way.
+        scalar = tensor.ndim == 0 and isinstance(value, Tensor) and value.shape == (1,)
+        if not scalar and (not isinstance(value, Tensor) or value.shape != tensor.shape):
+            shape = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
+            raise CheckpointError(f"{where} is not LivePortrait's: {key!r} is {shape}, not {tuple(tensor.shape)}")
+    network.load_state_dict(dict(state), strict=True, assign=True)
+    return network.float().eval().requires_grad_(False)

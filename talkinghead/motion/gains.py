@@ -1,0 +1,52 @@
+"""Turning a motion up or down, part by part, before anything draws it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from talkinghead.core.settings import Gains
+from talkinghead.core.types import Floats
+from talkinghead.motion.blendshapes import BLENDSHAPE_NAMES, N_KEYPOINTS
+from talkinghead.motion.motion import Motion
+
+# LivePortrait's regions (implicit keypoints that its own lip and eye retargeting moves).
+_LIP_KEYPOINTS = (6, 12, 14, 17, 19, 20)
+_EYE_KEYPOINTS = (11, 13, 15, 16, 18)
+
+
+def _part_of(name: str) -> str:
+    """Which gain a blendshape obeys."""
+    if name.startswith(("jaw", "mouth", "tongue", "cheekPuff")):
+        return "mouth"
+    if name.startswith(("eyeBlink", "eyeSquint", "eyeWide")):
+        return "blink"
+    return "expression"
+
+
+def _blendshape_gains(gains: Gains) -> Floats:
+    return np.array([getattr(gains, _part_of(name)) for name in BLENDSHAPE_NAMES], np.float32)
+
+
+def _keypoint_gains(gains: Gains) -> Floats:
+    factors = np.full((N_KEYPOINTS, 1), gains.expression, np.float32)
+    factors[list(_LIP_KEYPOINTS)] = gains.mouth
+    factors[list(_EYE_KEYPOINTS)] = gains.blink
+    return factors
+
+
+def apply_gains(motion: Motion, gains: Gains, still: bool = False) -> Motion:
+    """`motion` with each part's distance from the driver's rest multiplied by its gain; `still` freezes the head."""
+    if gains == Gains() and not still:
+        return motion
+    head, rest = 0.0 if still else gains.head, motion.rest
+    shapes = rest.blendshapes + (motion.blendshapes - rest.blendshapes) * _blendshape_gains(gains)
+    return replace(
+        motion,
+        blendshapes=np.clip(shapes, 0.0, 1.0),
+        expression=rest.expression + (motion.expression - rest.expression) * _keypoint_gains(gains),
+        rotation=rest.rotation + (motion.rotation - rest.rotation) * np.float32(head),
+        translation=rest.translation + (motion.translation - rest.translation) * np.float32(head),
+        scale=(rest.scale * (motion.scale / rest.scale) ** np.float32(head)).astype(np.float32),
+    )

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from talkinghead.core.settings import Settings
-from talkinghead.core.types import Frame, Image, Pixels, Portrait
+from talkinghead.core.types import DrawnCrop, Image, Pixels, Portrait
 from talkinghead.motion.gains import apply_gains
 from talkinghead.motion.motion import Motion
 from talkinghead.motion.protocols import MotionSource, Renderer
@@ -43,7 +43,7 @@ class Canvas(Protocol):
         """What a renderer's `render` takes: one portrait, or one per frame."""
         ...
 
-    def finished(self, frame: Frame, pasted: Callable[[Frame], Pixels]) -> Pixels:
+    def finished(self, frame: DrawnCrop, pasted: Callable[[DrawnCrop], Pixels]) -> Pixels:
         """A drawn frame in its place: `pasted` does it, unless the canvas knows better (a frame without a face)."""
         ...
 
@@ -58,7 +58,7 @@ class Still:
     def portraits(self) -> Portrait:
         return self.portrait
 
-    def finished(self, frame: Frame, pasted: Callable[[Frame], Pixels]) -> Pixels:
+    def finished(self, frame: DrawnCrop, pasted: Callable[[DrawnCrop], Pixels]) -> Pixels:
         return pasted(frame)
 
 
@@ -115,7 +115,7 @@ def ahead(items: Iterable[T], depth: int = _CHUNKS_AHEAD) -> Iterator[T]:
         thread.join(timeout=5.0)
 
 
-def _pasted(frame: Frame) -> Pixels:
+def _pasted(frame: DrawnCrop) -> Pixels:
     from talkinghead.faces.paste import paste_back
 
     return paste_back(frame.portrait.image.pixels, frame)
@@ -166,7 +166,7 @@ class Clip:
         for chunk in self._driver:
             yield apply_gains(chunk, self._settings.gains, self._settings.still)
 
-    def drawn(self, watch: Callable[[Motion], None] | None = None) -> Iterator[Frame]:
+    def drawn(self, watch: Callable[[Motion], None] | None = None) -> Iterator[DrawnCrop]:
         """The renderer's frames before paste-back; `watch` sees each chunk of motion before it is drawn."""
 
         def watched() -> Iterator[Motion]:
@@ -177,13 +177,13 @@ class Clip:
 
         return self._renderer.render(self._canvas.portraits(), watched())
 
-    def finished(self, frame: Frame) -> Pixels:
+    def finished(self, frame: DrawnCrop) -> Pixels:
         """A drawn frame as it belongs into the video: pasted back, or the crop alone."""
         if self._settings.framing != "picture":
             return frame.pixels
         return self._canvas.finished(frame, _pasted)
 
-    def pictures(self, watch: Callable[[Motion], None] | None = None) -> Iterator[tuple[Frame, Pixels]]:
+    def pictures(self, watch: Callable[[Motion], None] | None = None) -> Iterator[tuple[DrawnCrop, Pixels]]:
         """Every drawn frame with the finished picture it became."""
         for frame in self.drawn(watch):
             yield frame, self.finished(frame)

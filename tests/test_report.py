@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from talkinghead.core.errors import OutputError
-from talkinghead.core.types import Frame, Image, Portrait
+from talkinghead.core.types import DrawnCrop, Image, Portrait
 from talkinghead.faces import find_face, fitted_face
 from talkinghead.faces.paste import paste_back
 from talkinghead.media.images import read_image
@@ -46,11 +46,11 @@ def portrait(examples: Path) -> Portrait:
 
 
 @pytest.fixture(scope="module")
-def spoken(portrait: Portrait) -> list[Frame]:
-    return [Frame(f.pixels.copy(), f.portrait) for f in WarpRenderer().render(portrait, [motion(jawOpen=syllables())])]
+def spoken(portrait: Portrait) -> list[DrawnCrop]:
+    return [DrawnCrop(f.pixels.copy(), f.portrait) for f in WarpRenderer().render(portrait, [motion(jawOpen=syllables())])]
 
 
-def observed(frames: list[Frame], driver: Motion, *, silent: np.ndarray | None = None, every: int = 1) -> dict:
+def observed(frames: list[DrawnCrop], driver: Motion, *, silent: np.ndarray | None = None, every: int = 1) -> dict:
     with Observer(FPS, every=every) as observer:
         observer.see_motion(driver[:20])
         observer.see_motion(driver[20:])
@@ -59,7 +59,7 @@ def observed(frames: list[Frame], driver: Motion, *, silent: np.ndarray | None =
         return json.loads(observer.report("warp", audio_s=2.0, silent=silent).as_json())
 
 
-def test_a_speaking_portrait_passes(spoken: list[Frame]) -> None:
+def test_a_speaking_portrait_passes(spoken: list[DrawnCrop]) -> None:
     silent = syllables() < 1e-6
     report = observed(spoken, motion(jawOpen=syllables()), silent=silent)
     assert report["schema"] == 1
@@ -79,7 +79,7 @@ def test_a_speaking_portrait_passes(spoken: list[Frame]) -> None:
     assert check["identity_mean"] < 6
 
 
-def test_frames_that_come_late_are_seen_to(spoken: list[Frame]) -> None:
+def test_frames_that_come_late_are_seen_to(spoken: list[DrawnCrop]) -> None:
     check = observed(spoken, motion(jawOpen=np.roll(syllables(), -3)))["self_check"]
     assert check["mouth_lag_frames"] == 3
     assert check["mouth_correlation"] > check["mouth_correlation_unshifted"] + 0.1
@@ -87,13 +87,13 @@ def test_frames_that_come_late_are_seen_to(spoken: list[Frame]) -> None:
     assert "silent" in check["reasons"]
 
 
-def test_an_open_mouth_in_silence_is_counted(spoken: list[Frame]) -> None:
+def test_an_open_mouth_in_silence_is_counted(spoken: list[DrawnCrop]) -> None:
     loudest = syllables() > 0.3
     check = observed(spoken, motion(jawOpen=syllables()), silent=loudest)["self_check"]
     assert check["silent_open_share"] > 0.9
 
 
-def test_every_other_frame_tells_the_same(spoken: list[Frame]) -> None:
+def test_every_other_frame_tells_the_same(spoken: list[DrawnCrop]) -> None:
     check = observed(spoken, motion(jawOpen=syllables()), silent=syllables() < 1e-6, every=2)["self_check"]
     assert check["frames_measured"] == 25
     assert check["mouth_correlation"] > 0.9
@@ -104,7 +104,7 @@ def test_a_seam_is_measured(portrait: Portrait) -> None:
     meter = FrameMeter()
     brighter = np.clip(portrait.pixels.astype(int) + 8, 0, 255).astype(np.uint8)
     for pixels, expected in ((portrait.pixels, 0.0), (brighter, 8.0)):
-        finished = paste_back(portrait.image.pixels, Frame(pixels, portrait))
+        finished = paste_back(portrait.image.pixels, DrawnCrop(pixels, portrait))
         assert meter.measure(pixels, portrait, finished).seam == pytest.approx(expected, abs=1.0)
     meter.close()
 
@@ -136,14 +136,14 @@ def test_without_a_face_everything_says_why() -> None:
     image = Image(rng.integers(0, 255, (96, 96, 3), dtype=np.uint8))
     renderer = WarpRenderer()
     portrait = renderer.crop(image, fitted_face((20, 20, 50, 60)), whole=True)
-    check = observed([Frame(image.pixels, portrait)] * 3, motion(30, jawOpen=syllables(30)))["self_check"]
+    check = observed([DrawnCrop(image.pixels, portrait)] * 3, motion(30, jawOpen=syllables(30)))["self_check"]
     assert check["frames_without_face"] == check["frames_measured"] == 3
     for name in ("mouth_correlation", "mouth_lag_frames", "jitter", "seam_mean", "identity_mean"):
         assert check[name] is None
     assert set(check["reasons"]) == {"mouth", "silent", "jitter", "seam", "identity"}
 
 
-def test_a_driver_that_is_silent_has_no_correlation(spoken: list[Frame]) -> None:
+def test_a_driver_that_is_silent_has_no_correlation(spoken: list[DrawnCrop]) -> None:
     check = observed(spoken[:12], motion(30))["self_check"]
     assert check["mouth_correlation"] is None
     assert check["reasons"]["mouth"] == "the driver does not move the mouth"
@@ -200,7 +200,7 @@ def test_stages_add_up_and_survive_errors() -> None:
     assert stages.seconds["read"] >= 0
 
 
-def test_the_file_is_whole_and_not_overwritten(tmp_path: Path, spoken: list[Frame]) -> None:
+def test_the_file_is_whole_and_not_overwritten(tmp_path: Path, spoken: list[DrawnCrop]) -> None:
     with Observer(FPS) as observer:
         observer.see_motion(motion())
         observer.see_frame(spoken[0], spoken[0].pixels)

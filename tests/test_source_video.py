@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from talkinghead.canvas.source_video import Smoother, SourceVideo
 from talkinghead.cli import main
 from talkinghead.core.errors import FaceError
-from talkinghead.core.types import Frame
+from talkinghead.core.types import DrawnCrop
 from talkinghead.media.audio import probe_audio
 from talkinghead.media.images import read_image
 from talkinghead.media.video import VideoReader, write_video
@@ -79,7 +79,7 @@ def test_frames_without_a_face_stay_as_they_are(examples, tmp_path):
     write_video(tmp_path / "gone.mp4", [pixels] * 8 + [wall] * 14, FPS)
     source = SourceVideo(tmp_path / "gone.mp4", WarpRenderer().crop, loop=False)
     drawn = [
-        source.finished(Frame(np.zeros_like(p.pixels), p), lambda frame: np.full_like(pixels, 255))
+        source.finished(DrawnCrop(np.zeros_like(p.pixels), p), lambda frame: np.full_like(pixels, 255))
         for p in source.portraits()
     ]
     assert drawn[2].min() == 255  # drawn upon

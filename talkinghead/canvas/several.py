@@ -14,7 +14,7 @@ from talkinghead.avatar import Recording, frame_rate, is_video, load_predictor, 
 from talkinghead.clip import Clip
 from talkinghead.core.errors import FaceError
 from talkinghead.core.settings import DEFAULT_FPS, Settings
-from talkinghead.core.types import Floats, Frame, Image, Pixels
+from talkinghead.core.types import DrawnCrop, Floats, Image, Pixels
 from talkinghead.motion.motion import Motion
 from talkinghead.renderers.select import select
 
@@ -57,7 +57,7 @@ class CrowdClip(Clip):
         )
         self._clips = clips
 
-    def pictures(self, watch: Callable[[Motion], None] | None = None) -> Iterator[tuple[Frame, Pixels]]:
+    def pictures(self, watch: Callable[[Motion], None] | None = None) -> Iterator[tuple[DrawnCrop, Pixels]]:
         """Frames of the first face with the picture in which every face has been drawn."""
         first, *others = self._clips
         streams = [first.pictures(watch), *(clip.pictures() for clip in others)]

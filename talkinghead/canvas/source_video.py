@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from talkinghead.core.errors import FaceError
-from talkinghead.core.types import N_LANDMARKS, Face, Floats, Frame, Image, Pixels, Portrait
+from talkinghead.core.types import N_LANDMARKS, DrawnCrop, Face, Floats, Image, Pixels, Portrait
 from talkinghead.drivers.tracking.filters import Array, Settings, ZeroPhaseOneEuro
 from talkinghead.drivers.tracking.neutral import pupil_distance
 from talkinghead.faces import FaceTracker
@@ -92,7 +92,7 @@ class SourceVideo:
                     if 0 < number < seen:
                         yield self._portrait(self._image(pixels), rows[number])
 
-    def finished(self, frame: Frame, pasted: Callable[[Frame], Pixels]) -> Pixels:
+    def finished(self, frame: DrawnCrop, pasted: Callable[[DrawnCrop], Pixels]) -> Pixels:
         """A drawn frame in its place; where the video shows no face, the video's own frame."""
         return frame.portrait.image.pixels if isinstance(frame.portrait, _Faceless) else pasted(frame)
 

@@ -11,9 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from talkinghead.core.errors import FaceError
-from talkinghead.core.types import Floats, Image, Pixels
+from talkinghead.core.types import Floats, Image, Pixels, TrackReport
 from talkinghead.drivers.picture import eased
-from talkinghead.drivers.tracking.recovery import TrackReport
 from talkinghead.faces import FaceTracker, find_face
 from talkinghead.models.liveportrait.crop import Ratios, mesh_ratios
 from talkinghead.models.liveportrait.extract import DrivingCrop, extract, extract_picture

@@ -18,7 +18,7 @@ from talkinghead.motion.protocols import MotionSource
 from talkinghead.renderers.select import select
 
 if TYPE_CHECKING:
-    from talkinghead.drivers.tracking.recovery import TrackReport
+    from talkinghead.core.types import TrackReport
     from talkinghead.models.liveportrait.engine import Engine
 
 MOTION_SUFFIXES = frozenset({".npz", ".pkl", ".csv"})

@@ -10,8 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from talkinghead.core.errors import FaceError
-from talkinghead.core.types import Face, Pixels
-from talkinghead.drivers.tracking.recovery import TrackReport
+from talkinghead.core.types import Face, Pixels, TrackReport
 from talkinghead.drivers.tracking.stream import Calibration, Mesh, MotionStream, calibrate
 from talkinghead.faces import FaceTracker, canonical_mesh
 from talkinghead.media.video import VideoReader

@@ -18,7 +18,7 @@ import numpy as np
 
 from talkinghead.core.errors import VideoError
 from talkinghead.core.settings import Settings
-from talkinghead.core.types import Frame, Pixels, Portrait
+from talkinghead.core.types import DrawnCrop, Pixels, Portrait
 from talkinghead.drivers.tracking.live import LiveDriver
 from talkinghead.faces import FaceTracker, canonical_mesh
 from talkinghead.faces.paste import paste_back
@@ -67,7 +67,7 @@ class Session:
         camera: Camera,
         outputs: Sequence[Output],
         *,
-        finish: Callable[[Frame], Pixels],
+        finish: Callable[[DrawnCrop], Pixels],
         change: Callable[[Motion], Motion] = lambda motion: motion,
         face: int | None = None,
         note: str = "",
@@ -99,7 +99,7 @@ class Session:
                 output.close()
         return self.report
 
-    def _loop(self, drawn: Iterator[Frame], waiting: deque[Motion], max_frames: int | None) -> None:
+    def _loop(self, drawn: Iterator[DrawnCrop], waiting: deque[Motion], max_frames: int | None) -> None:
         report, begin, last = self.report, time.monotonic(), -1
         while max_frames is None or report.frames < max_frames:
             shot = self._camera.latest()
@@ -168,7 +168,7 @@ def open_session(
     if window:
         outputs.append(Screen())
 
-    def finish(frame: Frame) -> Pixels:
+    def finish(frame: DrawnCrop) -> Pixels:
         return frame.pixels if framed else paste_back(image.pixels, frame)
 
     def change(motion: Motion) -> Motion:

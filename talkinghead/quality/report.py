@@ -34,7 +34,7 @@ import numpy as np
 import numpy.typing as npt
 
 from talkinghead.core.output import whole_file
-from talkinghead.core.types import Frame, Pixels
+from talkinghead.core.types import DrawnCrop, Pixels
 from talkinghead.motion.motion import Motion
 from talkinghead.quality.frame_meter import FrameMeter, Seen
 from talkinghead.quality.selfcheck import SelfCheck, Series, driven_opening
@@ -149,7 +149,7 @@ class Observer:
         """The next chunk of the motion that is drawn."""
         self._series.driven.extend(driven_opening(chunk).tolist())
 
-    def see_frame(self, frame: Frame, pixels: Pixels) -> None:
+    def see_frame(self, frame: DrawnCrop, pixels: Pixels) -> None:
         """The next frame as it was drawn, and the picture `pixels` it became."""
         number = self._frames
         self._frames += 1

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from typing import NamedTuple
 
-from talkinghead.core.errors import CheckpointError
-from talkinghead.core.settings import Settings
+from talkinghead.core.errors import CheckpointError, InputError
+from talkinghead.core.settings import Settings, given_options
 from talkinghead.motion.protocols import Renderer
+
+_log = logging.getLogger("talkinghead")
 
 
 class Selection(NamedTuple):
@@ -23,6 +26,7 @@ def select(settings: Settings) -> Selection:
 
     Raises:
         CheckpointError: LivePortrait was asked for by name and its weights are missing or damaged.
+        InputError: options were given that only the other renderer has.
     """
     if settings.renderer in ("liveportrait", "liveportrait-animals"):
         return Selection(_liveportrait(settings), f"renderer: {settings.renderer}")
@@ -40,7 +44,8 @@ def _why_not_liveportrait(settings: Settings) -> str | None:
 
     try:
         resolve("liveportrait", settings.checkpoints)
-    except CheckpointError:
+    except CheckpointError as error:
+        _log.info("the neural renderer is not there: %s", error)
         if settings.checkpoints is not None:
             return f"{settings.checkpoints} holds no complete liveportrait weights"
         return "for the neural one: a GPU and `talkinghead checkpoints pull liveportrait`"
@@ -54,10 +59,20 @@ def _why_not_liveportrait(settings: Settings) -> str | None:
 def _warp(settings: Settings) -> Renderer:
     from talkinghead.renderers.warp import WarpRenderer
 
-    return WarpRenderer(keep_mouth=settings.keep_mouth)
+    _refuse(given_options(settings.liveportrait), "the liveportrait renderer", "warp", "--renderer liveportrait")
+    return WarpRenderer(settings.warp)
 
 
 def _liveportrait(settings: Settings) -> Renderer:
-    from talkinghead.renderers.liveportrait.renderer import open_renderer
+    from talkinghead.renderers.liveportrait import open_renderer
 
+    _refuse(given_options(settings.warp), "the warp renderer", "liveportrait", "--renderer warp")
     return open_renderer(settings)
+
+
+def _refuse(names: list[str], owner: str, drawing: str, instead: str) -> None:
+    """An option that would do nothing is a mistake to be told, not to be passed over."""
+    if names:
+        listed = ", ".join(f"--{name}" for name in names)
+        verb = "is an option" if len(names) == 1 else "are options"
+        raise InputError(f"{listed} {verb} of {owner}, and {drawing} draws here: leave it out or say {instead}")

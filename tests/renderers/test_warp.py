@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from talkinghead.core.errors import FaceError
-from talkinghead.core.types import Face, Floats, Frame, Image, Pixels, Portrait
+from talkinghead.core.types import Face, Floats, DrawnCrop, Image, Pixels, Portrait
 from talkinghead.faces import find_face
 from talkinghead.faces.paste import paste_back
 from talkinghead.motion.blendshapes import BLENDSHAPE_INDEX, BLENDSHAPE_NAMES, N_BLENDSHAPES
@@ -258,7 +258,7 @@ def test_faces_cut_off_by_the_picture(hopper: Image, hopper_face: Face, shift: t
     face = hopper_face.moved(np.array([[1.0, 0, -left], [0, 1, -top]]))
     renderer = WarpRenderer()
     portrait = renderer.crop(cut, face)
-    frames: list[Frame] = list(
+    frames: list[DrawnCrop] = list(
         renderer.render(portrait, [still({}, {"jawOpen": 1, "eyeBlink": 1}, rotation=[[0, 0, 0], [9, 9, 9]])])
     )
     np.testing.assert_array_equal(frames[0].pixels, portrait.pixels)

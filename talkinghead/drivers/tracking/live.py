@@ -6,9 +6,10 @@ from fractions import Fraction
 
 import numpy as np
 
+from talkinghead.core.types import TrackReport
 from talkinghead.drivers.tracking.alignment import Array
 from talkinghead.drivers.tracking.filters import OneEuro
-from talkinghead.drivers.tracking.recovery import Recovery, TrackReport
+from talkinghead.drivers.tracking.recovery import Recovery
 from talkinghead.drivers.tracking.stream import Calibration, Mesh, calibrate, filter_settings, to_motion
 from talkinghead.motion.motion import Motion
 

@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
+
+from talkinghead.core.types import TrackReport
 
 Array = npt.NDArray[np.float64]
 
 HOLD_S = 0.25
 EASE_S = 0.6
 RETURN_S = 0.2
-
-
-@dataclass
-class TrackReport:
-    """How tracking went: `frames` in all, of which `lost` showed no face, in `gaps` runs, the longest `longest_s`."""
-
-    frames: int = 0
-    lost: int = 0
-    gaps: int = 0
-    longest_s: float = 0.0
 
 
 def _smoothstep(x: float) -> float:

@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from talkinghead.core.errors import FaceError
-from talkinghead.core.types import Face
+from talkinghead.core.types import Face, TrackReport
 from talkinghead.drivers.tracking.alignment import Array, Poses, align
 from talkinghead.drivers.tracking.expression import ExpressionFit, close_mouth
 from talkinghead.drivers.tracking.filters import Settings, ZeroPhaseOneEuro
 from talkinghead.drivers.tracking.neutral import Neutral, find_neutral, to_neutral
-from talkinghead.drivers.tracking.recovery import Recovery, TrackReport
+from talkinghead.drivers.tracking.recovery import Recovery
 from talkinghead.faces import mesh as points
 from talkinghead.motion.angles import to_degrees
 from talkinghead.motion.blendshapes import BLENDSHAPE_NAMES, N_BLENDSHAPES, to_expression

@@ -13,9 +13,9 @@ from torch import Tensor
 from talkinghead.core.errors import DeviceError
 from talkinghead.models.liveportrait.fast import FastAppearance, FastGenerator, FastWarping
 from talkinghead.models.liveportrait.fast.warping import Source
+from talkinghead.models.liveportrait.head import N_KEYPOINTS, Head, rotation_matrix
 from talkinghead.models.liveportrait.networks.motion import RawMotion, bins_to_degrees
 from talkinghead.models.liveportrait.weights import Models
-from talkinghead.renderers.liveportrait.rules import N_KEYPOINTS, Head, rotation_matrix
 
 _TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 

@@ -16,8 +16,8 @@ from talkinghead.core.types import Face, Pixels
 from talkinghead.models.liveportrait import crop as cropping
 from talkinghead.models.liveportrait.crop import Ratios
 from talkinghead.models.liveportrait.engine import Engine
+from talkinghead.models.liveportrait.head import lip_neutral
 from talkinghead.motion.motion import Motion, Rest
-from talkinghead.renderers.liveportrait.rules import lip_neutral
 
 _BATCH = 8
 

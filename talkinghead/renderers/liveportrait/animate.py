@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from talkinghead.core.errors import MotionError
+from talkinghead.core.renderer_options import LivePortraitOptions
 from talkinghead.models.liveportrait.crop import Ratios
 from talkinghead.motion.motion import Motion, Rest
 from talkinghead.renderers.liveportrait import rules
-from talkinghead.renderers.liveportrait.options import LivePortraitOptions
 from talkinghead.renderers.liveportrait.rules import Head, Network
 from talkinghead.renderers.liveportrait.speech import articulate
 

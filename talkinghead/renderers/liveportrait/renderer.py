@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from talkinghead.core.types import Crop, Face, Frame, Image, Pixels, Portrait
+from talkinghead.core.types import Crop, DrawnCrop, Face, Image, Pixels, Portrait
 from talkinghead.models.liveportrait import crop as cropping
 from talkinghead.models.liveportrait.engine import Engine, Reading
 from talkinghead.models.liveportrait.fast.warping import Source
@@ -79,7 +79,7 @@ class LivePortraitRenderer:
         """What the motion extractor reads off 256x256 pictures: the driver's side of LivePortrait."""
         return self.engine.read(_tensor(pictures))
 
-    def render(self, source: Portrait | Iterable[Portrait], motion: Iterable[Motion]) -> Iterator[Frame]:
+    def render(self, source: Portrait | Iterable[Portrait], motion: Iterable[Motion]) -> Iterator[DrawnCrop]:
         """Frames (512, 512, 3) of the portrait's crop, one per frame of motion, drawn as they are asked for.
 
         A source video's own motion is kept and the sum Kalman-smoothed; it draws about a dozen frames behind.
@@ -97,15 +97,17 @@ class LivePortraitRenderer:
         else:
             yield from self._video(source, chunks, animator)
 
-    def _still(self, portrait: Portrait, batches: Iterator[Motion], animator: Animator) -> Iterator[Frame]:
+    def _still(self, portrait: Portrait, batches: Iterator[Motion], animator: Animator) -> Iterator[DrawnCrop]:
         features, state = self._read([portrait])
         for motion in batches:
             with torch.inference_mode():
                 x = animator.keypoints(state, motion, animator.moved(state, motion), still=True)
             for pixels in self.engine.draw(features, x, state.x).numpy():
-                yield Frame(pixels, portrait)
+                yield DrawnCrop(pixels, portrait)
 
-    def _video(self, portraits: Iterable[Portrait], chunks: Iterator[Motion], animator: Animator) -> Iterator[Frame]:
+    def _video(
+        self, portraits: Iterable[Portrait], chunks: Iterator[Motion], animator: Animator
+    ) -> Iterator[DrawnCrop]:
         items = self._smoothed(self._items(iter(portraits), chunks, animator))
         while batch := list(islice(items, self._batch)):
             motion = Motion.concatenate([item.motion for item in batch])
@@ -114,7 +116,7 @@ class LivePortraitRenderer:
                 x = animator.keypoints(state, motion, moved, still=False)
             features = _join_sources([item.features for item in batch])
             for item, pixels in zip(batch, self.engine.draw(features, x, state.x).numpy()):
-                yield Frame(pixels, item.portrait)
+                yield DrawnCrop(pixels, item.portrait)
 
     def _items(self, portraits: Iterator[Portrait], chunks: Iterator[Motion], animator: Animator) -> Iterator[_Item]:
         """Every frame of a source video with what drives it; the shorter of the two ends it."""

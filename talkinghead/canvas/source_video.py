@@ -1,6 +1,6 @@
 """A video as the canvas: every frame a portrait, for as long as the sound lasts.
 
-Landmarks are tracked, gaps in them filled, and filtered without lag (see `sources.tracking.filters`), so that what is
+Landmarks are tracked, gaps in them filled, and filtered without lag (see `talkinghead.motion.filters`), so that what is
 drawn onto the face does not tremble. When the driver outlasts the video, it runs backwards and forwards: there is no
 jump at the turn. Frames are decoded as they are needed and landmarks kept in a temporary file, so that memory does not
 grow with length.
@@ -12,23 +12,23 @@ import itertools
 import tempfile
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 
 from talkinghead.core.errors import FaceError
-from talkinghead.core.types import N_LANDMARKS, DrawnCrop, Face, Floats, Image, Pixels, Portrait
-from talkinghead.drivers.tracking.filters import Array, Settings, ZeroPhaseOneEuro
-from talkinghead.drivers.tracking.neutral import pupil_distance
+from talkinghead.core.types import N_LANDMARKS, DrawnCrop, Face, Floats, Image, Pixels, Portrait, TrackReport
 from talkinghead.faces import FaceTracker
+from talkinghead.faces.geometry import pupil_distance
+from talkinghead.faces.paste import paste_back
 from talkinghead.media.video import VideoReader
+from talkinghead.motion.filters import Array, FilterSettings, ZeroPhaseOneEuro
 
 Cropper = Callable[[Image, Face], Portrait]
 
 # In pupil distances and seconds: steady in rest, without rounding off what lids and lips do.
-_FILTER = Settings(min_cutoff_hz=3.0, beta=15.0)
+_FILTER = FilterSettings(min_cutoff_hz=3.0, beta=15.0)
 _MARGIN_S = 0.3
 # A face that is away for longer than this is gone, and its frames stay as they are.
 _HOLD_S = 0.25
@@ -36,16 +36,8 @@ _SEGMENT_BYTES = 200_000_000
 _COLUMNS = N_LANDMARKS * 3 + 1
 
 
-@dataclass(frozen=True)
-class VideoReport:
-    """What tracking found: `frames` so far, `lost` without a face."""
-
-    frames: int
-    lost: int
-
-
 class SourceVideo:
-    """A canvas (see `talkinghead.clip`) over a video file.
+    """A canvas over a video file (see `talkinghead.canvas.Canvas`).
 
     `crop` makes a renderer's portrait of a picture and its face. `fps`: the driver's frame rate, to which the video is
     brought; None keeps its own. `frames` is the number of frames before the first turn, where it is known, and None
@@ -69,7 +61,9 @@ class SourceVideo:
         self._reader = VideoReader(self._path, fps)
         self.fps, self.size_px = self._reader.fps, self._reader.size_px
         self.has_audio = self._reader.has_audio
-        self.report = VideoReport(0, 0)
+        self.report: TrackReport | None = TrackReport()
+
+    portrait: Portrait | None = None  # every frame brings one of its own
 
     @property
     def frames(self) -> int | None:
@@ -92,9 +86,10 @@ class SourceVideo:
                     if 0 < number < seen:
                         yield self._portrait(self._image(pixels), rows[number])
 
-    def finished(self, frame: DrawnCrop, pasted: Callable[[DrawnCrop], Pixels]) -> Pixels:
-        """A drawn frame in its place; where the video shows no face, the video's own frame."""
-        return frame.portrait.image.pixels if isinstance(frame.portrait, _Faceless) else pasted(frame)
+    def placed(self, drawn: DrawnCrop) -> Pixels:
+        """A drawn crop in its place; where the video shows no face, the video's own frame."""
+        portrait = drawn.portrait
+        return portrait.image.pixels if isinstance(portrait, _Faceless) else paste_back(portrait.image.pixels, drawn)
 
     def _image(self, pixels: Pixels) -> Image:
         return Image(pixels, name=self._path.name)
@@ -114,7 +109,7 @@ class SourceVideo:
                 waiting.append(self._image(pixels))
                 found = tracker.track(pixels)
                 ready = smoother.push(None if found is None else found.landmarks)
-                self.report = VideoReport(smoother.frames, smoother.lost)
+                self.report = smoother.report
                 for row in ready:
                     yield waiting.popleft(), row
                 if not smoother.started and len(waiting) > self.fps:
@@ -143,7 +138,7 @@ class Smoother:
     """
 
     def __init__(self, rate_hz: float) -> None:
-        self.frames = self.lost = 0
+        self.report = TrackReport()
         self._rate_hz = rate_hz
         self._filter = ZeroPhaseOneEuro(rate_hz, _FILTER, _MARGIN_S)
         self._unit_px = 1.0
@@ -158,9 +153,11 @@ class Smoother:
 
     def push(self, landmarks: Floats | None) -> list[Floats]:
         """The next frame's landmarks in; rows that are ready out."""
-        self.frames += 1
-        self.lost += landmarks is None
         self._missing = self._missing + 1 if landmarks is None else 0
+        self.report.frames += 1
+        self.report.lost += landmarks is None
+        self.report.gaps += self._missing == 1
+        self.report.longest_s = max(self.report.longest_s, self._missing / self._rate_hz)
         self._there.append(self._missing <= _HOLD_S * self._rate_hz if self.started else landmarks is not None)
         if landmarks is None and self._last is None:
             return []

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from talkinghead.cli.options import logging_options
+from talkinghead.cli.options import quiet_options
 from talkinghead.cli.progress import say
 
 
@@ -19,7 +19,7 @@ from talkinghead.cli.progress import say
 @click.option("--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True)
 @click.option("--ray-address", metavar="ADDRESS", help="Of the Ray cluster; without it, as Ray finds one.")
 @click.option("--force", is_flag=True, help="Overwrite videos that this batch did not make.")
-@logging_options
+@quiet_options
 def command(
     manifest: Path,
     output: Path,
@@ -28,7 +28,6 @@ def command(
     ray_address: str | None,
     force: bool,
     quiet: bool,
-    verbose: bool,
 ) -> None:
     """Make every video that MANIFEST (.csv or .jsonl) lists.
 

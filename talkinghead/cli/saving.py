@@ -40,6 +40,18 @@ def check_targets(out: str, motion_to: Path | None, report: Path | None, force: 
             named.append(extra.absolute())
 
 
+def check_motion_files(clip: Clip, motion_to: Path | None, force: bool) -> None:
+    """Whether each face's motion can be written, now that it is known how many there are.
+
+    Raises:
+        OutputError: one exists and `force` is not set, or its folder cannot be written.
+    """
+    from talkinghead.core.output import check_writable
+
+    for path in clip.motion_files(motion_to) if motion_to else ():
+        check_writable(path, force)
+
+
 def save(
     clip: Clip,
     out: str,
@@ -52,12 +64,13 @@ def save(
     begin_s: float,
 ) -> None:
     """Draw `clip` into the file `out` and say so; `begin_s` is the monotonic time at which the command began."""
-    if out.lower().endswith(".gif") and clip.audio is not None:
+    if out.lower().endswith(".gif") and clip.sound is not None:
         say("a GIF has no sound: name a .mp4 to hear it", quiet)
     opened_s = time.monotonic() - begin_s
     if verbose:
         length = "unknown" if clip.frames is None else f"{clip.frames}"
-        say(f"opened in {opened_s:.1f} s; {length} frames at {clip.fps}/s; sound: {clip.audio or 'none'}", quiet)
+        heard = clip.sound.name if clip.sound else "none"
+        say(f"opened in {opened_s:.1f} s; {length} frames at {clip.fps}/s; sound: {heard}", quiet)
     with _observer(clip, report) as observer:
         drawn = _draw(clip, out, force=force, motion_to=motion_to, observer=observer, quiet=quiet)
         if observer is not None and report is not None:
@@ -94,10 +107,10 @@ def _observer(clip: Clip, report: Path | None) -> AbstractContextManager[Observe
 
 
 def _report(clip: Clip, observer: Observer) -> Report:
-    if clip.audio is None:
+    if clip.sound is None:
         return observer.report(clip.renderer)
-    from talkinghead.media.audio import read_audio_blocks
+    from talkinghead.media.audio import SPEECH_RATE_HZ
     from talkinghead.quality.report import silent_frames
 
-    silent = silent_frames(read_audio_blocks(clip.audio), 16000, clip.fps)
+    silent = silent_frames(clip.sound.blocks(SPEECH_RATE_HZ), SPEECH_RATE_HZ, clip.fps)
     return observer.report(clip.renderer, audio_s=clip.duration_s, silent=silent)

@@ -114,7 +114,7 @@ class Frame:
 
 @dataclass
 class TrackReport:
-    """How following a face went: `frames` in all, `lost` without it, in `gaps` runs, the longest `longest_s` seconds."""
+    """How following a face went: `frames` in all, `lost` without it, in `gaps` runs, the longest `longest_s` s."""
 
     frames: int = 0
     lost: int = 0

@@ -1,13 +1,9 @@
-"""MediaPipe's face mesh, loaded when it is first needed and kept quiet."""
+"""MediaPipe's face mesh, loaded when it is first needed."""
 
 from __future__ import annotations
 
 import contextlib
 import importlib
-import os
-import sys
-import threading
-from collections.abc import Iterator
 from types import TracebackType
 from typing import Any
 
@@ -16,27 +12,6 @@ import numpy as np
 from talkinghead.core.errors import DependencyError
 from talkinghead.core.types import Floats, Pixels
 
-_stderr_lock = threading.Lock()
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Nothing that native code says reaches stderr: MediaPipe greets every graph with lines no setting turns off."""
-    with _stderr_lock:
-        try:
-            sys.stderr.flush()
-            kept = os.dup(2)
-        except (OSError, AttributeError, ValueError):  # there is no stderr to keep clean
-            yield
-            return
-        try:
-            with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - os.devnull is no path on every system
-                os.dup2(nowhere.fileno(), 2)
-            yield
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
-
 
 def _solution(name: str) -> Any:
     """A module of mediapipe.solutions.
@@ -44,11 +19,8 @@ def _solution(name: str) -> Any:
     Raises:
         DependencyError: mediapipe is missing, or a release without the face mesh.
     """
-    os.environ.setdefault("GLOG_minloglevel", "2")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
-        with _quiet():
-            return importlib.import_module(f"mediapipe.python.solutions.{name}")
+        return importlib.import_module(f"mediapipe.python.solutions.{name}")
     except ImportError as error:
         raise DependencyError(
             f"MediaPipe's face mesh cannot be loaded ({error}): install 'mediapipe>=0.10.14,<=0.10.21'"
@@ -68,43 +40,30 @@ class Landmarker:
 
     def __init__(self, *, video: bool = False, max_faces: int = 1, confidence: float = 0.5) -> None:
         module = _solution("face_mesh")
-        with _quiet():
-            self._graph = module.FaceMesh(
-                static_image_mode=not video,
-                max_num_faces=max_faces,
-                refine_landmarks=True,
-                min_detection_confidence=confidence,
-                min_tracking_confidence=0.5,
-            )
-            self._warm_up()
-
-    def _warm_up(self) -> None:
-        """Let the graph's threads say what they say when they open and when they meet their first face."""
-        self._talks = True
-        self._graph.process(np.zeros((32, 32, 3), np.uint8))
+        self._graph = module.FaceMesh(
+            static_image_mode=not video,
+            max_num_faces=max_faces,
+            refine_landmarks=True,
+            min_detection_confidence=confidence,
+            min_tracking_confidence=0.5,
+        )
 
     def meshes(self, pixels: Pixels) -> list[Floats]:
         """One (478, 3) float32 per face, in pixels of `pixels` (H, W, 3) RGB uint8; z in the same unit."""
         height, width = pixels.shape[:2]
-        with _quiet() if self._talks else contextlib.nullcontext():
-            answer = self._graph.process(np.ascontiguousarray(pixels))
-        found = answer.multi_face_landmarks or []
-        self._talks = self._talks and not found
+        found = self._graph.process(np.ascontiguousarray(pixels)).multi_face_landmarks or []
         # MediaPipe's coordinates run from the picture's left edge to its right edge; ours from pixel centres.
         scale, shift = np.array([width, height, width], np.float32), np.array([0.5, 0.5, 0], np.float32)
         return [np.array([(p.x, p.y, p.z) for p in face.landmark], np.float32) * scale - shift for face in found]
 
     def forget(self) -> None:
         """Start anew: the next frame has nothing to do with the last one."""
-        with _quiet():
-            self._graph.reset()
-            self._warm_up()
+        self._graph.reset()
 
     def close(self) -> None:
         """Free the graph and its threads."""
         if self._graph is not None:
-            with _quiet():
-                self._graph.close()
+            self._graph.close()
             self._graph = None
 
     def __enter__(self) -> Landmarker:
@@ -125,14 +84,11 @@ class Scorer:
 
     def __init__(self) -> None:
         module = _solution("face_detection")
-        with _quiet():
-            self._graph = module.FaceDetection(model_selection=0, min_detection_confidence=0.1)
-            self._graph.process(np.zeros((32, 32, 3), np.uint8))
+        self._graph = module.FaceDetection(model_selection=0, min_detection_confidence=0.1)
 
     def score(self, pixels: Pixels) -> float:
         """0 (no face) to 1, of (H, W, 3) RGB uint8."""
-        with _quiet():
-            found = self._graph.process(np.ascontiguousarray(pixels)).detections or []
+        found = self._graph.process(np.ascontiguousarray(pixels)).detections or []
         boxes = [(item.score[0], item.location_data.relative_bounding_box) for item in found]
         return max(
             (float(s) for s, b in boxes if b.xmin < 0.5 < b.xmin + b.width and b.ymin < 0.5 < b.ymin + b.height),
@@ -141,8 +97,7 @@ class Scorer:
 
     def close(self) -> None:
         """Free the graph and its threads."""
-        with _quiet():
-            self._graph.close()
+        self._graph.close()
 
     def __enter__(self) -> Scorer:
         return self

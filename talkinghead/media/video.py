@@ -11,10 +11,11 @@ from types import TracebackType
 
 import numpy as np
 
-from talkinghead.core.errors import VideoError
+from talkinghead.core.errors import AudioError, VideoError
 from talkinghead.core.output import check_writable, whole_file
 from talkinghead.core.types import Pixels
-from talkinghead.media.audio import audio_path, probe_audio
+from talkinghead.media.audio import WHAT as SOUND
+from talkinghead.media.audio import probe_audio
 from talkinghead.media.containers import container_of
 from talkinghead.media.encoder import Encoder
 from talkinghead.media.ffmpeg import (
@@ -157,7 +158,7 @@ def write_video(
     and audio.wav. Encoding runs beside whatever makes the frames. Odd sizes grow by a repeated edge where the codec
     wants even ones. The sound is copied as it is where the container takes it. The file appears whole or not at all.
 
-    - `audio`: any audio or video file, "-" for what came through standard input, or None;
+    - `audio`: any audio or video file, or None;
     - `duration_s`: where the sound ends at the latest, None for all of it;
     - `comment`, `metadata`: the container's tags; an empty comment leaves that tag out;
     - `quality`: the codec's constant rate factor, lower is better (H.264: 0 to 51, default 18; VP9: 0 to 63, 24).
@@ -167,7 +168,7 @@ def write_video(
         AudioError: `audio` holds no sound.
     """
     check_target(path, force)
-    sound = None if audio is None else audio_path(audio)
+    sound = None if audio is None else check_file(Path(audio), AudioError, SOUND)
     tags = {**({"comment": comment} if comment else {}), **(metadata or {})}
     rate = Fraction(fps)
     if _is_folder(path):

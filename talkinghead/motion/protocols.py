@@ -4,8 +4,9 @@
                                                     ▲
                                     Portrait ─▶ Renderer.open
 
-They stand beside Motion, since every one of them speaks of it. Both sides are pushed: whatever arrives is handed over when
-it is there, and what it completes comes back. Nothing is guessed from the length of a chunk; what a driver is, it states.
+They stand beside Motion, since every one of them speaks of it. Both sides are pushed: whatever arrives is handed over
+when it is there, and what it completes comes back. Nothing is guessed from the length of a chunk; what a driver is, it
+states.
 """
 
 from __future__ import annotations
@@ -80,6 +81,11 @@ class Renderer(Protocol):
     @property
     def name(self) -> str: ...
 
+    @property
+    def extractor(self) -> object | None:
+        """The networks with which this renderer reads drivers itself, None where the face mesh reads them."""
+        ...
+
     def crop(self, image: Image, face: Face, whole: bool = False) -> Portrait:
         """Cut the face out as this renderer likes it; `whole` takes a picture that already is a face crop."""
         ...
@@ -87,7 +93,7 @@ class Renderer(Protocol):
     def open(self, portrait: Portrait | None, *, single: bool = False, keep_mouth: bool = False) -> Drawing:
         """Start drawing `portrait`, or with None a source video, which brings one portrait per frame.
 
-        `single`: as the driver states it. `keep_mouth`: begin with the picture's mouth as it is, open or closed (an edit
-        adds to a face), rather than with closed lips (speech replaces its mouth).
+        `single`: as the driver states it. `keep_mouth`: begin with the picture's mouth as it is, open or closed (an
+        edit adds to a face), rather than with closed lips (speech replaces its mouth).
         """
         ...

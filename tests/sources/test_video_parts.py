@@ -7,7 +7,7 @@ import pytest
 
 from talkinghead.drivers.tracking.alignment import align
 from talkinghead.drivers.tracking.expression import ExpressionFit, load_basis
-from talkinghead.drivers.tracking.filters import OneEuro, Settings, ZeroPhaseOneEuro
+from talkinghead.motion.filters import OneEuro, FilterSettings, ZeroPhaseOneEuro
 from talkinghead.drivers.tracking.guess import guess_weights
 from talkinghead.drivers.tracking.neutral import find_neutral
 from talkinghead.drivers.tracking.recovery import EASE_S, HOLD_S, RETURN_S, Recovery
@@ -67,7 +67,7 @@ def test_the_zero_phase_filter_has_no_lag_and_streams_what_it_would_filter_whole
     rate, t = 30.0, np.arange(240) / 30.0
     clean = np.sin(2 * np.pi * 0.8 * t)[:, None]
     noisy = clean + 0.05 * np.random.default_rng(0).standard_normal(clean.shape)
-    settings = Settings(1.5, 1.0)
+    settings = FilterSettings(1.5, 1.0)
     whole = ZeroPhaseOneEuro(rate, settings)
     out = np.concatenate([whole.push(noisy), whole.finish()])
     assert len(out) == len(noisy)

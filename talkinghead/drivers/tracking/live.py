@@ -8,9 +8,9 @@ import numpy as np
 
 from talkinghead.core.types import TrackReport
 from talkinghead.drivers.tracking.alignment import Array
-from talkinghead.drivers.tracking.filters import OneEuro
 from talkinghead.drivers.tracking.recovery import Recovery
 from talkinghead.drivers.tracking.stream import Calibration, Mesh, calibrate, filter_settings, to_motion
+from talkinghead.motion.filters import OneEuro
 from talkinghead.motion.motion import Motion
 
 # The portrait stays at rest until this many faces have been seen.
@@ -24,7 +24,7 @@ _TAKEOVER_S = 0.6
 _PRESSED = 5
 
 
-class LiveDriver:
+class LiveMotionStream:
     """Push one mesh (478, 3), or None, per frame; `set_neutral` takes the face of this moment as the driver's rest."""
 
     def __init__(self, fps: Fraction, canonical: Mesh) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from talkinghead.drivers.tracking.alignment import Array, Poses, align
+from talkinghead.faces.geometry import pupil_distance
 from talkinghead.motion.angles import to_degrees
 
 _UPPER = (81, 82, 13, 312, 311)
@@ -55,11 +56,6 @@ def measure(meshes: Array) -> Features:
         lids=np.mean(lids, axis=0),
         brows=-meshes[:, _BROWS, 1].mean(1),
     )
-
-
-def pupil_distance(mesh: npt.NDArray[np.floating]) -> float:
-    """Distance between the irises' centres in the mesh's own unit; depth counts, so that a turned head keeps it."""
-    return float(np.linalg.norm(np.asarray(mesh, np.float64)[_IRISES[0]] - mesh[_IRISES[1]]))
 
 
 @dataclass(frozen=True)

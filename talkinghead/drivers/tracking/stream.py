@@ -13,12 +13,12 @@ from talkinghead.core.errors import FaceError
 from talkinghead.core.types import Face, TrackReport
 from talkinghead.drivers.tracking.alignment import Array, Poses, align
 from talkinghead.drivers.tracking.expression import ExpressionFit, close_mouth
-from talkinghead.drivers.tracking.filters import Settings, ZeroPhaseOneEuro
 from talkinghead.drivers.tracking.neutral import Neutral, find_neutral, to_neutral
 from talkinghead.drivers.tracking.recovery import Recovery
 from talkinghead.faces import mesh as points
 from talkinghead.motion.angles import to_degrees
 from talkinghead.motion.blendshapes import BLENDSHAPE_NAMES, N_BLENDSHAPES, to_expression
+from talkinghead.motion.filters import FilterSettings, ZeroPhaseOneEuro
 from talkinghead.motion.motion import Motion, Rest
 
 Mesh = npt.NDArray[np.floating]
@@ -43,7 +43,7 @@ _CHIN, _FOREHEAD, _SIDES, _OVAL = (
 _SAME_FACE = 0.025
 
 
-def filter_settings(quickness: float = 1.0) -> Settings:
+def filter_settings(quickness: float = 1.0) -> FilterSettings:
     """One Euro settings of a row: lids quickest, then the mouth, then brows and gaze; pose in its own units."""
     cutoff, beta = np.full(_LOG_SCALE + 1, 6.0), np.full(_LOG_SCALE + 1, 8.0)
     for i, name in enumerate(BLENDSHAPE_NAMES):
@@ -54,7 +54,7 @@ def filter_settings(quickness: float = 1.0) -> Settings:
     cutoff[_ROTATION], beta[_ROTATION] = 1.5, 0.25
     cutoff[_TRANSLATION], beta[_TRANSLATION] = 1.5, 20.0
     cutoff[_LOG_SCALE], beta[_LOG_SCALE] = 1.0, 10.0
-    return Settings(cutoff * quickness, beta)
+    return FilterSettings(cutoff * quickness, beta)
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from talkinghead.core.errors import CheckpointError
 from talkinghead.core.renderer_options import Region
 from talkinghead.models.liveportrait.head import N_KEYPOINTS, Head
 

@@ -28,6 +28,7 @@ class WarpRenderer:
     """
 
     name = "warp"
+    extractor = None
 
     def __init__(self, options: WarpOptions | None = None) -> None:
         self.options = options or WarpOptions()

@@ -16,7 +16,7 @@ import numpy.typing as npt
 Array = npt.NDArray[np.float64]
 
 
-class Settings(NamedTuple):
+class FilterSettings(NamedTuple):
     """Per channel (C,) or one for all: `min_cutoff_hz` at rest, `beta` its rise per unit of speed (1/s)."""
 
     min_cutoff_hz: Array | float
@@ -35,7 +35,7 @@ class OneEuro:
     """The causal filter: `step` one row (C,) at a time."""
 
     rate_hz: float
-    settings: Settings
+    settings: FilterSettings
     _value: Array | None = None
     _speed: Array | None = None
 
@@ -58,7 +58,7 @@ class OneEuro:
 class ZeroPhaseOneEuro:
     """Both directions, without lag: `push` rows as they come, `finish` for the rest; as many rows out as in."""
 
-    def __init__(self, rate_hz: float, settings: Settings, margin_s: float = 0.5) -> None:
+    def __init__(self, rate_hz: float, settings: FilterSettings, margin_s: float = 0.5) -> None:
         self.rate_hz, self.settings = rate_hz, settings
         self._margin = max(1, round(margin_s * rate_hz))
         self._forward = OneEuro(rate_hz, settings)

@@ -25,8 +25,8 @@ from talkinghead.core.errors import FaceError, InputError
 from talkinghead.core.settings import DEFAULT_FPS, Box, Gains, Settings, SettingsKeywords, parse_fps
 from talkinghead.core.types import Image, Pixels
 from talkinghead.drivers.driving import Driving
-from talkinghead.drivers.opening import EMBEDDED, MOTION_SUFFIXES, SpeechModel, open_driving
-from talkinghead.drivers.speech import SoundDriver
+from talkinghead.drivers.opening import MOTION_SUFFIXES, SpeechModel, open_driving
+from talkinghead.drivers.speech import EMBEDDED, SoundDriver
 from talkinghead.media.containers import is_video
 from talkinghead.media.images import open_picture
 from talkinghead.media.sheet import sheet

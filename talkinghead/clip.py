@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import base64
 import html
-import queue
-import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import nullcontext
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from talkinghead.canvas import Canvas
 from talkinghead.canvas.several import together
+from talkinghead.core.ahead import ahead
 from talkinghead.core.errors import InputError
 from talkinghead.core.temporary import temporary_folder
 from talkinghead.core.types import Frame, Pixels
@@ -25,12 +24,8 @@ from talkinghead.motion.protocols import Renderer
 from talkinghead.session import Look, Session
 
 if TYPE_CHECKING:
-    from talkinghead.quality.report import Observer
+    from talkinghead.quality.report import Observer, Report
 
-T = TypeVar("T")
-
-# Chunks of motion computed ahead of the drawing: enough to keep a second core busy, small enough to forget.
-_CHUNKS_AHEAD = 4
 # A notebook keeps what it shows: of a longer clip it gets this much.
 _SHOWN_S = 60
 
@@ -127,47 +122,81 @@ class Clip:
         path: str | Path,
         *,
         force: bool = False,
-        observer: Observer | None = None,
         progress: Callable[[int], None] | None = None,
         motion_to: Path | None = None,
+        report_to: Path | None = None,
+        opened_s: float = 0.0,
     ) -> Path:
         """Draw everything into the file `path`, with the sound; the file appears whole or not at all.
 
-        `progress` is called with the number of frames done; `observer` (see `quality.report`) sees every chunk of
-        motion and every frame; `motion_to` also writes the driving motion to a file, with several faces to one file
-        for each: motion.npz becomes motion-face1.npz, motion-face2.npz, ...
+        Args:
+            force: replace what is there already.
+            progress: called with the number of frames done.
+            motion_to: also write the driving motion; with several faces one file for each: motion.npz becomes
+                motion-face1.npz, motion-face2.npz, ...
+            report_to: also measure the drawn frames and write a report (see `talkinghead.quality.report`); `opened_s`
+                is how long it took to open the clip, for that report.
 
         Raises:
             OutputError: a file exists and `force` is not set, or it cannot be written.
         """
-        from talkinghead.media.video import write_video
+        from talkinghead.core.output import check_writable
+        from talkinghead.media.video import check_target, write_video
 
-        chunks: list[list[Motion]] = [[] for _ in self._parts]
-        targets = [] if motion_to is None else self.motion_files(motion_to)
-
-        def watch(number: int, motion: Motion) -> None:
-            if observer and number == 0:
-                observer.see_motion(motion)
-            if targets:
-                chunks[number].append(motion)
-
-        def frames() -> Iterator[Pixels]:
-            pictures = self.pictures(watch)
-            timed = observer.stages.each("draw and paste back", pictures) if observer else pictures
-            for done, frame in enumerate(timed, start=1):
-                if observer:
-                    observer.see_frame(frame.drawn, frame.pixels)
-                yield frame.pixels
-                if progress:
-                    progress(done)
-
-        with self.sound.file() if self.sound else nullcontext() as sound:
-            write_video(path, frames(), self.fps, sound, duration_s=self.duration_s, force=force)
-        for target, motion in zip(targets, chunks):
+        check_target(path, force)
+        motion_files = [] if motion_to is None else self.motion_files(motion_to)
+        for extra in (*motion_files, *([report_to] if report_to else [])):
+            check_writable(extra, force)
+        chunks: list[list[Motion]] = [[] for _ in motion_files]
+        with self._observed(report_to) as observer, self.sound.file() if self.sound else nullcontext() as sound:
+            frames = self._watched(observer, chunks, progress)
+            write_video(path, frames, self.fps, sound, duration_s=self.duration_s, force=force)
+            if observer is not None and report_to is not None:
+                observer.stages.add("open", opened_s)
+                self._report(observer).save(report_to, force=force)
+        for target, motion in zip(motion_files, chunks):
             from talkinghead.motion.files import save_motion
 
             save_motion(Motion.concatenate(motion), target, force=force)
         return Path(path)
+
+    def _watched(
+        self, observer: Observer | None, chunks: list[list[Motion]], progress: Callable[[int], None] | None
+    ) -> Iterator[Pixels]:
+        """The finished pictures, with everybody told who wants to know; motion goes to `chunks`, a list per face."""
+
+        def watch(number: int, motion: Motion) -> None:
+            if observer and number == 0:
+                observer.see_motion(motion)
+            if chunks:
+                chunks[number].append(motion)
+
+        pictures = self.pictures(watch)
+        timed = observer.stages.each("draw and paste back", pictures) if observer else pictures
+        for done, frame in enumerate(timed, start=1):
+            if observer:
+                observer.see_frame(frame.drawn, frame.pixels)
+            yield frame.pixels
+            if progress:
+                progress(done)
+
+    def _observed(self, report_to: Path | None) -> AbstractContextManager[Observer | None]:
+        """Measuring takes time and a face tracker: only where a report is asked for."""
+        if report_to is None:
+            return nullcontext()
+        from talkinghead.quality.report import Observer
+
+        return Observer(self.fps)
+
+    def _report(self, observer: Observer) -> Report:
+        from talkinghead.media.audio import SPEECH_RATE_HZ
+        from talkinghead.quality.report import silent_frames
+
+        if self.sound is None:
+            return replace(observer.report(self.renderer), tracking=self.tracking)
+        silent = silent_frames(self.sound.blocks(SPEECH_RATE_HZ), SPEECH_RATE_HZ, self.fps)
+        report = observer.report(self.renderer, audio_s=self.duration_s, silent=silent)
+        return replace(report, tracking=self.tracking)
 
     def motion_files(self, path: Path) -> list[Path]:
         """Where `save` writes the motion of each face when it is told `motion_to=path`."""
@@ -191,40 +220,3 @@ class Clip:
         length = "of unknown length" if self.frames is None else f"of {float(self.frames / self.fps):.1f} s"
         heard = f", with {self.sound.name}" if self.sound else ""
         return f"<talkinghead.Clip {length} at {self.fps} frames/s, drawn by {self.renderer}{heard}>"
-
-
-def ahead(items: Iterable[T], depth: int = _CHUNKS_AHEAD) -> Iterator[T]:
-    """`items`, computed up to `depth` ahead in a thread; an exception there is raised here."""
-    done = object()
-    waiting: queue.Queue[object] = queue.Queue(maxsize=depth)
-    stopped = threading.Event()
-
-    def put(item: object) -> bool:
-        while not stopped.is_set():
-            try:
-                waiting.put(item, timeout=0.1)
-            except queue.Full:
-                continue
-            return True
-        return False
-
-    def work() -> None:
-        try:
-            for item in items:
-                if not put(item):
-                    return
-        except BaseException as error:
-            put(error)
-        else:
-            put(done)
-
-    thread = threading.Thread(target=work, name="talkinghead-ahead", daemon=True)
-    thread.start()
-    try:
-        while (item := waiting.get()) is not done:
-            if isinstance(item, BaseException):
-                raise item
-            yield item  # type: ignore[misc]
-    finally:
-        stopped.set()
-        thread.join(timeout=5.0)

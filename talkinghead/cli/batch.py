@@ -41,17 +41,19 @@ def command(
     What went well is remembered in DIR/batch-journal.jsonl: a second run does only what is missing. Exits with code 1
     where a job failed.
     """
-    from talkinghead.batch import runner as batch
+    from talkinghead.batch.jobs import Outcome
+    from talkinghead.batch.manifest import read_manifest
+    from talkinghead.batch.runner import run
 
-    jobs = batch.read_manifest(manifest, output)
+    jobs = read_manifest(manifest, output)
 
-    def report(outcome: batch.Outcome) -> None:
+    def report(outcome: Outcome) -> None:
         if outcome.error is not None:
             click.echo(f"row {outcome.row} failed: {' '.join(outcome.error.split())}", err=True)
         else:
             say(f"row {outcome.row}: {outcome.output}", quiet)
 
-    outcomes = batch.run(
+    outcomes = run(
         jobs,
         output,
         workers=workers,

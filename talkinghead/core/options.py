@@ -53,10 +53,22 @@ class Option:
         """
         if not self.is_flag:
             return self.read(text)
-        word = text.strip().lower()
-        if word not in _TRUE | _FALSE:
-            raise InputError(f"{self.name} is yes or no, not {text!r}")
-        return self.stored if word in _TRUE else self.default
+        try:
+            return self.stored if truth(text) else self.default
+        except InputError as error:
+            raise InputError(f"{self.name}: {error}") from None
+
+
+def truth(text: str) -> bool:
+    """A truth value as people write it into tables: yes, no, 1, 0, true, false, on, off; nothing is no.
+
+    Raises:
+        InputError: it is none of these.
+    """
+    word = text.strip().lower()
+    if word not in _TRUE | _FALSE:
+        raise InputError(f"{text!r} is neither yes nor no")
+    return word in _TRUE
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,9 +102,10 @@ class Session:
 
     @property
     def time_s(self) -> float:
-        """The time, on the frames' clock, to which the sound pushed next belongs."""
-        heard_s = self._ear.heard_s if self._ear else Fraction(0)
-        return float(self._stretch_begin / self.fps + heard_s)
+        """The time, on the frames' clock, to which what is pushed next belongs."""
+        if self._ear is None:
+            return float(self._number / self.fps)
+        return float(self._stretch_begin / self.fps + self._ear.heard_s)
 
     def push_audio(self, samples: npt.ArrayLike) -> list[Frame]:
         """Hear `samples` (n,), mono, float in -1..1 or int16, at the rate the session was opened for; any n.

@@ -54,7 +54,8 @@ class Avatar:
     - `picture`: a path of a picture or a video, an array (H, W, 3 or 4) uint8, a Pillow picture, an `Image`;
     - `motion_model`: what turns speech into motion: "embedded", "joyvasa", the folder of an audio2motion checkpoint, or
       "auto": JoyVASA for the neural renderer where its weights are there, else the embedded model;
-    - `settings`: a `Settings`, or its fields as keywords (renderer, face, framing, fps, seed, ...).
+    - `settings`: a `Settings`, or its fields as keywords (renderer, face, framing, fps, seed, ...);
+    - `few_frames`: it is for a picture or two, for which a lower precision of the neural renderer gains no time.
 
     Its methods may be called from several threads.
 
@@ -68,13 +69,14 @@ class Avatar:
         *,
         motion_model: str = "auto",
         settings: Settings | None = None,
+        few_frames: bool = False,
         **keywords: Unpack[SettingsKeywords],
     ) -> None:
         self.settings = replace(settings, **keywords) if settings else Settings(**keywords)  # type: ignore[arg-type]
         self._path = Path(picture) if isinstance(picture, str | Path) and is_video(Path(picture)) else None
         # A bad picture is told at once, before libraries are loaded that take seconds.
         self._image = None if self._path else open_picture(picture)
-        self._renderer, self.note = select(self.settings)
+        self._renderer, self.note = select(self.settings, few_frames)
         chosen = self.settings
         self.motion_model = SpeechModel.chosen(motion_model, self._renderer.name, chosen.device, chosen.checkpoints)
         self._stills: dict[int | None, Still] = {}
@@ -271,9 +273,10 @@ class Avatar:
         assert self._image is not None
         if face not in self._stills:
             own = self.settings
-            self._stills[face] = open_still(
-                self._image, self._renderer, framing=own.framing, face=face, box=own.box
-            )  # fmt: skip
+            still = open_still(self._image, self._renderer, framing=own.framing, face=face, box=own.box)
+            x, y, width, height = still.portrait.face.box
+            _log.info("%s: a face of %.0f x %.0f pixels at %.0f, %.0f", self._image.name, width, height, x, y)
+            self._stills[face] = still
         return self._stills[face]
 
     def _canvas(self, settings: Settings, face: int | None = None) -> Canvas:

@@ -88,7 +88,7 @@ def animate(
     """
     from talkinghead.avatar import Avatar
 
-    avatar = Avatar(source, settings=_in_full_precision(_settings(settings, keywords), driving, single))
+    avatar = Avatar(source, settings=_settings(settings, keywords), few_frames=_has_few_frames(driving, single))
     return avatar.animate(driving, audio=audio, silent=silent, driving_face=driving_face, driving_box=driving_box,
                           single=single)  # fmt: skip
 
@@ -121,7 +121,7 @@ def editor(picture: PictureLike, settings: Settings) -> Avatar:
     """An avatar for edits: one picture at a time is drawn in full precision."""
     from talkinghead.avatar import Avatar
 
-    return Avatar(picture, settings=_in_full_precision(settings, None, single=True))
+    return Avatar(picture, settings=settings, few_frames=True)
 
 
 def _settings(settings: Settings | None, keywords: SettingsKeywords) -> Settings:
@@ -145,16 +145,15 @@ def _ready_to_speak(source: PictureLike, motion_model: str, settings: Settings) 
     return avatar
 
 
-def _in_full_precision(settings: Settings, driving: str | Path | Motion | None, single: bool) -> Settings:
-    """Settings for what has so few frames that a lower precision would gain no time."""
-    from talkinghead.core.device import precision_for
+def _has_few_frames(driving: str | Path | Motion, single: bool) -> bool:
+    """Whether a clip has so few frames that a lower precision would gain no time."""
+    from talkinghead.core.device import FEW_FRAMES
     from talkinghead.drivers.opening import MOTION_SUFFIXES
 
-    frames: int | None = 1 if single else None
     if isinstance(driving, Motion):
-        frames = len(driving)
-    elif driving is not None and Path(driving).suffix.lower() in MOTION_SUFFIXES and Path(driving).is_file():
+        return len(driving) <= FEW_FRAMES
+    if not single and Path(driving).suffix.lower() in MOTION_SUFFIXES and Path(driving).is_file():
         from talkinghead.motion.files import load_motion
 
-        frames = len(load_motion(driving))
-    return replace(settings, precision=precision_for(settings.precision, frames))
+        return len(load_motion(driving)) <= FEW_FRAMES
+    return single

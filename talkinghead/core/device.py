@@ -44,11 +44,6 @@ def has_bf16(device: torch.device) -> bool:
     return False
 
 
-def precision_for(name: str, frames: int | None) -> str:
-    """`name`, but full precision where `auto` meets so few frames that speed gains nothing (None: unknown, many)."""
-    return "fp32" if name == "auto" and frames is not None and frames <= FEW_FRAMES else name
-
-
 def resolve_precision(name: str, device: torch.device) -> Literal["fp32", "bf16", "fp16", "int8"]:
     """The precision for the neural renderer: `auto` takes fp16 on a GPU, bf16 on a CPU that has it, else fp32."""
     if name == "auto":

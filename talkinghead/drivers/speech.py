@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from fractions import Fraction
 from functools import lru_cache
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from audio2motion import Prediction, Predictor
 
 EMBEDDED = "embedded"
+_log = logging.getLogger("talkinghead")
 _loading = threading.Lock()
 
 
@@ -57,7 +59,9 @@ def _loaded(motion_model: str, device: str) -> Predictor:
 
     try:
         pretrained = ModelConfig.read(path / "config.json").encoder.pretrained
-        return Predictor.load(path, device=_device(device, pretrained))
+        place = _device(device, pretrained)
+        _log.info("speech model: %s, on %s", path, place)
+        return Predictor.load(path, device=place)
     except Audio2MotionError as error:
         raise CheckpointError(str(error)) from error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import NamedTuple
 
 from talkinghead.core.errors import CheckpointError, InputError
@@ -19,22 +20,25 @@ class Selection(NamedTuple):
     note: str
 
 
-def select(settings: Settings) -> Selection:
+def select(settings: Settings, few_frames: bool = False) -> Selection:
     """The renderer that `settings` ask for.
 
-    "auto" takes LivePortrait where its weights and a GPU are there, else the embedded warp renderer.
+    "auto" takes LivePortrait where its weights and a GPU are there, else the embedded warp renderer. With `few_frames`
+    precision "auto" is full precision, since so few frames take no longer than loading the weights does.
 
     Raises:
         CheckpointError: LivePortrait was asked for by name and its weights are missing or damaged.
         InputError: options were given that only the other renderer has.
     """
     if settings.renderer in ("liveportrait", "liveportrait-animals"):
-        return Selection(_liveportrait(settings), f"renderer: {settings.renderer}")
+        return Selection(_liveportrait(settings, few_frames), f"renderer: {settings.renderer}")
     if settings.renderer == "warp":
         return Selection(_warp(settings), "renderer: warp")
-    missing = _why_not_liveportrait(settings)
+    missing = _why_not_liveportrait(settings, few_frames)
     if missing is None:
-        return Selection(_liveportrait(settings), "renderer: liveportrait (for the embedded one: --renderer warp)")
+        return Selection(
+            _liveportrait(settings, few_frames), "renderer: liveportrait (for the embedded one: --renderer warp)"
+        )
     return Selection(_warp(settings), f"renderer: warp, embedded ({missing})")
 
 
@@ -59,15 +63,17 @@ def _why_not_liveportrait(settings: Settings) -> str | None:
 def _warp(settings: Settings) -> Renderer:
     from talkinghead.renderers.warp import WarpRenderer
 
-    _refuse(given_options(settings.liveportrait), "the liveportrait renderer", "warp", "--renderer liveportrait")
+    given = given_options(settings.liveportrait) + (["precision"] if settings.precision != "auto" else [])
+    _refuse(given, "the liveportrait renderer", "warp", "--renderer liveportrait")
     return WarpRenderer(settings.warp)
 
 
-def _liveportrait(settings: Settings) -> Renderer:
+def _liveportrait(settings: Settings, few_frames: bool) -> Renderer:
     from talkinghead.renderers.liveportrait import open_renderer
 
     _refuse(given_options(settings.warp), "the warp renderer", "liveportrait", "--renderer warp")
-    return open_renderer(settings)
+    exact = few_frames and settings.precision == "auto"
+    return open_renderer(replace(settings, precision="fp32") if exact else settings)
 
 
 def _refuse(names: list[str], owner: str, drawing: str, instead: str) -> None:

@@ -51,7 +51,7 @@ class GroupedCommand(click.Command):
                     formatter.write_dl(rows[section])
 
 
-class Text(click.ParamType):
+class Text(click.ParamType):  # type: ignore[type-arg]  # generic only from click 8.4 on
     """A value that one of our own readers understands: its InputError is a usage error."""
 
     def __init__(self, read: Callable[[str], Any], name: str) -> None:

@@ -34,7 +34,7 @@ def select(settings: Settings, few_frames: bool = False) -> Selection:
         return Selection(_liveportrait(settings, few_frames), f"renderer: {settings.renderer}")
     if settings.renderer == "warp":
         return Selection(_warp(settings), "renderer: warp")
-    missing = _why_not_liveportrait(settings, few_frames)
+    missing = _why_not_liveportrait(settings)
     if missing is None:
         return Selection(
             _liveportrait(settings, few_frames), "renderer: liveportrait (for the embedded one: --renderer warp)"

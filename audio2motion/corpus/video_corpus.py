@@ -15,11 +15,13 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from audio2motion.evaluation.clips import VIDEO_SUFFIXES, read_sound
+from audio2motion.amplitudes import MOUTH_AMPLITUDES as MOUTH
+from audio2motion.amplitudes import WIDTH_AMPLITUDES
 from audio2motion.corpus.build import MOTION_RATE_HZ, CorpusInfo, save_shard
-from audio2motion.errors import Audio2MotionError
-from audio2motion.evaluation.metrics import PUPIL_IN_OUTER_EYE
 from audio2motion.corpus.sounds import RATE_HZ
+from audio2motion.errors import Audio2MotionError
+from audio2motion.evaluation.clips import VIDEO_SUFFIXES, read_sound
+from audio2motion.evaluation.metrics import PUPIL_IN_OUTER_EYE
 from audio2motion.targets import LIP_BLENDSHAPES
 
 Floats = npt.NDArray[np.float64]
@@ -29,7 +31,6 @@ _LONGEST_GAP_S = 0.3  # frames without a face that may be bridged
 _SHORTEST_TAKE_S = 1.0
 # Mesh points: inner and outer lips, corners, nose base, chin, outer eye corners.
 _INNER_UP, _INNER_LOW, _CORNER_A, _CORNER_B, _NOSE, _CHIN, _EYE_A, _EYE_B = 13, 14, 78, 308, 2, 152, 33, 263
-_GAP_A, _UPPER, _LOWER, _JAW, _WIDTH = 0.24, 0.085, 0.10, 0.34, 0.26  # pupil distances at weight 1
 
 
 class Measured(NamedTuple):
@@ -65,13 +66,15 @@ def mouth_channels(measures: MouthMeasures) -> Floats:
     gap = measures.gap
     shut = gap <= np.nanpercentile(gap, 10)
     rest = MouthMeasures(*(np.full_like(gap, np.nanmedian(m[shut])) for m in measures))
-    opening = np.maximum(gap - rest.gap, 0) / _GAP_A
+    opening = np.maximum(gap - rest.gap, 0) / MOUTH.open_a
     # What the chin did not do, the lips did.
-    upper = np.clip((rest.upper - measures.upper) / _UPPER, 0, 1) * np.minimum(1, 4 * opening)
-    jaw = np.clip((measures.chin - rest.chin) / _JAW, 0, _GAP_A * opening / _JAW)
-    lower = np.clip((_GAP_A * opening - _JAW * jaw - _UPPER * upper) / _LOWER, 0, 1)
-    jaw = np.clip((_GAP_A * opening - _UPPER * upper - _LOWER * lower) / _JAW, 0, 1)
-    wider = (measures.width - rest.width) / _WIDTH
+    upper = np.clip((rest.upper - measures.upper) / MOUTH.upper_lip_up, 0, 1) * np.minimum(1, 4 * opening)
+    jaw = np.clip((measures.chin - rest.chin) / MOUTH.jaw_open, 0, MOUTH.open_a * opening / MOUTH.jaw_open)
+    lips = MOUTH.open_a * opening - MOUTH.jaw_open * jaw - MOUTH.upper_lip_up * upper
+    lower = np.clip(lips / MOUTH.lower_lip_down, 0, 1)
+    chin = MOUTH.open_a * opening - MOUTH.upper_lip_up * upper - MOUTH.lower_lip_down * lower
+    jaw = np.clip(chin / MOUTH.jaw_open, 0, 1)
+    wider = (measures.width - rest.width) / WIDTH_AMPLITUDES["mouthStretch"]
     values = {
         "jawOpen": jaw,
         "mouthUpperUp": upper,

@@ -59,7 +59,7 @@ def sentences(folder: Path) -> Iterator[Speech]:
         audio = folder / f"{speech.name.replace(' ', '-')}.wav"
         soundfile.write(audio, speech.samples, RATE_HZ)
         sounds = list(single_sounds(speech.phones))
-        closures = [(begin + end) / 2 for _, seal, begin, end in sounds if seal == "lips"]
+        closures = [(begin + end) / 2 for _, contact, begin, end in sounds if contact == "lips"]
         vowels = [(begin + end) / 2 for viseme, _, begin, end in sounds if viseme in ("a", "e")]
         until_s, from_s = silence_around(speech)
         silences = [(0.0, until_s), (from_s, len(speech.samples) / RATE_HZ)]

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
-from audio2motion.errors import Audio2MotionError
 from audio2motion.corpus.espeak import Floats, Speech
-from audio2motion.targets import Phone
+from audio2motion.errors import Audio2MotionError
+from audio2motion.phones import Phone
 
 _ROOT = Path("/usr/share/festival")
 _TIMEOUT_S = 120

@@ -141,10 +141,8 @@ def measure_video(path: Path) -> Clip:
     return Clip(path.stem, samples, *measure_mouth(path))
 
 
-def measure_videos(
-    videos: Path, clips: Path, note: Callable[[str], None] | None = None, force: bool = False
-) -> list[Path]:
-    """Measure every video of a folder into an .npz in `clips`; those already there are kept unless `force`.
+def measure_videos(videos: Path, clips: Path, note: Callable[[str], None] | None = None) -> list[Path]:
+    """Measure every video of a folder into an .npz in `clips`; those already there are kept.
 
     `note` hears of videos that were left out and why. Audio2MotionError where nothing at all came of it.
     """
@@ -152,7 +150,7 @@ def measure_videos(
     made: list[Path] = []
     for path in sorted(p for p in videos.iterdir() if p.suffix.lower() in VIDEO_SUFFIXES):
         target = clips / f"{path.stem}.npz"
-        if force or not target.exists():
+        if not target.exists():
             try:
                 clip = measure_video(path)
             except Audio2MotionError as error:

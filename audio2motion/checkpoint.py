@@ -11,10 +11,11 @@ from audio2motion.errors import Audio2MotionError
 CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
 FORMAT = 3  # what this version writes
 READABLE = (2, 3)
+CONFORMER_SMALL = "conformer-small"  # the encoder that is trained here: see `audio2motion.config.EncoderConfig`
 
 # The names of format 2 and what they are called now. Everything else has kept its name.
 MODEL_KEYS_OF_2 = {"quick_look_ahead": "low_latency_look_ahead", "sealed_above": "closure_above"}
-ENCODERS_OF_2 = {"wav2vec2-bert": "conformer-small"}
+ENCODERS_OF_2 = {"wav2vec2-bert": CONFORMER_SMALL}
 WEIGHTS_OF_2 = {"encoder.presence.": "encoder.voice_activity."}  # beginnings of state-dict keys
 
 _Value = TypeVar("_Value")

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from audio2motion.config import CONFORMER_SMALL
+from audio2motion.checkpoint import CONFORMER_SMALL
 from audio2motion.errors import Audio2MotionError
 
 _FOLDER = click.Path(path_type=Path, file_okay=False)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from audio2motion.arkit import BLENDSHAPE_NAMES
-from audio2motion.checkpoint import FORMAT, current_config
+from audio2motion.checkpoint import CONFORMER_SMALL, FORMAT, current_config
 from audio2motion.errors import Audio2MotionError
 from audio2motion.targets import LIP_BLENDSHAPES
 
@@ -16,8 +16,6 @@ SAMPLE_RATE_HZ = 16000
 MOTION_RATE_HZ = 50
 SAMPLES_PER_FRAME = SAMPLE_RATE_HZ // MOTION_RATE_HZ
 assert SAMPLE_RATE_HZ % MOTION_RATE_HZ == 0
-
-CONFORMER_SMALL = "conformer-small"
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import soundfile
 
 import talkinghead
@@ -66,7 +67,7 @@ def sentences(folder: Path) -> Iterator[Speech]:
         yield Speech(speech.name.split()[0], audio, closures, vowels, silences)
 
 
-def openings(picture: Path, audio: Path) -> tuple[np.ndarray, float]:
+def openings(picture: Path, audio: Path) -> tuple[npt.NDArray[np.float64], float]:
     """(T,) inner-lip gaps of the drawn frames, and the frame rate."""
     clip = talkinghead.speak(picture, audio)
     meter = FrameMeter()

@@ -90,7 +90,7 @@ class WindowedSelfAttention(nn.Module):
         self.distances = nn.Parameter(torch.randn(window, self.head_size) * 0.02)
 
     def forward(self, x: torch.Tensor, past: KeyValues | None) -> tuple[torch.Tensor, KeyValues]:
-        """(B, T, size) -> (B, T, size), and what to remember."""
+        """(B, T, size) -> (B, T, size), and the streaming state after it."""
         batch, steps, size = x.shape
         parts = self.project(x).view(batch, steps, 3, self.heads, self.head_size).permute(2, 0, 3, 1, 4)
         out, past = windowed_attention(parts[0], parts[1], parts[2], self.distances, past)

@@ -85,7 +85,7 @@ class ConformerEncoder(SpeechEncoder):
                 nn.init.normal_(weight, std=0.02)
 
     def start(self, batch: int = 1, low_latency: bool = False) -> ConformerState:
-        """The state before any sound."""
+        """The streaming state before any sound."""
         features, front = self.features.start(batch, low_latency), self.front.start(batch)
         return ConformerState(features, front, self.voice_activity.start(batch), [None] * len(self.layers))
 
@@ -104,7 +104,7 @@ class ConformerEncoder(SpeechEncoder):
     def encode(
         self, x: torch.Tensor, layers: Sequence[LayerState | None]
     ) -> tuple[torch.Tensor, list[LayerState | None]]:
-        """Run the conformer layers on new steps (B, T, size), given what each remembers."""
+        """Run the conformer layers on new steps (B, T, size), given the streaming state of each."""
         past: list[LayerState | None] = []
         for layer, before in zip(self.layers, layers):
             assert isinstance(layer, ConformerLayer)
@@ -186,7 +186,7 @@ class PretrainedEncoder(SpeechEncoder):
             self.hub.requires_grad_(False)
 
     def start(self, batch: int = 1, low_latency: bool = False) -> WindowState:
-        """The state before any sound: silence, as long as the context."""
+        """The streaming state before any sound: silence, as long as the context."""
         device = next(self.hub.parameters()).device
         before = self.context * SAMPLES_PER_FRAME
         return WindowState(torch.zeros(batch, before, device=device), -before, 0, self.voice_activity.start(batch))

@@ -91,7 +91,7 @@ class LogMel(nn.Module):
         return self._decays[:steps, :steps].to(like), self._carry[:steps].to(like)
 
     def start(self, batch: int = 1, low_latency: bool = False) -> FeatureState:
-        """The state before any sound: silence."""
+        """The streaming state before any sound: silence."""
         bands, device = len(self.filters), self.filters.device
         zeros = torch.zeros(batch, dtype=_exact(device), device=device)
         samples, power = torch.zeros(batch, REACH, device=device), torch.zeros(batch, 0, bands, device=device)

@@ -56,7 +56,7 @@ class MotionBlock(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, x: torch.Tensor, past: KeyValues | None) -> tuple[torch.Tensor, KeyValues]:
-        """(B, T, size) -> (B, T, size), and what to remember."""
+        """(B, T, size) -> (B, T, size), and the streaming state after it."""
         attended, past = self.attention(self.attention_norm(x), past)
         x = x + self.dropout(attended)
         return x + self.dropout(self.feed(self.feed_norm(x))), past
@@ -88,7 +88,7 @@ class SpeechMotionModel(nn.Module):
         return (frames * SAMPLES_PER_FRAME + self.encoder.reach + settle) / self.config.sample_rate_hz
 
     def start(self, batch: int = 1, low_latency: bool = False) -> ModelState:
-        """The state before any sound."""
+        """The streaming state before any sound."""
         weight = self.norm.weight
         waiting = Encoded(weight.new_zeros(batch, 0, self.encoder.size), weight.new_zeros(batch, 0))
         return ModelState(self.encoder.start(batch, low_latency), [None] * len(self.blocks), waiting, low_latency)

@@ -19,8 +19,8 @@ from safetensors.torch import load_file, save_file
 
 import audio2motion
 from audio2motion.arkit import BLENDSHAPE_INDEX
-from audio2motion.checkpoint import CONFIG_FILE, FORMAT, WEIGHTS_FILE, embedded_checkpoint
-from audio2motion.config import CONFORMER_SMALL, EncoderConfig, ModelConfig
+from audio2motion.checkpoint import CONFIG_FILE, CONFORMER_SMALL, FORMAT, WEIGHTS_FILE, embedded_checkpoint
+from audio2motion.config import EncoderConfig, ModelConfig
 from audio2motion.errors import Audio2MotionError
 from audio2motion.network.model import SpeechMotionModel, load_model, save_model
 from audio2motion.predictor import Prediction, Predictor

@@ -9,12 +9,11 @@ from typing import NamedTuple
 import numpy as np
 
 from audio2motion.corpus import sounds
-from audio2motion.errors import Audio2MotionError
-from audio2motion.phones import BREATH, MURMUR
 from audio2motion.corpus.sounds import RATE_HZ, Floats
-from audio2motion.targets import Phone
 from audio2motion.corpus.text import a_text
 from audio2motion.corpus.voices import Voice
+from audio2motion.errors import Audio2MotionError
+from audio2motion.phones import BREATH, MURMUR, Phone
 
 SPEECHLESS_SHARE = 0.2  # takes without speech: silence, noise, music
 _ENGINE_SHARES = {"espeak-ng": 0.4, "flite": 0.2, "festival": 0.4}
@@ -26,7 +25,7 @@ _MURMUR_S = 0.45  # the part of a long pause beside speech in which lips are not
 class Take(NamedTuple):
     """`samples` mono float32 at 16 kHz within -1..1; `phones` with times; `levels_db` per phone, 0 the usual.
 
-    `noise`: sounds without speech. What lips do then is for the presence of speech to say: a model whose lips are
+    `noise`: sounds without speech. What lips do then is for voice activity to say: a model whose lips are
     taught to rest in noise rests in noisy speech, too.
     """
 

@@ -49,13 +49,13 @@ def collected(source: TextMotionSource) -> Motion:
     return Motion.concatenate(list(source))
 
 
-def centres_s(speech: Speech, seal: str) -> list[float]:
-    """The middle of every sound with a `seal`."""
+def centres_s(speech: Speech, contact: str) -> list[float]:
+    """The middle of every sound with that `contact`."""
     times = []
     for ipa, start, end in speech.phones or []:
         sounds = articulations(ipa)
         step = (end - start) / max(1, len(sounds))
-        times += [start + (k + 0.5) * step for k, sound in enumerate(sounds) if sound.seal == seal]
+        times += [start + (k + 0.5) * step for k, sound in enumerate(sounds) if sound.contact == contact]
     return times
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import gc
 from fractions import Fraction
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 
 from audio2motion.arkit import BLENDSHAPE_NAMES
 from audio2motion.errors import Audio2MotionError
-from audio2motion.predictor import Prediction, PredictionStream, Predictor, _mirrored
+from audio2motion.predictor import Prediction, PredictionStream, Predictor
+from audio2motion.stream import mirrored
 from audio2motion.targets import opening_of
 
 
@@ -42,7 +45,9 @@ def test_pushes_of_any_size_give_the_same_motion(
 @pytest.mark.parametrize("samples", [0, 1, 4800, 5013])
 def test_frames_last_as_long_as_the_sound(small_predictor: Predictor, fps: Fraction, samples: int) -> None:
     prediction = small_predictor.predict(np.zeros(samples, np.float32), fps)
-    assert prediction.blendshapes.shape == (max(1, round(samples * fps / 16000)), 52)
+    frames = max(1, round(samples * fps / 16000))
+    assert [tuple(part.shape) for part in prediction[:4]] == [(frames, 52), (frames, 3), (frames, 3), (frames,)]
+    assert all(torch.isfinite(part).all() for part in prediction[:4])
 
 
 def test_values_are_in_range_and_lips_and_life_move(small_predictor: Predictor, sound: torch.Tensor) -> None:
@@ -72,13 +77,27 @@ def test_first_motion_comes_within_150_ms_of_sound(embedded: Predictor, sound: t
     assert embedded.low_latency_look_ahead_s < 0.15 < embedded.look_ahead_s + 0.1
 
 
-def test_memory_does_not_grow(small_predictor: Predictor) -> None:
-    stream = small_predictor.stream(Fraction(25))
-    for _ in range(12):
-        stream.push(torch.randn(8000) * 0.05)
-    rows = [track._rows for track in (stream._lips, stream._life)]
-    assert all(r is not None and len(r) < 60 for r in rows)
-    assert len(stream._waiting) < 8000
+def living_values() -> int:
+    """How many numbers the tensors that are alive hold."""
+    gc.collect()
+    storages = {
+        tensor.untyped_storage().data_ptr(): tensor.untyped_storage().nbytes()
+        for tensor in gc.get_objects()
+        if type(tensor) is torch.Tensor
+    }
+    return sum(storages.values()) // 4
+
+
+@pytest.mark.parametrize("low_latency", [False, True])
+def test_memory_does_not_grow(small_predictor: Predictor, low_latency: bool) -> None:
+    stream = small_predictor.stream(Fraction(25), low_latency=low_latency)
+    for _ in range(4):
+        stream.push(torch.randn(16000) * 0.05)
+    before = living_values()
+    for _ in range(20):
+        assert stream.push(torch.randn(16000) * 0.05) is not None
+    # 20 s are 320,000 samples, 1000 rows and 500 frames.
+    assert living_values() < before + 2000
 
 
 def test_silence_and_noise_leave_the_mouth_shut(embedded: Predictor) -> None:
@@ -108,18 +127,18 @@ def test_speech_opens_the_mouth_and_its_end_closes_it(embedded: Predictor) -> No
 
 
 @pytest.fixture(scope="module")
-def vowel() -> np.ndarray:
+def vowel() -> npt.NDArray[np.float32]:
     """A long open vowel between two closures, 16 kHz."""
     import soxr
 
     from audio2motion.corpus.espeak import shared_espeak
 
     speech = shared_espeak().say("[[bA:::::b]]", "en-us", words_per_minute=120)
-    return soxr.resample(speech.samples, speech.rate_hz, 16000).astype(np.float32)
+    return np.asarray(soxr.resample(speech.samples, speech.rate_hz, 16000), np.float32)
 
 
 def test_a_recording_that_ends_or_begins_within_a_word_has_the_mouth_of_that_word(
-    embedded: Predictor, vowel: np.ndarray
+    embedded: Predictor, vowel: npt.NDArray[np.float32]
 ) -> None:
     opening = opening_of(embedded.predict(vowel, Fraction(50)).blendshapes.numpy())
     middle = int(np.argmax(opening[8:-8])) + 8
@@ -132,8 +151,8 @@ def test_a_recording_that_ends_or_begins_within_a_word_has_the_mouth_of_that_wor
 @pytest.mark.parametrize("count", [0, 1, 3, 4, 7, 20])
 def test_what_follows_a_recording_goes_back_and_forth_within_its_end(count: int) -> None:
     there_and_back = [3.0, 2.0, 1.0, 1.0, 2.0, 3.0] * 4
-    assert _mirrored(torch.tensor([1.0, 2.0, 3.0]), count).tolist() == there_and_back[:count]
-    assert _mirrored(torch.zeros(0), count).tolist() == [0.0] * count
+    assert mirrored(torch.tensor([1.0, 2.0, 3.0]), count).tolist() == there_and_back[:count]
+    assert mirrored(torch.zeros(0), count).tolist() == [0.0] * count
 
 
 def test_bad_sound_is_refused(small_predictor: Predictor) -> None:

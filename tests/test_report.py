@@ -47,7 +47,9 @@ def portrait(examples: Path) -> Portrait:
 
 @pytest.fixture(scope="module")
 def spoken(portrait: Portrait) -> list[DrawnCrop]:
-    return [DrawnCrop(f.pixels.copy(), f.portrait) for f in WarpRenderer().render(portrait, [motion(jawOpen=syllables())])]
+    return [
+        DrawnCrop(f.pixels.copy(), f.portrait) for f in WarpRenderer().render(portrait, [motion(jawOpen=syllables())])
+    ]
 
 
 def observed(frames: list[DrawnCrop], driver: Motion, *, silent: np.ndarray | None = None, every: int = 1) -> dict:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable
 from fractions import Fraction
+from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 
+from talkinghead.checkpoints import resolve
+from talkinghead.core.device import resolve_device
 from talkinghead.core.errors import InputError
 from talkinghead.core.types import Floats, TrackReport
 from talkinghead.models.joyvasa.config import FPS, LEAD_FRAMES, N_EXPRESSION, SAMPLE_RATE_HZ
 from talkinghead.models.joyvasa.generator import GUIDANCE, Stream
 from talkinghead.models.joyvasa.smoothing import Smoothing, smoother
-from talkinghead.models.joyvasa.weights import Models
+from talkinghead.models.joyvasa.weights import Models, load_models
 from talkinghead.motion.blendshapes import LIP_KEYPOINTS, N_KEYPOINTS
 from talkinghead.motion.motion import Motion, Rest
 
@@ -21,6 +26,25 @@ MAX_GUIDANCE = 10
 _EXPRESSION, _SCALE, _TRANSLATION, _ROTATION = (
     slice(0, N_EXPRESSION), N_EXPRESSION, slice(N_EXPRESSION + 1, N_EXPRESSION + 4), slice(N_EXPRESSION + 4, None),
 )  # fmt: skip
+
+
+_loading = threading.Lock()
+
+
+def load_joyvasa(checkpoints: Path | None = None, device: str = "auto") -> Models:
+    """JoyVASA's networks from a folder of weights (None: the default one), loaded once per process and device.
+
+    Raises:
+        CheckpointError: they are missing or damaged.
+        DeviceError: the device does not exist here.
+    """
+    with _loading:  # two threads that begin at once must not load it twice
+        return _loaded(checkpoints, device)
+
+
+@lru_cache(maxsize=2)
+def _loaded(checkpoints: Path | None, device: str) -> Models:
+    return load_models(resolve("joyvasa", checkpoints).paths, device=resolve_device(device))
 
 
 class JoyVasaDriver:

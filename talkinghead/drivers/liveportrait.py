@@ -13,8 +13,10 @@ import numpy.typing as npt
 
 from talkinghead.core.errors import FaceError, InputError
 from talkinghead.core.types import Floats, Image, Pixels, TrackReport
+from talkinghead.drivers.driving import Driving
 from talkinghead.drivers.picture import eased
 from talkinghead.faces import FaceTracker, find_face
+from talkinghead.media.sound import Sound
 from talkinghead.models.liveportrait.crop import Ratios, mesh_ratios
 from talkinghead.models.liveportrait.extract import DrivingCrop, extract, extract_picture
 from talkinghead.motion.motion import Motion, Rest
@@ -134,6 +136,31 @@ class ExtractedVideoDriver:
         motion = extract(self._engine, pictures, ratios, self._matrix, self.fps, self._rest)
         self._rest = motion.rest
         return motion
+
+
+def extracted(
+    pictures: Iterable[Pixels],
+    fps: Fraction,
+    engine: Engine,
+    *,
+    name: str = "the driver",
+    frames: int | None = None,
+    face: int | None = None,
+    sound: Sound | None = None,
+) -> Driving[tuple[Pixels, Ratios]]:
+    """The motion of `pictures` (H, W, 3) RGB at `fps`, which can be iterated as often as needed.
+
+    They are read twice: first for the face, whose mean box over the clip is the crop of all frames, then for its
+    motion, which is relative to the first frame. `face` picks one of several, counted from 1 by size.
+    """
+    single = frames == 1
+
+    def start() -> tuple[ExtractedVideoDriver, Iterable[tuple[Pixels, Ratios]]]:
+        found = look(pictures, fps, face, name)
+        driver = ExtractedVideoDriver(engine, found.matrix, fps, single=single, report=found.report)
+        return driver, zip(pictures, found.ratios())
+
+    return Driving(start, fps, frames=frames, single=single, sound=sound)
 
 
 def extracted_picture(

@@ -70,13 +70,9 @@ class SpeechModel:
             return SpeechDriver(load_predictor(self.name, self.device), fps, seed=seed, low_latency=low_latency)
         if low_latency:
             raise InputError("JoyVASA hears four seconds at a time: low latency needs the embedded speech model")
-        from talkinghead.checkpoints import resolve
-        from talkinghead.core.device import resolve_device
-        from talkinghead.drivers.joyvasa import JoyVasaDriver
-        from talkinghead.models.joyvasa.weights import load_models
+        from talkinghead.drivers.joyvasa import JoyVasaDriver, load_joyvasa
 
-        models = load_models(resolve(JOYVASA, self.checkpoints).paths, device=resolve_device(self.device))
-        return JoyVasaDriver(models, fps, seed)
+        return JoyVasaDriver(load_joyvasa(self.checkpoints, self.device), fps, seed)
 
     def driving(self, sound: Sound, fps: Fraction, *, seed: int = 0, low_latency: bool = False) -> Driving[Floats]:
         """The motion of a whole recording."""

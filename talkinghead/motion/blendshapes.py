@@ -15,8 +15,8 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from audio2motion.arkit import BLENDSHAPE_INDEX as BLENDSHAPE_INDEX
-from audio2motion.arkit import BLENDSHAPE_NAMES as BLENDSHAPE_NAMES
+from audio2motion import BLENDSHAPE_INDEX as BLENDSHAPE_INDEX
+from audio2motion import BLENDSHAPE_NAMES as BLENDSHAPE_NAMES
 
 N_BLENDSHAPES = len(BLENDSHAPE_NAMES)
 N_KEYPOINTS = 21

@@ -7,13 +7,13 @@ import pytest
 
 from talkinghead.drivers.tracking.alignment import align
 from talkinghead.drivers.tracking.expression import ExpressionFit, load_basis
-from talkinghead.motion.filters import OneEuro, FilterSettings, ZeroPhaseOneEuro
 from talkinghead.drivers.tracking.guess import guess_weights
 from talkinghead.drivers.tracking.neutral import find_neutral
 from talkinghead.drivers.tracking.recovery import EASE_S, HOLD_S, RETURN_S, Recovery
 from talkinghead.faces import canonical_mesh
 from talkinghead.motion.angles import from_degrees, relative_pose, to_degrees
 from talkinghead.motion.blendshapes import BLENDSHAPE_INDEX, BLENDSHAPE_NAMES
+from talkinghead.motion.filters import FilterSettings, OneEuro, ZeroPhaseOneEuro
 from talkinghead.renderers.warp.landmarks import landmark_basis
 
 

@@ -48,6 +48,11 @@ class LivePortraitRenderer:
         self._landmarks, self._reader = landmarks, SourceReader(engine, landmarks)
         self._batch = batch or _BATCH.get(engine.device.type, 1)
 
+    @property
+    def extractor(self) -> Engine:
+        """The networks, whose motion extractor reads drivers as LivePortrait does."""
+        return self.engine
+
     def crop(self, image: Image, face: Face, whole: bool = False) -> Portrait:
         """The face as LivePortrait likes it: upright, 512x512, side 2.3 times the face's; or the `whole` picture."""
         if whole:

@@ -47,7 +47,8 @@ class GivenNoise:
 def motion(positions: Positions, guidance: float) -> Floats:
     """Normalised motion (T, 24) of the sound's windows."""
     stream = Stream(by_rule(replace(TINY, positions=positions)), guidance=guidance, noise=GivenNoise())
-    return np.concatenate([*stream.push(speech(4, SAMPLES)), *stream.finish()])[:, ::STEP]
+    rows: Floats = np.concatenate([*stream.push(speech(4, SAMPLES)), *stream.finish()])[:, ::STEP]
+    return rows
 
 
 def answers() -> dict[str, Floats]:
@@ -67,5 +68,5 @@ def answers() -> dict[str, Floats]:
 
 
 if __name__ == "__main__":
-    np.savez_compressed(PATH, **answers())  # type: ignore[arg-type]
+    np.savez_compressed(PATH, **answers())
     print(PATH, PATH.stat().st_size, "bytes")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,7 +24,7 @@ class GivenNoise:
     """Noise from an array: its first row is where every window begins."""
 
     def __init__(self, rows: Floats) -> None:
-        self._rows = iter(torch.from_numpy(rows))
+        self._rows: Iterator[torch.Tensor] = iter(torch.from_numpy(rows))
         self.initial = next(self._rows)
 
     def next(self) -> torch.Tensor:

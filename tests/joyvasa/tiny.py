@@ -43,4 +43,5 @@ def by_rule(config: Config) -> Generator:
 def speech(seed: int, samples: int) -> Floats:
     """Noise with the loudness of syllables: (samples,) at 16 kHz."""
     envelope = 0.2 + np.abs(np.sin(2 * np.pi * 1.7 * np.arange(samples) / 16000))
-    return (0.1 * np.random.RandomState(seed).randn(samples) * envelope).astype(np.float32)
+    sound: Floats = (0.1 * np.random.RandomState(seed).randn(samples) * envelope).astype(np.float32)
+    return sound

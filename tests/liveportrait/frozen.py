@@ -111,5 +111,5 @@ def answers() -> dict[str, Floats]:
 
 
 if __name__ == "__main__":
-    np.savez_compressed(PATH, **answers())  # type: ignore[arg-type]
+    np.savez_compressed(PATH, **answers())
     print(PATH, PATH.stat().st_size, "bytes")

@@ -36,9 +36,9 @@ def read_motion(frames: int, seed: int = 0) -> Motion:
     exp, rotation, t = 0.04 * draw.randn(frames, 21, 3), 6 * draw.randn(frames, 3), 0.05 * draw.randn(frames, 3)
     scale = 1.1 + 0.03 * draw.randn(frames)
     rest = Rest(
-        expression=np.float32(exp[0]),
-        rotation=np.float32(rotation[0]),
-        translation=np.float32(t[0]),
+        expression=exp[0].astype(np.float32),
+        rotation=rotation[0].astype(np.float32),
+        translation=t[0].astype(np.float32),
         scale=float(np.float32(scale[0])),
     )
     eyes, lips = 0.3 + 0.1 * draw.rand(frames, 2), 0.3 * draw.rand(frames)

@@ -44,7 +44,7 @@ def test_motion_is_what_the_extractor_reads(engine: Engine, image: Image, face: 
     ratios = [mesh_ratios(face.landmarks)] * 2
     first = extract(engine, pictures[:2], ratios, whole, Fraction(30))
     second = extract(engine, pictures[2:], ratios[:1], whole, Fraction(30), first.rest)
-    assert (len(first), len(second), first.fps) == (2, 1, 30)
+    assert (len(first), len(second), first.fps) == (2, 1, Fraction(30))
     assert second.rest is first.rest
     np.testing.assert_array_equal(first.rest.expression, first.expression[0])
     assert first.lip_ratio is not None

@@ -45,7 +45,8 @@ def euler(pitch: float, yaw: float, roll: float) -> Array:
     rx = np.array([[1, 0, 0], [0, np.cos(p), -np.sin(p)], [0, np.sin(p), np.cos(p)]])
     ry = np.array([[np.cos(y), 0, np.sin(y)], [0, 1, 0], [-np.sin(y), 0, np.cos(y)]])
     rz = np.array([[np.cos(r), -np.sin(r), 0], [np.sin(r), np.cos(r), 0], [0, 0, 1]])
-    return (rz @ ry @ rx).T
+    turn: Array = (rz @ ry @ rx).T
+    return turn
 
 
 class Plain:
@@ -70,6 +71,12 @@ class Plain:
         networks = {"stitching": self.models.stitching, "lip": self.models.lip, "eye": self.models.eye}
         answer: Array = networks[name](flat)[0].double().numpy()
         return answer
+
+    def ratios(self, i: int) -> tuple[float, float]:
+        """The driver's first eye ratio and its lip ratio."""
+        assert self.motion.eye_ratio is not None
+        assert self.motion.lip_ratio is not None
+        return float(self.motion.eye_ratio[i, 0]), float(self.motion.lip_ratio[i])
 
     def animated(self, i: int) -> Array:
         """Keypoints of frame `i` before anything is fitted."""
@@ -104,9 +111,9 @@ class Plain:
         if o.get("eye_retargeting") or o.get("lip_retargeting"):
             x = x if o.get("absolute") else xs.copy()
             if o.get("eye_retargeting"):
-                x = x + self.net("eye", xs, self.eyes, self.motion.eye_ratio[i, 0]).reshape(21, 3)
+                x = x + self.net("eye", xs, self.eyes, self.ratios(i)[0]).reshape(21, 3)
             if o.get("lip_retargeting"):
-                x = x + self.net("lip", xs, self.lip, self.motion.lip_ratio[i]).reshape(21, 3)
+                x = x + self.net("lip", xs, self.lip, self.ratios(i)[1]).reshape(21, 3)
         if o.get("stitching", True):
             answer = self.net("stitching", xs, x)
             x = x + answer[:63].reshape(21, 3)
@@ -136,8 +143,12 @@ def motion() -> Motion:
     """Four frames whose rest is the first."""
     exp, rotation, t = 0.03 * DRAWN.randn(4, 21, 3), 8 * DRAWN.randn(4, 3), 0.05 * DRAWN.randn(4, 3)
     scale = 1.2 + 0.05 * DRAWN.randn(4)
-    rest = Rest(expression=np.float32(exp[0]), rotation=np.float32(rotation[0]), translation=np.float32(t[0]),
-                scale=float(scale[0]))  # fmt: skip
+    rest = Rest(
+        expression=exp[0].astype(np.float32),
+        rotation=rotation[0].astype(np.float32),
+        translation=t[0].astype(np.float32),
+        scale=float(scale[0]),
+    )
     return Motion.from_expression(exp, Fraction(25), rotation=rotation, translation=t, scale=scale, rest=rest,
                                   eye_ratio=0.3 + 0.1 * DRAWN.rand(4, 2), lip_ratio=0.3 * DRAWN.rand(4))  # fmt: skip
 
@@ -151,10 +162,11 @@ def animate(models: Models, options: Options, source: SourceState, motion: Motio
     return answer
 
 
+REGIONS: tuple[Region, ...] = ("exp", "pose", "lip", "eyes")
 CASES: list[Options] = [
     {},
-    *[{"region": region} for region in ("exp", "pose", "lip", "eyes")],
-    *[{"region": region, "absolute": True} for region in ("all", "exp", "pose", "lip", "eyes")],
+    *[Options(region=region) for region in REGIONS],
+    *[Options(region=region, absolute=True) for region in ("all", *REGIONS)],
     {"absolute": True, "driving_option": "pose-friendly"},
     {"absolute": True, "normalize_lip": True},
     {"absolute": True, "normalize_lip": True, "eye_retargeting": True, "stitching": False},

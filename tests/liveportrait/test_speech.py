@@ -33,7 +33,9 @@ def source() -> SourceState:
     head = Head(
         torch.zeros(1, 21, 3), rotation_matrix(torch.tensor([[0.0, 10.0, 0.0]])), torch.zeros(1, 3), torch.ones(1, 1)
     )
-    return source_state(torch.randn(1, 21, 3, generator=draw) * 0.3, head, [Ratios(np.float32([0.3, 0.34]), 0.1)])
+    return source_state(
+        torch.randn(1, 21, 3, generator=draw) * 0.3, head, [Ratios(np.array([0.3, 0.34], np.float32), 0.1)]
+    )
 
 
 def run(

@@ -13,7 +13,7 @@ from talkinghead.models.liveportrait.engine import Engine
 from talkinghead.models.liveportrait.fast.warping import Source
 from talkinghead.models.liveportrait.weights import Models
 from talkinghead.motion.motion import Motion, Rest
-from talkinghead.motion.protocols import Drawing
+from talkinghead.motion.protocols import Drawing, Renderer
 
 
 class KeypointEngine(Engine):
@@ -35,17 +35,24 @@ def read_motion(frames: int, seed: int = 0) -> Motion:
     draw = np.random.RandomState(seed)
     exp, rotation, t = 0.04 * draw.randn(frames, 21, 3), 6 * draw.randn(frames, 3), 0.05 * draw.randn(frames, 3)
     scale = 1.1 + 0.03 * draw.randn(frames)
-    rest = Rest(expression=np.float32(exp[0]), rotation=np.float32(rotation[0]), translation=np.float32(t[0]),
-                scale=float(np.float32(scale[0])))  # fmt: skip
-    return Motion.from_expression(exp, Fraction(25), rotation=rotation, translation=t, scale=scale, rest=rest,
-                                  eye_ratio=0.3 + 0.1 * draw.rand(frames, 2), lip_ratio=0.3 * draw.rand(frames))  # fmt: skip
+    rest = Rest(
+        expression=exp[0].astype(np.float32),
+        rotation=rotation[0].astype(np.float32),
+        translation=t[0].astype(np.float32),
+        scale=float(np.float32(scale[0])),
+    )
+    eyes, lips = 0.3 + 0.1 * draw.rand(frames, 2), 0.3 * draw.rand(frames)
+    return Motion.from_expression(
+        exp, Fraction(25), rotation=rotation, translation=t, scale=scale, rest=rest, eye_ratio=eyes, lip_ratio=lips
+    )
 
 
 def spoken_motion(frames: int, seed: int = 0) -> Motion:
     """`frames` of blendshapes with a head that moves."""
     draw = np.random.RandomState(seed)
-    return Motion.from_blendshapes(0.4 * draw.rand(frames, 52), Fraction(25), rotation=4 * draw.randn(frames, 3),
-                                   translation=0.02 * draw.randn(frames, 3), scale=1 + 0.02 * draw.randn(frames))  # fmt: skip
+    weights, rotation, t = 0.4 * draw.rand(frames, 52), 4 * draw.randn(frames, 3), 0.02 * draw.randn(frames, 3)
+    scale = 1 + 0.02 * draw.randn(frames)
+    return Motion.from_blendshapes(weights, Fraction(25), rotation=rotation, translation=t, scale=scale)
 
 
 def picture() -> Image:
@@ -58,10 +65,9 @@ def picture() -> Image:
     return Image((rows * 255).astype(np.uint8))
 
 
-def portraits(count: int, face: Face, crop: object) -> list[Portrait]:
+def portraits(count: int, face: Face, renderer: Renderer) -> list[Portrait]:
     """`count` frames of a source video, in which the picture slides by 2 pixels a frame."""
-    assert callable(crop)
-    return [crop(Image(np.roll(picture().pixels, 2 * i, 1)), face, whole=True) for i in range(count)]
+    return [renderer.crop(Image(np.roll(picture().pixels, 2 * i, 1)), face, whole=True) for i in range(count)]
 
 
 def drawn(

@@ -119,7 +119,7 @@ def test_drawings_in_several_threads_draw_what_each_draws_alone(engine: Engine, 
 
 
 def video(renderer: LivePortraitRenderer, face: Face, count: int) -> list[Portrait]:
-    return samples.portraits(count, face, renderer.crop)
+    return samples.portraits(count, face, renderer)
 
 
 def expected_video(engine: Engine, pictures: list[Pixels], driver: Motion) -> tuple[Head, torch.Tensor, torch.Tensor]:

@@ -29,25 +29,25 @@ def test_state_is_taken_whole() -> None:
     assert not network.training
 
 
-def _drop(given: dict) -> None:
+def _drop(given: dict[str, object]) -> None:
     del given["mlp.0.bias"]
 
 
-def _add(given: dict) -> None:
+def _add(given: dict[str, object]) -> None:
     given["mlp.8.bias"] = torch.zeros(3)
 
 
-def _reshape(given: dict) -> None:
+def _reshape(given: dict[str, object]) -> None:
     given["mlp.0.bias"] = torch.zeros(129)
 
 
-def _replace(given: dict) -> None:
+def _replace(given: dict[str, object]) -> None:
     given["mlp.0.bias"] = "zeros"
 
 
 @pytest.mark.parametrize("spoil", [_drop, _add, _reshape, _replace])
-def test_other_keys_and_shapes_are_refused(spoil: Callable[[dict], None]) -> None:
-    given = dict(state())
+def test_other_keys_and_shapes_are_refused(spoil: Callable[[dict[str, object]], None]) -> None:
+    given: dict[str, object] = dict(state())
     spoil(given)
     with pytest.raises(CheckpointError, match=r"lip\.pth is not LivePortrait's: .*mlp\.[08]\.bias") as caught:
         filled(networks.lip_retargeting, given, "lip.pth")

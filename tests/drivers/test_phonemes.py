@@ -1,34 +1,21 @@
-"""Text to speech to lips: closures where the phones say, engines of any kind, and what cannot be spoken."""
+"""Lips from phones: closures where the phones say, a face that lives by its seed, however the sound is cut."""
 
 from __future__ import annotations
 
-import shlex
-import struct
-import sys
 from fractions import Fraction
-from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile
 
 from audio2motion.phones import articulations
 from audio2motion.targets import opening_of
-from talkinghead.core.errors import DependencyError, InputError
-from talkinghead.media.audio import probe_audio, read_audio_blocks
+from talkinghead.core.types import Floats
+from talkinghead.drivers.driving import Driving
+from talkinghead.drivers.phonemes import PhonemeDriver, phone_levels_db, spoken
 from talkinghead.motion.blendshapes import BLENDSHAPE_INDEX
 from talkinghead.motion.motion import Motion
-from talkinghead.motion.protocols import MotionSource
-from talkinghead.tts.engines import (
-    CommandEngine,
-    EspeakEngine,
-    Speech,
-    TextMotionSource,
-    espeak_voice,
-    espeak_voices,
-    open_engine,
-    speech_file,
-)
+from talkinghead.tts.engines import Speech
+from talkinghead.tts.espeak import EspeakEngine
 
 TEXTS = {
     "en-us": "Peter Piper picked a peck of pickled peppers. Maybe my mother bought blue berries by the market.",
@@ -41,12 +28,17 @@ CLOSED = 0.08  # of the opening of an open a: lips that touch in a picture
 
 
 @pytest.fixture(scope="module")
-def spoken() -> dict[str, Speech]:
+def speeches() -> dict[str, Speech]:
     return {voice: EspeakEngine(voice).speak(text) for voice, text in TEXTS.items()}
 
 
-def collected(source: TextMotionSource) -> Motion:
-    return Motion.concatenate(list(source))
+def driven(speech: Speech, fps: Fraction, seed: int = 0) -> Driving[Floats]:
+    assert speech.phones is not None
+    return spoken(speech.phones, speech.samples, speech.rate_hz, fps, seed=seed)
+
+
+def collected(speech: Speech, fps: Fraction = Fraction(25), seed: int = 0) -> Motion:
+    return Motion.concatenate(list(driven(speech, fps, seed)))
 
 
 def centres_s(speech: Speech, seal: str) -> list[float]:
@@ -61,33 +53,32 @@ def centres_s(speech: Speech, seal: str) -> list[float]:
 
 @pytest.mark.parametrize("fps", [Fraction(24000, 1001), Fraction(25), Fraction(60)])
 @pytest.mark.parametrize("voice", TEXTS)
-def test_lips_meet_at_every_p_b_m(spoken: dict[str, Speech], voice: str, fps: Fraction) -> None:
-    opening = opening_of(collected(TextMotionSource(spoken[voice], fps)).blendshapes)
-    frames = [min(len(opening) - 1, round(at * fps)) for at in centres_s(spoken[voice], "lips")]
+def test_lips_meet_at_every_p_b_m(speeches: dict[str, Speech], voice: str, fps: Fraction) -> None:
+    opening = opening_of(collected(speeches[voice], fps).blendshapes)
+    frames = [min(len(opening) - 1, round(at * fps)) for at in centres_s(speeches[voice], "lips")]
     assert len(frames) >= 10
     assert np.mean(opening[frames] < CLOSED) >= 0.97
     # A mouth that never opens would pass the above.
     assert np.mean(opening > 0.3) > 0.15
 
 
-def test_lips_rest_before_and_after_the_words(spoken: dict[str, Speech]) -> None:
-    opening = opening_of(collected(TextMotionSource(spoken["de"], Fraction(25))).blendshapes)
+def test_lips_rest_before_and_after_the_words(speeches: dict[str, Speech]) -> None:
+    opening = opening_of(collected(speeches["de"]).blendshapes)
     assert opening[0] < CLOSED
     assert opening[-3:].max() < CLOSED
 
 
 @pytest.mark.parametrize("fps", [Fraction(24000, 1001), Fraction(25), Fraction(30), Fraction(60), Fraction(1)])
-def test_motion_lasts_as_long_as_the_speech(spoken: dict[str, Speech], fps: Fraction) -> None:
-    speech = spoken["it"]
-    source = TextMotionSource(speech, fps)
-    assert isinstance(source, MotionSource)
-    motion = collected(source)
-    assert len(motion) == source.frames == round(len(speech.samples) * fps / speech.rate_hz)
-    assert motion.fps == fps
+def test_motion_lasts_as_long_as_the_speech(speeches: dict[str, Speech], fps: Fraction) -> None:
+    speech = speeches["it"]
+    driving = driven(speech, fps)
+    motion = Motion.concatenate(list(driving))
+    assert len(motion) == driving.frames == round(len(speech.samples) * fps / speech.rate_hz)
+    assert motion.fps == driving.fps == fps
 
 
-def test_motion_comes_in_chunks_without_seams(spoken: dict[str, Speech]) -> None:
-    chunks = list(TextMotionSource(spoken["en-us"], Fraction(50)))
+def test_motion_comes_in_chunks_without_seams(speeches: dict[str, Speech]) -> None:
+    chunks = list(driven(speeches["en-us"], Fraction(50)))
     assert len(chunks) > 3
     joined = Motion.concatenate(chunks)
     steps = np.abs(np.diff(joined.rotation, axis=0)).max(1)
@@ -96,8 +87,28 @@ def test_motion_comes_in_chunks_without_seams(spoken: dict[str, Speech]) -> None
     assert steps.max() < 1.5
 
 
-def test_the_face_lives_by_the_seed(spoken: dict[str, Speech]) -> None:
-    one, again, other = (collected(TextMotionSource(spoken["es"], Fraction(25), seed)) for seed in (1, 1, 2))
+def test_the_motion_is_the_same_however_the_sound_is_cut(speeches: dict[str, Speech]) -> None:
+    speech = speeches["fr"]
+    assert speech.phones is not None
+    rng = np.random.default_rng(0)
+    heard = rng.normal(0, 0.1, 50_000).astype(np.float32)
+    found = []
+    for most in (50_000, 3_000, 37):
+        driver = PhonemeDriver(speech.phones, speech.samples, speech.rate_hz, Fraction(25))
+        at, parts = 0, []
+        while at < len(heard):
+            length = int(rng.integers(1, most + 1))
+            parts.append(driver.push(heard[at : at + length]))
+            at += length
+        parts.append(driver.finish())
+        found.append(Motion.concatenate([part for part in parts if part is not None]))
+    for motion in found:
+        np.testing.assert_array_equal(motion.blendshapes, found[0].blendshapes)
+        np.testing.assert_array_equal(motion.rotation, found[0].rotation)
+
+
+def test_the_face_lives_by_the_seed(speeches: dict[str, Speech]) -> None:
+    one, again, other = (collected(speeches["es"], seed=seed) for seed in (1, 1, 2))
     np.testing.assert_array_equal(one.blendshapes, again.blendshapes)
     np.testing.assert_array_equal(one.rotation, again.rotation)
     assert np.abs(one.rotation - other.rotation).max() > 0.3
@@ -105,106 +116,8 @@ def test_the_face_lives_by_the_seed(spoken: dict[str, Speech]) -> None:
     assert one.blendshapes[:, BLENDSHAPE_INDEX["eyeBlinkLeft"]].max() > 0.5
 
 
-def test_the_same_text_sounds_the_same_every_time(spoken: dict[str, Speech]) -> None:
-    again = EspeakEngine("fr").speak(TEXTS["fr"])
-    np.testing.assert_array_equal(again.samples, spoken["fr"].samples)
-    assert again.phones == spoken["fr"].phones
-
-
-def test_phones_stand_where_the_sound_is(spoken: dict[str, Speech]) -> None:
-    speech = spoken["en-us"]
-    assert speech.phones is not None
-    starts = [start for _, start, _ in speech.phones]
-    assert starts == sorted(starts)
-    assert speech.phones[-1][2] <= speech.duration_s + 1e-6
-    vowels = [(a, b) for ipa, a, b in speech.phones if any(sound.vowel for sound in articulations(ipa))]
-    loud = [np.abs(speech.samples[round(a * speech.rate_hz) : round(b * speech.rate_hz)]).mean() for a, b in vowels]
-    assert np.median(loud) > 1.5 * np.abs(speech.samples).mean()
-
-
-@pytest.mark.parametrize(
-    ("asked", "voice"),
-    [("de", "de"), ("German", "de"), ("en_GB", "en"), ("fr-fr", "fr"), ("zh-cn", "cmn"), ("pt-BR+f2", "pt-br+f2")],
-)
-def test_voices_by_the_names_people_use(asked: str, voice: str) -> None:
-    assert espeak_voice(asked) == voice
-    assert len(set(espeak_voices().values())) > 80
-
-
-@pytest.mark.parametrize(
-    ("text", "voice", "message"),
-    [("", "en", "no text"), (" \n", "en", "no text"), ("...", "en", "nothing in the text"),
-     ("hello", "klingonese", "has no voice 'klingonese'")],
-)  # fmt: skip
-def test_what_cannot_be_spoken(text: str, voice: str, message: str) -> None:
-    with pytest.raises(InputError, match=message):
-        EspeakEngine(voice).speak(text)
-
-
-def test_speech_becomes_a_file_with_the_same_sound(spoken: dict[str, Speech]) -> None:
-    speech = spoken["de"]
-    path = speech_file(speech)
-    assert probe_audio(path).duration_s == pytest.approx(speech.duration_s, abs=1e-4)
-    samples = np.concatenate(list(read_audio_blocks(path, speech.rate_hz)))
-    np.testing.assert_allclose(samples, speech.samples, atol=1e-4)
-
-
-def command(program: str, *arguments: str) -> str:
-    """A speech command that runs a Python program."""
-    return shlex.join([sys.executable, "-c", program, *arguments])
-
-
-_WRITE = """
-import sys, wave
-text = sys.argv[2] if len(sys.argv) > 2 else sys.stdin.read().strip()
-with wave.open(sys.argv[1], "wb") as file:
-    file.setparams((1, 2, 22050, 0, "NONE", ""))
-    file.writeframes(bytes([0, 32]) * 2205 * len(text))
-"""
-
-
-@pytest.mark.parametrize("arguments", [("{out}",), ("{out}", "{text}")])
-def test_any_program_can_speak(arguments: tuple[str, ...]) -> None:
-    speech = CommandEngine(command(_WRITE, *arguments)).speak("hi 'you' $HOME")
-    assert speech.rate_hz == 22_050
-    assert speech.duration_s == pytest.approx(0.1 * len("hi 'you' $HOME"))
-    assert speech.phones is None
-    assert speech_file(speech) == speech.file
-    with pytest.raises(InputError, match="no phones"):
-        TextMotionSource(speech, Fraction(25))
-
-
-def test_a_program_may_stream_wav_of_unknown_length_to_its_output(tmp_path: Path) -> None:
-    soundfile.write(tmp_path / "a.wav", np.full(8000, 0.25, np.float32), 16_000)
-    data = bytearray((tmp_path / "a.wav").read_bytes())
-    at = data.index(b"data") + 4
-    data[at : at + 4] = struct.pack("<I", 0xFFFFFFFF)
-    (tmp_path / "a.wav").write_bytes(data)
-    speech = CommandEngine(command("import sys; sys.stdout.buffer.write(open(sys.argv[1], 'rb').read())",
-                                   str(tmp_path / "a.wav"))).speak("hello")  # fmt: skip
-    assert (speech.rate_hz, speech.duration_s) == (16_000, 0.5)
-    np.testing.assert_allclose(speech.samples, 0.25, atol=1e-3)
-
-
-@pytest.mark.parametrize(
-    ("given", "error", "message"),
-    [
-        ("no-such-program-here {out}", DependencyError, "'no-such-program-here' does not run"),
-        (command("import sys; sys.exit('model is missing')"), DependencyError, "failed: model is missing"),
-        (command("pass", "{out}"), DependencyError, "wrote no sound"),
-        ("piper 'unclosed", InputError, "cannot be read"),
-        ("  ", InputError, "is empty"),
-    ],
-)
-def test_a_program_that_does_not_speak(given: str, error: type[Exception], message: str) -> None:
-    with pytest.raises(error, match=message) as caught:
-        CommandEngine(given).speak("hello")
-    assert "\n" not in str(caught.value)
-
-
-def test_engines_by_option() -> None:
-    assert open_engine() == EspeakEngine("en-us")
-    assert open_engine("de") == EspeakEngine("de")
-    assert open_engine(command="say {out}") == CommandEngine("say {out}")
-    with pytest.raises(InputError, match="within the speech command"):
-        open_engine("de", "say {out}")
+def test_louder_phones_are_louder_and_none_is_beyond_bounds() -> None:
+    samples = np.concatenate([np.full(1600, level, np.float32) for level in (0.1, 0.2, 0.0, 0.1)])
+    phones = [("a", 0.0, 0.1), ("a", 0.1, 0.2), ("a", 0.2, 0.3), ("a", 0.3, 0.4)]
+    assert phone_levels_db(phones, samples, 16_000) == pytest.approx([0, 6.02, -20, 0], abs=0.01)
+    assert phone_levels_db([], samples, 16_000) == []

@@ -1,0 +1,76 @@
+"""One picture in, one picture out: `edit`, and sheets of values for choosing."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image as PillowImage
+
+import talkinghead
+from talkinghead import Avatar
+from talkinghead.core.errors import InputError
+from talkinghead.core.settings import Gains
+from talkinghead.media.images import read_image
+from talkinghead.media.sheet import CELL_PX
+from talkinghead.media.video import write_video
+
+
+@pytest.fixture(scope="module")
+def astronaut(examples: Path) -> Avatar:
+    return Avatar(examples / "astronaut.png", renderer="warp")
+
+
+@pytest.mark.parametrize("name", ["astronaut.png", "grace_hopper.jpg"])
+def test_an_edit_of_nothing_leaves_the_picture_as_it_is(examples: Path, name: str) -> None:
+    pixels = read_image(examples / name).pixels
+    np.testing.assert_array_equal(talkinghead.edit(examples / name, {}, renderer="warp"), pixels)
+
+
+def test_an_edit_changes_the_face_and_not_the_corners(astronaut: Avatar, examples: Path) -> None:
+    before = read_image(examples / "astronaut.png").pixels.astype(int)
+    change = np.abs(astronaut.edit({"smile": 0.8, "blink": 1}) - before).max(axis=2)
+    assert change[90:190, 180:270].max() > 40
+    assert change[:20, :20].max() == 0
+    assert change[400:].max() == 0
+
+
+def test_the_same_edit_of_a_path_an_array_and_a_pillow_picture(astronaut: Avatar, examples: Path) -> None:
+    path = examples / "astronaut.png"
+    once = astronaut.edit({"smile": 0.6, "yaw": 8})
+    with PillowImage.open(path) as picture:
+        for source in (path, str(path), read_image(path).pixels, picture):
+            np.testing.assert_array_equal(talkinghead.edit(source, {"smile": 0.6, "yaw": 8}, renderer="warp"), once)
+
+
+def test_gains_and_still_are_for_drivers_and_leave_an_edit_alone(astronaut: Avatar, examples: Path) -> None:
+    gains = Gains(mouth=0, head=0)
+    other = Avatar(examples / "astronaut.png", renderer="warp", still=True, gains=gains)
+    np.testing.assert_array_equal(other.edit({"smile": 0.6, "yaw": 8}), astronaut.edit({"smile": 0.6, "yaw": 8}))
+
+
+def test_a_sheet_has_a_cell_for_every_value(examples: Path) -> None:
+    avatar = Avatar(examples / "astronaut.png", renderer="warp", framing="crop")
+    sheet = avatar.edit_sheet({}, {"smile": (0, 1), "yaw": (-5, 0, 5)})
+    height = sheet.shape[0] // 3
+    assert height > CELL_PX
+    assert sheet.shape[0] == 3 * height
+    cells = [np.split(row, 2, axis=1) for row in np.split(sheet, 3, axis=0)]
+    faces = [cell[height - CELL_PX :] for row in cells for cell in row]
+    for number, face in enumerate(faces):
+        assert all(np.abs(face.astype(int) - other).max() > 30 for other in faces[:number])
+    row = avatar.edit_sheet({"yaw": 5}, {"smile": (0, 1)})
+    np.testing.assert_array_equal(row[height - CELL_PX :], np.hstack(faces[4:]))
+
+
+def test_what_cannot_be_edited_is_told(astronaut: Avatar, examples: Path, tmp_path: Path) -> None:
+    pixels = read_image(examples / "astronaut.png", max_side_px=320).pixels
+    write_video(tmp_path / "clip.mp4", [pixels] * 3, Fraction(25))
+    with pytest.raises(InputError, match=r"clip\.mp4 is a video: edit one picture"):
+        talkinghead.edit(tmp_path / "clip.mp4", {"smile": 1}, renderer="warp")
+    with pytest.raises(InputError, match="one or two controls, not 3"):
+        astronaut.edit_sheet({}, {"smile": (0,), "yaw": (0,), "roll": (0,)})
+    with pytest.raises(InputError, match="give a face's number"):
+        Avatar(examples / "astronaut.png", renderer="warp", face="all").edit({})

@@ -50,10 +50,10 @@ def test_keys_set_the_neutral_face_and_quit(
     learnt: list[bool] = []
     own = LiveVideoDriver.set_neutral
     monkeypatch.setattr(LiveVideoDriver, "set_neutral", lambda self: learnt.append(own(self)))
-    output = Keys({6: "n", 9: "q"})
+    output = Keys({3: "n", 5: "q"})
     session = Avatar(hopper, renderer="warp").motion_session(FPS)
     report = LiveLoop(session, Camera(str(camera_file)), [output]).run()
-    assert report.frames == len(output.frames) == 9
+    assert report.frames == len(output.frames) == 5
     assert output.closed
     assert learnt == [True]
 
@@ -100,9 +100,11 @@ def test_a_driver_gives_one_frame_for_every_picture(examples: Path) -> None:
     driver = LiveVideoDriver(FPS)
     pixels = read_image(examples / "astronaut.png", max_side_px=320).pixels
     wall = np.full_like(pixels, 127)
-    motions = [driver.push(picture) for picture in [*[wall] * 3, *[pixels] * 10, wall]]
+    motions = [driver.push(picture) for picture in [*[pixels] * 10, *[wall] * 4]]
     assert [len(motion) for motion in motions] == [1] * 14
-    assert not any(motion.blendshapes.any() for motion in motions[:3])
+    # At rest as long as too little is known; then there is some small thing to say of any face.
+    assert not any(motion.blendshapes.any() for motion in motions[:7])
+    assert motions[9].blendshapes.any()
     assert not driver.rest().blendshapes.any()
     assert driver.report is not None
     assert (driver.report.frames, driver.report.lost) == (14, 4)

@@ -15,10 +15,15 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from audio2motion.arkit import BLENDSHAPE_INDEX, BLENDSHAPE_NAMES
+from audio2motion.arkit import BLENDSHAPE_INDEX as BLENDSHAPE_INDEX
+from audio2motion.arkit import BLENDSHAPE_NAMES as BLENDSHAPE_NAMES
 
 N_BLENDSHAPES = len(BLENDSHAPE_NAMES)
 N_KEYPOINTS = 21
+
+# LivePortrait's regions: the implicit keypoints that its own lip and eye retargeting move.
+LIP_KEYPOINTS = (6, 12, 14, 17, 19, 20)
+EYE_KEYPOINTS = (11, 13, 15, 16, 18)
 
 _X, _Y, _Z = 0, 1, 2
 

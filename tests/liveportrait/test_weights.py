@@ -10,7 +10,7 @@ import torch
 
 from talkinghead.core.errors import CheckpointError
 from talkinghead.models.liveportrait import networks
-from talkinghead.models.liveportrait.weights import _filled, load_models
+from talkinghead.models.liveportrait.weights import filled, load_models
 
 
 def state() -> dict[str, torch.Tensor]:
@@ -24,7 +24,7 @@ def test_missing_folder_names_the_file_and_the_way_out(tmp_path: Path) -> None:
 
 def test_state_is_taken_whole() -> None:
     given = state()
-    network = _filled(networks.lip_retargeting, given, "lip.pth")
+    network = filled(networks.lip_retargeting, given, "lip.pth")
     assert all(torch.equal(value, given[key]) for key, value in network.state_dict().items())
     assert not network.training
 
@@ -50,10 +50,10 @@ def test_other_keys_and_shapes_are_refused(spoil: Callable[[dict], None]) -> Non
     given = dict(state())
     spoil(given)
     with pytest.raises(CheckpointError, match=r"lip\.pth is not LivePortrait's: .*mlp\.[08]\.bias") as caught:
-        _filled(networks.lip_retargeting, given, "lip.pth")
+        filled(networks.lip_retargeting, given, "lip.pth")
     assert "\n" not in str(caught.value)
 
 
 def test_half_precision_files_become_single() -> None:
     given = {key: value.half() for key, value in state().items()}
-    assert _filled(networks.lip_retargeting, given, "lip.pth").mlp[0].weight.dtype == torch.float32
+    assert filled(networks.lip_retargeting, given, "lip.pth").mlp[0].weight.dtype == torch.float32

@@ -13,14 +13,12 @@ from torch import Tensor
 
 from talkinghead.core.renderer_options import Region
 from talkinghead.models.liveportrait.head import N_KEYPOINTS, Head
-
-LIP_KEYPOINTS = (6, 12, 14, 17, 19, 20)
-EYE_KEYPOINTS = (11, 13, 15, 16, 18)
+from talkinghead.motion.blendshapes import EYE_KEYPOINTS, LIP_KEYPOINTS
 
 # A source whose lips stand this far apart (lip ratio) has its mouth closed by lip normalisation.
 OPEN_LIP_RATIO = 0.03
 
-_X, _Y, _Z = 0, 1, 2
+_Y, _Z = 1, 2
 # What absolute motion takes of the driver's expression: whole keypoints, and single axes of others.
 _ABSOLUTE_WHOLE = (1, 2, 6, *range(11, 21))
 _ABSOLUTE_AXES = ((3, _Y), (4, _Y), (5, _Z), (8, _Z), (9, _Y), (9, _Z))
@@ -42,12 +40,17 @@ def relative(source: Head, driver: Head, rest: Head, replaced: Sequence[int] = (
 
 def absolute(source: Head, driver: Head) -> Head:
     """The driver's pose and most of its expression, at the source's scale."""
-    taken = torch.zeros(N_KEYPOINTS, 3, dtype=torch.bool, device=source.exp.device)
+    exp = absolute_expression(source.exp, driver.exp)
+    return Head(exp, driver.rotation, driver.t, source.scale.expand(len(exp), 1))
+
+
+def absolute_expression(source: Tensor, driver: Tensor) -> Tensor:
+    """(B, K, 3): what absolute motion takes of the driver's expression (B, K, 3), the source's elsewhere."""
+    taken = torch.zeros(N_KEYPOINTS, 3, dtype=torch.bool, device=source.device)
     taken[list(_ABSOLUTE_WHOLE)] = True
     for keypoint, axis in _ABSOLUTE_AXES:
         taken[keypoint, axis] = True
-    batch = len(driver.exp)
-    return Head(torch.where(taken, driver.exp, source.exp), driver.rotation, driver.t, source.scale.expand(batch, 1))
+    return torch.where(taken, driver, source)
 
 
 def confine(source: Head, moved: Head, region: Region) -> Head:
@@ -78,14 +81,14 @@ def retarget(network: Network, x_source: Tensor, ratios: Tensor) -> Tensor:
         ratios: (B, 2) source and target lip ratio, or (B, 3) source left and right and target eye ratio.
     """
     flat = x_source.flatten(1).expand(len(ratios), -1)
-    return network(torch.cat([flat, ratios], 1)).unflatten(1, (N_KEYPOINTS, 3))
+    return torch.unflatten(network(torch.cat([flat, ratios], 1)), 1, (N_KEYPOINTS, 3))
 
 
 def stitch(network: Network, x_source: Tensor, x: Tensor) -> Tensor:
     """Driven keypoints (B, K, 3) fitted to the source's (1 or B, K, 3) so that what lies below the face stays."""
     answer = network(torch.cat([x_source.flatten(1).expand(len(x), -1), x.flatten(1)], 1))
     deltas, shift = answer[:, : 3 * N_KEYPOINTS], answer[:, 3 * N_KEYPOINTS :]
-    x = x + deltas.unflatten(1, (N_KEYPOINTS, 3))
+    x = x + torch.unflatten(deltas, 1, (N_KEYPOINTS, 3))
     return torch.cat([x[..., :2] + shift[:, None], x[..., 2:]], -1)
 
 

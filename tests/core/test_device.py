@@ -5,17 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from talkinghead.core.device import FEW_FRAMES, precision_for, resolve_device, resolve_precision
+from talkinghead.core.device import resolve_device, resolve_precision
 from talkinghead.core.errors import DeviceError
 
 CPU = torch.device("cpu")
-
-
-def test_a_few_frames_are_drawn_in_full_precision() -> None:
-    assert precision_for("auto", FEW_FRAMES) == "fp32"
-    assert precision_for("auto", FEW_FRAMES + 1) == "auto"
-    assert precision_for("auto", None) == "auto"
-    assert precision_for("bf16", 1) == "bf16"
 
 
 def test_auto_takes_what_the_device_has() -> None:

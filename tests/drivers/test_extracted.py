@@ -1,4 +1,4 @@
-"""Drivers read by LivePortrait's motion extractor."""
+"""Videos and pictures that a renderer's own extractor reads: narrow networks with random weights stand in."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from talkinghead.core.errors import FaceError
-from talkinghead.core.types import Image
-from talkinghead.drivers.liveportrait import ExtractedMotionSource, ExtractedPictureSource
+from talkinghead.drivers.opening import open_driving
 from talkinghead.media.images import read_image
+from talkinghead.media.video import write_video
 from talkinghead.models.liveportrait.engine import Engine
 from talkinghead.motion.motion import Motion
 from tests.liveportrait import narrow
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
+FPS = Fraction(30)
 
 
 @pytest.fixture(scope="module")
@@ -25,35 +25,49 @@ def engine() -> Engine:
 
 
 @pytest.fixture(scope="module")
-def portrait() -> Image:
-    return read_image(next(path for path in sorted(EXAMPLES.iterdir()) if path.suffix in (".png", ".jpg")))
+def video(examples: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ten frames of a portrait that slides, one without it, and half a second of sound."""
+    pixels = read_image(examples / "astronaut.png", max_side_px=320).pixels
+    frames = [*[np.roll(pixels, 3 * i, axis=1) for i in range(10)], np.zeros_like(pixels)]
+    path = tmp_path_factory.mktemp("video") / "video.mp4"
+    write_video(path, frames, FPS, examples / "speech.wav", duration_s=11 / 30)
+    return path
 
 
-def test_a_clip_is_relative_to_its_first_frame(engine: Engine, portrait: Image) -> None:
-    dark = np.zeros_like(portrait.pixels)
-    pictures = [portrait.pixels, np.roll(portrait.pixels, 5, 1), dark]
-    source = ExtractedMotionSource(pictures, Fraction(30), engine, frames=3)
-    motion = Motion.concatenate(list(source))
-    assert len(motion) == 3
+def test_a_video_is_read_by_the_extractor_against_its_first_frame(engine: Engine, video: Path) -> None:
+    driving = open_driving(video, extractor=engine)
+    motion = Motion.concatenate(list(driving))
+    assert (len(motion), driving.frames, driving.fps, driving.single) == (11, 11, 30, False)
     assert motion.view == "expression"
     np.testing.assert_array_equal(motion.rest.rotation, motion.rotation[0])
-    assert (source.report.frames, source.report.lost, source.report.gaps) == (3, 1, 1)
-    # What was not measured holds the last measurement.
+    assert np.ptp(motion.translation, axis=0).max() > 0
     assert motion.lip_ratio is not None
-    assert motion.lip_ratio[2] == motion.lip_ratio[1]
+    # What was not measured holds the last measurement.
+    assert motion.lip_ratio[10] == motion.lip_ratio[9]
+    assert driving.report is not None
+    assert (driving.report.frames, driving.report.lost, driving.report.gaps) == (11, 1, 1)
+    assert driving.sound is not None
+    again = Motion.concatenate(list(driving))
+    np.testing.assert_array_equal(again.expression, motion.expression)
 
 
-def test_no_face_is_said_with_the_drivers_name(engine: Engine) -> None:
-    dark = np.zeros((64, 64, 3), np.uint8)
+def test_another_rate_is_heeded(engine: Engine, video: Path) -> None:
+    driving = open_driving(video, fps=Fraction(15), extractor=engine)
+    assert driving.fps == 15
+    assert sum(map(len, driving)) == driving.frames == round(11 / 30 * 15)
+
+
+def test_a_picture_is_read_by_the_extractor(engine: Engine, examples: Path) -> None:
+    one = open_driving(examples / "astronaut.png", still=True, extractor=engine)
+    clip = open_driving(examples / "astronaut.png", extractor=engine)
+    (motion,), eased = list(one), Motion.concatenate(list(clip))
+    assert (one.single, one.frames, len(motion)) == (True, 1, 1)
+    assert (clip.single, clip.frames) == (False, len(eased))
+    np.testing.assert_allclose(eased.expression[[0, -1]], np.stack([motion.rest.expression] * 2), atol=1e-6)
+    np.testing.assert_allclose(eased.expression[len(eased) // 2], motion.expression[0], atol=1e-6)
+
+
+def test_no_face_is_said_with_the_drivers_name(engine: Engine, tmp_path: Path) -> None:
+    write_video(tmp_path / "dark.mp4", [np.zeros((64, 64, 3), np.uint8)] * 3, FPS)
     with pytest.raises(FaceError, match=r"dark\.mp4: no frame shows a face"):
-        list(ExtractedMotionSource([dark, dark], Fraction(25), engine, name="dark.mp4"))
-
-
-def test_a_picture_eases_from_rest_into_its_expression_and_back(engine: Engine, portrait: Image) -> None:
-    one = next(iter(ExtractedPictureSource(portrait, engine)))
-    clip = ExtractedPictureSource(portrait, engine, clip=True)
-    motion = next(iter(clip))
-    assert len(one) == 1
-    assert len(motion) == clip.frames
-    np.testing.assert_allclose(motion.expression[[0, -1]], np.stack([one.rest.expression] * 2), atol=1e-6)
-    np.testing.assert_allclose(motion.expression[len(motion) // 2], one.expression[0], atol=1e-6)
+        list(open_driving(tmp_path / "dark.mp4", extractor=engine))

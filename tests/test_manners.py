@@ -57,8 +57,8 @@ print(json.dumps([before, state(), sorted(os.listdir(out))]))
 CLIPS = {
     "a text": 'clip = talkinghead.speak(examples + "/astronaut.png", text="Hello.", renderer="warp")',
     "samples": (
-        'clip = talkinghead.speak(examples + "/astronaut.png", (np.random.default_rng(0).normal(0, 0.1, 8000).astype("f4"), '
-        '16000), renderer="warp")'
+        'sound = np.random.default_rng(0).normal(0, 0.1, 8000).astype("f4"), 16000\n'
+        'clip = talkinghead.speak(examples + "/astronaut.png", sound, renderer="warp")'
     ),
     "several faces": (
         'rng = np.random.default_rng(0)\n'

@@ -76,7 +76,9 @@ def test_sound_can_be_replaced_or_left_out(run: Run, driving: Path) -> None:
     assert run(HOPPER, driving, "-o", "both.mp4", "--audio", SPEECH, "--no-audio").exit_code == 2
 
 
-def test_a_motion_file_drives_at_its_own_rate_and_can_be_saved_again(run: Run, motion_file: Path, tmp_path: Path) -> None:
+def test_a_motion_file_drives_at_its_own_rate_and_can_be_saved_again(
+    run: Run, motion_file: Path, tmp_path: Path
+) -> None:
     result = run(ASTRONAUT, motion_file, "-o", "frames/", "--save-motion", "again.npz")
     assert result.exit_code == 0, result.output
     frames = sorted((tmp_path / "frames").glob("*.png"))

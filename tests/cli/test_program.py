@@ -80,7 +80,9 @@ def test_what_native_code_writes_is_kept_off_the_terminal(kept: bool, seen: str)
 
 
 def test_without_a_standard_error_nothing_breaks() -> None:
-    code = "import os, sys\nos.close(2)\nfrom talkinghead.cli.native_output import keep_to_ourselves\nkeep_to_ourselves()"
+    code = (
+        "import os, sys\nos.close(2)\nfrom talkinghead.cli.native_output import keep_to_ourselves\nkeep_to_ourselves()"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

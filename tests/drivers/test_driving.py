@@ -130,7 +130,9 @@ def test_speech_moves_the_lips_and_silence_does_not(examples: Path) -> None:
     from talkinghead.media.sound import open_sound
 
     jaw = BLENDSHAPE_INDEX["jawOpen"]
-    spoken = Motion.concatenate(list(SpeechModel("embedded").driving(open_sound(examples / "speech.wav"), Fraction(25))))
+    spoken = Motion.concatenate(
+        list(SpeechModel("embedded").driving(open_sound(examples / "speech.wav"), Fraction(25)))
+    )
     assert spoken.blendshapes[:, jaw].max() > 0.2
     silence = SampledSound(np.zeros(32_000, np.float32), 16_000)
     still = Motion.concatenate(list(SpeechModel("embedded").driving(silence, Fraction(25))))

@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from audio2motion.phones import articulations
+from audio2motion.evaluation.closures import single_sounds
 from audio2motion.targets import opening_of
 from talkinghead.core.types import Floats
 from talkinghead.drivers.driving import Driving
@@ -41,14 +41,10 @@ def collected(speech: Speech, fps: Fraction = Fraction(25), seed: int = 0) -> Mo
     return Motion.concatenate(list(driven(speech, fps, seed)))
 
 
-def centres_s(speech: Speech, seal: str) -> list[float]:
-    """The middle of every sound with a `seal`."""
-    times = []
-    for ipa, start, end in speech.phones or []:
-        sounds = articulations(ipa)
-        step = (end - start) / max(1, len(sounds))
-        times += [start + (k + 0.5) * step for k, sound in enumerate(sounds) if sound.seal == seal]
-    return times
+def centres_s(speech: Speech, contact: str) -> list[float]:
+    """The middle of every sound that needs a `contact`."""
+    sounds = single_sounds(speech.phones or [])
+    return [(begin + end) / 2 for _, needed, begin, end in sounds if needed == contact]
 
 
 @pytest.mark.parametrize("fps", [Fraction(24000, 1001), Fraction(25), Fraction(60)])

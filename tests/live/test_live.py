@@ -44,9 +44,7 @@ def test_a_file_as_camera_drives_records_and_counts(hopper: Image, camera_file: 
     assert "dropped" in report.summary()
 
 
-def test_keys_set_the_neutral_face_and_quit(
-    hopper: Image, camera_file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_keys_set_the_neutral_face_and_quit(hopper: Image, camera_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     learnt: list[bool] = []
     own = LiveVideoDriver.set_neutral
     monkeypatch.setattr(LiveVideoDriver, "set_neutral", lambda self: learnt.append(own(self)))
@@ -119,7 +117,9 @@ def test_figures_of_nothing_are_nothing() -> None:
     report.latencies_ms.extend([10.0] * 19 + [90.0])
     assert report.fps == 15
     assert report.latency_ms(0.5) == 10
-    assert report.summary().startswith("30 frames in 2.0 s (15.0 per second), 0 dropped, 0 without a face, latency 10 ms")
+    assert report.summary().startswith(
+        "30 frames in 2.0 s (15.0 per second), 0 dropped, 0 without a face, latency 10 ms"
+    )
 
 
 def test_what_cannot_be_opened_is_said(examples: Path, tmp_path: Path) -> None:

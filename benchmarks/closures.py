@@ -71,7 +71,8 @@ def openings(picture: Path, audio: Path) -> tuple[npt.NDArray[np.float64], float
     """(T,) inner-lip gaps of the drawn frames, and the frame rate."""
     clip = talkinghead.speak(picture, audio)
     meter = FrameMeter()
-    gaps = [meter.measure(frame.pixels, frame.portrait, None).opening for frame in clip.drawn()]
+    crops = (frame.drawn for frame in clip.pictures())
+    gaps = [meter.measure(crop.pixels, crop.portrait, None).opening for crop in crops]
     meter.close()
     return np.array(gaps), float(clip.fps)
 

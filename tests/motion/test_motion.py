@@ -1,12 +1,14 @@
 """Motion: the one currency between what drives and what draws."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from fractions import Fraction
 
 import numpy as np
 import pytest
 
 from talkinghead.core.errors import MotionError
-from talkinghead.core.types import Face
 from talkinghead.motion.blendshapes import BLENDSHAPE_INDEX
 from talkinghead.motion.motion import Motion, Rest
 
@@ -17,13 +19,13 @@ def ramp(frames: int, fps: Fraction = Fraction(25)) -> Motion:
     return Motion.from_blendshapes(weights, fps, rotation=np.outer(np.arange(frames), [0, 1, 0]))
 
 
-def test_both_views_say_the_same():
+def test_both_views_say_the_same() -> None:
     motion = ramp(11)
     np.testing.assert_allclose(motion.expression[:, 19, 1], np.linspace(0, 0.1, 11), atol=1e-6)
     assert motion.view == "blendshapes"
 
 
-def test_from_expression_fits_what_moved_from_the_rest():
+def test_from_expression_fits_what_moved_from_the_rest() -> None:
     rest = Rest(expression=np.random.default_rng(0).normal(0, 0.05, (21, 3)).astype(np.float32))
     deltas = np.repeat(rest.expression[None], 3, axis=0)
     deltas[2, 19, 1] += 0.05
@@ -34,7 +36,7 @@ def test_from_expression_fits_what_moved_from_the_rest():
     assert motion.view == "expression"
 
 
-def test_slices_and_concatenation_are_inverse():
+def test_slices_and_concatenation_are_inverse() -> None:
     motion = ramp(10)
     again = Motion.concatenate([motion[:4], motion[4:5], motion[5:]])
     np.testing.assert_array_equal(again.blendshapes, motion.blendshapes)
@@ -43,7 +45,7 @@ def test_slices_and_concatenation_are_inverse():
 
 
 @pytest.mark.parametrize("fps", [Fraction(24000, 1001), Fraction(25), Fraction(30), Fraction(60), Fraction(1)])
-def test_resampling_keeps_the_duration_to_within_a_frame(fps):
+def test_resampling_keeps_the_duration_to_within_a_frame(fps: Fraction) -> None:
     motion = ramp(250)
     other = motion.resampled(fps)
     assert other.fps == fps
@@ -51,7 +53,7 @@ def test_resampling_keeps_the_duration_to_within_a_frame(fps):
     assert np.all(np.diff(other.blendshapes[:, BLENDSHAPE_INDEX["jawOpen"]]) >= 0)
 
 
-def test_weights_are_held_within_bounds():
+def test_weights_are_held_within_bounds() -> None:
     motion = Motion.from_blendshapes(np.full((2, 52), 1.7), Fraction(25))
     assert motion.blendshapes.max() == 1
 
@@ -69,15 +71,6 @@ def test_weights_are_held_within_bounds():
         (lambda: Motion.concatenate([ramp(2), ramp(2, Fraction(30))]), "share their frame rate"),
     ],
 )
-def test_what_is_not_a_motion_is_refused(make, message):
+def test_what_is_not_a_motion_is_refused(make: Callable[[], Motion], message: str) -> None:
     with pytest.raises(MotionError, match=message):
         make()
-
-
-def test_a_face_moves_with_its_picture():
-    points = np.zeros((478, 3), np.float32)
-    points[:, 0] = np.arange(478)
-    points[:, 2] = -5
-    moved = Face(points).moved(np.array([[2.0, 0, 10], [0, 2.0, 20]]))
-    np.testing.assert_allclose(moved.landmarks[3], [16, 20, -10])
-    assert moved.box == pytest.approx((10, 20, 954, 0))

@@ -1,4 +1,4 @@
-"""A driver whose every frame is known: a portrait drawn with given blendshapes and pose."""
+"""A driving clip whose every frame is known: a portrait drawn with given blendshapes and pose."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from talkinghead.core.types import Image, Pixels
+from talkinghead.core.types import Floats, Image, Pixels
 from talkinghead.faces import find_face
 from talkinghead.faces.paste import paste_back
 from talkinghead.media.images import read_image
@@ -24,7 +24,7 @@ NEUTRAL, BLINKS = range(44, 58), (20, 62)
 
 
 @dataclass
-class Driver:
+class KnownClip:
     """`frames` of the face in `picture`, drawn with `motion`."""
 
     picture: Image
@@ -37,7 +37,7 @@ def known_motion() -> Motion:
     t = np.arange(72)
     weights = np.zeros((72, 52), np.float32)
 
-    def add(name: str, values: np.ndarray) -> None:
+    def add(name: str, values: Floats) -> None:
         weights[:, BLENDSHAPE_INDEX[name]] += values.astype(np.float32)
 
     talking = t < 40
@@ -61,8 +61,8 @@ def picture(examples: Path) -> Image:
 
 
 @pytest.fixture(scope="session")
-def driver(picture: Image) -> Driver:
+def known_clip(picture: Image) -> KnownClip:
     """The portrait, drawn with `known_motion`."""
     renderer, motion = WarpRenderer(), known_motion()
-    portrait = renderer.crop(picture, find_face(picture))
-    return Driver(picture, motion, [paste_back(picture.pixels, f) for f in renderer.render(portrait, [motion])])
+    drawn = renderer.open(renderer.crop(picture, find_face(picture))).draw(motion)
+    return KnownClip(picture, motion, [paste_back(picture.pixels, crop) for crop in drawn])

@@ -7,8 +7,10 @@ import time
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from talkinghead.core.errors import OutputError
@@ -25,16 +27,18 @@ from talkinghead.renderers.warp import WarpRenderer
 
 FPS = Fraction(25)
 NAN = float("nan")
+Array = npt.NDArray[np.floating]
+Flags = npt.NDArray[np.bool_]
 
 
-def motion(frames: int = 50, **weights: np.ndarray) -> Motion:
+def motion(frames: int = 50, **weights: Array) -> Motion:
     blendshapes = np.zeros((frames, N_BLENDSHAPES), np.float32)
     for name, values in weights.items():
         blendshapes[:, BLENDSHAPE_INDEX[name]] = values
     return Motion.from_blendshapes(blendshapes, FPS)
 
 
-def syllables(frames: int = 50) -> np.ndarray:
+def syllables(frames: int = 50) -> Array:
     t = np.arange(frames) / 25
     return np.maximum(0, np.sin(2 * np.pi * 2.3 * t) * np.sin(2 * np.pi * 0.4 * t + 0.5)) * 0.7
 
@@ -47,18 +51,17 @@ def portrait(examples: Path) -> Portrait:
 
 @pytest.fixture(scope="module")
 def spoken(portrait: Portrait) -> list[DrawnCrop]:
-    return [
-        DrawnCrop(f.pixels.copy(), f.portrait) for f in WarpRenderer().render(portrait, [motion(jawOpen=syllables())])
-    ]
+    return WarpRenderer().open(portrait).draw(motion(jawOpen=syllables()))
 
 
-def observed(frames: list[DrawnCrop], driver: Motion, *, silent: np.ndarray | None = None, every: int = 1) -> dict:
+def observed(frames: list[DrawnCrop], driver: Motion, *, silent: Flags | None = None, every: int = 1) -> dict[str, Any]:
     with Observer(FPS, every=every) as observer:
         observer.see_motion(driver[:20])
         observer.see_motion(driver[20:])
         for frame in frames:
             observer.see_frame(frame, paste_back(frame.portrait.image.pixels, frame))
-        return json.loads(observer.report("warp", audio_s=2.0, silent=silent).as_json())
+        told: dict[str, Any] = json.loads(observer.report("warp", audio_s=2.0, silent=silent).as_json())
+        return told
 
 
 def test_a_speaking_portrait_passes(spoken: list[DrawnCrop]) -> None:
@@ -170,7 +173,7 @@ def test_driven_opening_knows_lips_from_jaw() -> None:
     assert driven_opening(parted)[0] == pytest.approx(0.3)
 
 
-def blocks(sound: np.ndarray, length: int = 3701) -> Iterator[np.ndarray]:
+def blocks(sound: Array, length: int = 3701) -> Iterator[Array]:
     for start in range(0, len(sound), length):
         yield sound[start : start + length]
 

@@ -7,7 +7,9 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
+import soundfile
 from click.testing import CliRunner
 
 from talkinghead.canvas.source_video import Smoother, SourceVideo
@@ -31,12 +33,12 @@ def moving(examples: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def places(source: SourceVideo, count: int) -> np.ndarray:
+def places(source: SourceVideo, count: int) -> npt.NDArray[np.float64]:
     """The face's horizontal place in the first portraits."""
     return np.array([p.face.landmarks[:, 0].mean() for p in itertools.islice(source.portraits(), count)])
 
 
-def test_the_video_runs_forwards_backwards_and_forwards_again(moving, monkeypatch):
+def test_the_video_runs_forwards_backwards_and_forwards_again(moving: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("talkinghead.canvas.source_video._SEGMENT_BYTES", 320 * 320 * 3 * 10)  # several segments
     source = SourceVideo(moving, WarpRenderer().crop)
     assert source.frames is None
@@ -51,14 +53,14 @@ def test_the_video_runs_forwards_backwards_and_forwards_again(moving, monkeypatc
     assert np.array_equal(portraits[4].image.pixels, portraits[26].image.pixels)
 
 
-def test_without_repeating_it_ends_and_can_be_brought_to_another_rate(moving):
+def test_without_repeating_it_ends_and_can_be_brought_to_another_rate(moving: Path) -> None:
     assert len(list(SourceVideo(moving, WarpRenderer().crop, loop=False).portraits())) == 16
     faster = SourceVideo(moving, WarpRenderer().crop, fps=Fraction(50), loop=False)
     assert faster.fps == 50
     assert abs(len(list(faster.portraits())) - 32) <= 1
 
 
-def test_landmarks_are_smoothed_without_lag():
+def test_landmarks_are_smoothed_without_lag() -> None:
     t = np.arange(60)
     path = np.repeat((40 * np.sin(t / 10))[:, None, None], 478, axis=1) * np.float32([1, 0, 0])
     base = np.random.default_rng(0).uniform(0, 100, (478, 3)).astype(np.float32)
@@ -73,18 +75,27 @@ def test_landmarks_are_smoothed_without_lag():
     assert int(np.argmin(lag)) == 1
 
 
-def test_frames_without_a_face_stay_as_they_are(examples, tmp_path):
+def test_frames_without_a_face_stay_as_they_are(examples: Path, tmp_path: Path) -> None:
     pixels = read_image(examples / "astronaut.png", max_side_px=320).pixels
     wall = np.full_like(pixels, 90)
     write_video(tmp_path / "gone.mp4", [pixels] * 8 + [wall] * 14, FPS)
     source = SourceVideo(tmp_path / "gone.mp4", WarpRenderer().crop, loop=False)
-    drawn = [
-        source.finished(DrawnCrop(np.zeros_like(p.pixels), p), lambda frame: np.full_like(pixels, 255))
-        for p in source.portraits()
+    # Magenta crops: where they are pasted back is seen.
+    placed = [
+        (source.placed(DrawnCrop(np.full_like(p.pixels, 255) * np.uint8([1, 0, 1]), p)), p) for p in source.portraits()
     ]
-    assert drawn[2].min() == 255  # drawn upon
-    assert drawn[10].min() == 255  # gone for less than a quarter of a second
-    assert np.abs(drawn[-1].astype(int) - 90).max() < 8  # the video's own
+
+    def is_drawn(number: int) -> bool:
+        picture, portrait = placed[number]
+        x, y = portrait.face.landmarks[1, :2].astype(int)
+        return bool(np.abs(picture[y, x].astype(int) - [255, 0, 255]).max() < 8)
+
+    assert is_drawn(2)
+    assert is_drawn(10)  # gone for less than a quarter of a second
+    assert not is_drawn(21)
+    assert np.abs(placed[-1][0].astype(int) - 90).max() < 8  # the video's own
+    assert source.portrait is None
+    assert source.report is not None
     assert source.report.frames == 22
     assert source.report.lost >= 13
     write_video(tmp_path / "wall.mp4", [wall] * 30, FPS)
@@ -92,11 +103,9 @@ def test_frames_without_a_face_stay_as_they_are(examples, tmp_path):
         next(SourceVideo(tmp_path / "wall.mp4", WarpRenderer().crop).portraits())
 
 
-def test_a_video_speaks_a_longer_recording(examples, moving, tmp_path):
+def test_a_video_speaks_a_longer_recording(examples: Path, moving: Path, tmp_path: Path) -> None:
     out = tmp_path / "spoken.mp4"
     sound = tmp_path / "sound.wav"
-    import soundfile
-
     samples, rate = soundfile.read(examples / "speech.wav", dtype="float32")
     soundfile.write(sound, samples[: int(1.3 * rate)], rate)
     result = CliRunner().invoke(main, ["speak", str(moving), str(sound), "-o", str(out), "--renderer", "warp", "-q"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from talkinghead.drivers.tracking.alignment import align
@@ -17,21 +18,24 @@ from talkinghead.motion.filters import FilterSettings, OneEuro, ZeroPhaseOneEuro
 from talkinghead.renderers.warp.landmarks import landmark_basis
 
 
-def meshes(weights: np.ndarray) -> np.ndarray:
+Array = npt.NDArray[np.float64]
+
+
+def meshes(weights: Array) -> Array:
     """Meshes (T, 478, 3) of an average face with expressions (T, 52)."""
     out = np.repeat(canonical_mesh()[None].astype(np.float64), len(weights), axis=0)
     out[:, :, :2] += np.einsum("ts,spi->tpi", weights, load_basis())
     return out
 
 
-def weights(**named: float) -> np.ndarray:
+def weights(**named: float) -> Array:
     out = np.zeros((1, 52))
     for name, value in named.items():
         out[0, BLENDSHAPE_INDEX[name]] = value
     return out
 
 
-def test_angles_come_back_and_mean_what_types_say():
+def test_angles_come_back_and_mean_what_types_say() -> None:
     angles = np.array([[10.0, 0, 0], [0, 20, 0], [0, 0, 30], [12, -25, 8]])
     assert np.allclose(to_degrees(from_degrees(angles)), angles)
     nose, crown = np.array([0, 0, -1.0]), np.array([0, -1.0, 0])
@@ -41,7 +45,7 @@ def test_angles_come_back_and_mean_what_types_say():
     assert (rolled @ crown)[0] > 0.1  # to the picture's right
 
 
-def test_a_turn_counts_from_the_rest_it_starts_at():
+def test_a_turn_counts_from_the_rest_it_starts_at() -> None:
     rest, angles = np.array([5.0, 12.0, -20.0]), np.array([[5.0, 12.0, -20.0], [5.0, 12.0, 0.0]])
     place = np.array([0.1, 0.2, 0.0])
     turns, shifts = relative_pose(angles, place + np.array([[0, 0, 0], [0, 0.1, 0]]), rest, place)
@@ -53,7 +57,7 @@ def test_a_turn_counts_from_the_rest_it_starts_at():
     assert shifts[1][0] < -0.02
 
 
-def test_alignment_finds_pose_size_and_place():
+def test_alignment_finds_pose_size_and_place() -> None:
     reference = canonical_mesh().astype(np.float64)
     rotation, place = from_degrees(np.array([[8.0, -15.0, 5.0]])), np.array([200.0, 100.0, -3.0])
     poses = align(80.0 * reference[None] @ rotation.transpose(0, 2, 1) + place, reference)
@@ -63,7 +67,7 @@ def test_alignment_finds_pose_size_and_place():
     assert np.allclose(poses.undo(poses.apply(reference)), reference)
 
 
-def test_the_zero_phase_filter_has_no_lag_and_streams_what_it_would_filter_whole():
+def test_the_zero_phase_filter_has_no_lag_and_streams_what_it_would_filter_whole() -> None:
     rate, t = 30.0, np.arange(240) / 30.0
     clean = np.sin(2 * np.pi * 0.8 * t)[:, None]
     noisy = clean + 0.05 * np.random.default_rng(0).standard_normal(clean.shape)
@@ -78,8 +82,8 @@ def test_the_zero_phase_filter_has_no_lag_and_streams_what_it_would_filter_whole
     assert int(np.argmax(late)) > 0  # what the backward pass is for
     assert np.std(out[20:-20] - clean[20:-20]) < 0.7 * np.std(noisy - clean)
     pieces = ZeroPhaseOneEuro(rate, settings)
-    streamed = [pieces.push(noisy[i : i + 7]) for i in range(0, len(noisy), 7)]
-    streamed = np.concatenate([*[s for s in streamed if len(s)], pieces.finish()])
+    pushed = [pieces.push(noisy[i : i + 7]) for i in range(0, len(noisy), 7)]
+    streamed = np.concatenate([*pushed, pieces.finish()])
     assert len(streamed) == len(noisy)
     assert np.abs(streamed - out).max() < 0.05
 
@@ -98,7 +102,7 @@ def test_the_zero_phase_filter_has_no_lag_and_streams_what_it_would_filter_whole
         {"mouthRight": 0.6},
     ],
 )
-def test_the_fit_finds_the_blendshapes_that_moved_a_mesh(named):
+def test_the_fit_finds_the_blendshapes_that_moved_a_mesh(named: dict[str, float]) -> None:
     found = ExpressionFit.of(canonical_mesh().astype(np.float64))(meshes(weights(**named)))[0]
     for name, value in named.items():
         assert found[BLENDSHAPE_INDEX[name]] == pytest.approx(value, abs=0.3), name
@@ -106,7 +110,7 @@ def test_the_fit_finds_the_blendshapes_that_moved_a_mesh(named):
     assert max(others) < 0.3
 
 
-def test_lids_and_gaze_are_the_persons_own_left_and_right():
+def test_lids_and_gaze_are_the_persons_own_left_and_right() -> None:
     mesh = canonical_mesh().astype(np.float64)
     fit = ExpressionFit.of(mesh)
     winking, looking = mesh.copy(), mesh.copy()
@@ -120,14 +124,14 @@ def test_lids_and_gaze_are_the_persons_own_left_and_right():
     assert look[BLENDSHAPE_INDEX["eyeLookInRight"]] > 0.5
 
 
-def test_the_table_is_what_the_renderer_draws_by():
+def test_the_table_is_what_the_renderer_draws_by() -> None:
     made = landmark_basis(canonical_mesh())
     difference = np.abs(made - load_basis()).max(axis=(1, 2))
     stale = [name for name, worst in zip(BLENDSHAPE_NAMES, difference) if worst > 0.02]
     assert not stale, f"run benchmarks/tracking_basis.py: {', '.join(stale)} changed"
 
 
-def test_the_neutral_face_is_found_wherever_it_is():
+def test_the_neutral_face_is_found_wherever_it_is() -> None:
     talking = np.concatenate([weights(jawOpen=0.3 + 0.02 * i, mouthPucker=0.2) for i in range(20)])
     smiling = np.repeat(weights(mouthSmileLeft=0.9, mouthSmileRight=0.9), 6, axis=0)
     calm = np.zeros((25, 52))
@@ -139,7 +143,7 @@ def test_the_neutral_face_is_found_wherever_it_is():
     assert np.abs(neutral.pose).max() < 2
 
 
-def test_a_lone_face_that_smiles_talks_or_does_nothing_is_told_apart():
+def test_a_lone_face_that_smiles_talks_or_does_nothing_is_told_apart() -> None:
     average = canonical_mesh()
     smile = guess_weights(100 * meshes(weights(mouthSmileLeft=1, mouthSmileRight=1))[0], average)
     talk = guess_weights(100 * meshes(weights(jawOpen=0.7))[0], average)
@@ -151,7 +155,7 @@ def test_a_lone_face_that_smiles_talks_or_does_nothing_is_told_apart():
     assert nothing.max() < 0.1
 
 
-def test_a_lost_face_is_held_then_eased_to_rest_then_eased_back():
+def test_a_lost_face_is_held_then_eased_to_rest_then_eased_back() -> None:
     rate, rest, there = 20.0, np.zeros(1), np.ones(1)
     recovery = Recovery(rate, rest)
     before = [recovery.step(there)[0] for _ in range(5)]

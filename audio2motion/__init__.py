@@ -10,7 +10,7 @@ _PLACES = {
     "PredictionStream": "predictor", "Behaviour": "behaviour", "BehaviourFrames": "behaviour",
     "BEHAVIOUR_INDICES": "behaviour", "BLENDSHAPE_NAMES": "arkit", "BLENDSHAPE_INDEX": "arkit", "Phone": "targets",
     "phones_to_blendshapes": "targets", "articulations": "phones", "Espeak": "corpus.espeak",
-    "embedded_checkpoint": "predictor",
+    "embedded_checkpoint": "predictor", "MOUTH_AMPLITUDES": "amplitudes", "WIDTH_AMPLITUDES": "amplitudes",
 }  # fmt: skip
 __all__ = sorted(_PLACES)
 

@@ -7,7 +7,7 @@ from talkinghead.core.errors import InputError
 from talkinghead.core.settings import Settings
 from talkinghead.media.images import read_image
 from talkinghead.motion.blendshapes import BLENDSHAPE_INDEX
-from talkinghead.motion.controls import CONTROLS, Editor, Sheet, to_motion
+from talkinghead.motion.controls import CONTROLS, Editor, Sheet, controls_to_motion
 
 
 def weight(motion, name):
@@ -15,13 +15,13 @@ def weight(motion, name):
 
 
 def test_both_sides_of_a_control():
-    assert weight(to_motion({"smile": 0.6}), "mouthSmileLeft") == pytest.approx(0.6)
-    assert weight(to_motion({"smile": -0.6}), "mouthFrownRight") == pytest.approx(0.6)
-    assert weight(to_motion({"smile": -0.6}), "mouthSmileLeft") == 0
+    assert weight(controls_to_motion({"smile": 0.6}), "mouthSmileLeft") == pytest.approx(0.6)
+    assert weight(controls_to_motion({"smile": -0.6}), "mouthFrownRight") == pytest.approx(0.6)
+    assert weight(controls_to_motion({"smile": -0.6}), "mouthSmileLeft") == 0
 
 
 def test_looking_to_the_person_s_left_turns_both_eyes_that_way():
-    motion = to_motion({"gaze_x": 0.5})
+    motion = controls_to_motion({"gaze_x": 0.5})
     assert weight(motion, "eyeLookOutLeft") == weight(motion, "eyeLookInRight") == pytest.approx(0.5)
     # In LivePortrait's keypoints that is to the picture's right.
     assert motion.expression[0, 11, 0] > 0
@@ -29,7 +29,7 @@ def test_looking_to_the_person_s_left_turns_both_eyes_that_way():
 
 
 def test_pose_and_any_arkit_name():
-    motion = to_motion({"yaw": 12, "pitch": -3, "zoom": 1.1, "x": 0.1, "jawOpen": 0.3})
+    motion = controls_to_motion({"yaw": 12, "pitch": -3, "zoom": 1.1, "x": 0.1, "jawOpen": 0.3})
     np.testing.assert_allclose(motion.rotation[0], [-3, 12, 0])
     np.testing.assert_allclose(motion.translation[0], [0.1, 0, 0], atol=1e-7)
     assert motion.scale[0] == pytest.approx(1.1)
@@ -37,14 +37,14 @@ def test_pose_and_any_arkit_name():
 
 
 def test_nothing_asked_is_rest():
-    motion = to_motion({})
+    motion = controls_to_motion({})
     assert not motion.blendshapes.any()
     assert not motion.rotation.any()
 
 
 @pytest.mark.parametrize("name", CONTROLS)
 def test_every_control_does_something(name):
-    rest, moved = to_motion({}), to_motion({name: 0.5})
+    rest, moved = controls_to_motion({}), controls_to_motion({name: 0.5})
     parts = ("blendshapes", "rotation", "translation", "scale")
     assert any(not np.array_equal(getattr(rest, part), getattr(moved, part)) for part in parts)
 
@@ -61,7 +61,7 @@ def test_every_control_does_something(name):
 )
 def test_unknown_names_and_values_out_of_range_are_refused(controls, message):
     with pytest.raises(InputError, match=message):
-        to_motion(controls)
+        controls_to_motion(controls)
 
 
 @pytest.mark.parametrize("name", ["astronaut.png", "grace_hopper.jpg"])

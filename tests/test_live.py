@@ -14,7 +14,7 @@ from talkinghead.core.errors import OutputError, VideoError
 from talkinghead.core.settings import Settings
 from talkinghead.core.types import Pixels
 from talkinghead.drivers.tracking.expression import load_basis
-from talkinghead.drivers.tracking.live import LiveDriver
+from talkinghead.drivers.tracking.live_stream import LiveDriver
 from talkinghead.faces import canonical_mesh
 from talkinghead.live.camera import Camera
 from talkinghead.live.loop import Session, open_session

@@ -86,7 +86,7 @@ def recorded(path: Path, directory: Path, pins: dict[str, Pin]) -> Pin | None:
         return None
 
 
-def examine(path: Path, size: int | None, sha256: str | None, *, fresh: bool = False) -> State:
+def state_of(path: Path, size: int | None, sha256: str | None, *, fresh: bool = False) -> State:
     """Compare a file with the size and hash that it must have; `fresh` hashes it whatever is remembered.
 
     Raises:
@@ -155,8 +155,10 @@ def _remembered(path: Path, what: str, compute: Callable[[], str | bool]) -> str
     key = f"{what}:{path.resolve()}"
     known = _recall()
     entry = known.get(key)
-    if isinstance(entry, dict) and entry.get("stamp") == stamp and isinstance(entry.get("value"), str | bool):
-        return entry["value"]
+    if isinstance(entry, dict) and entry.get("stamp") == stamp:
+        remembered: object = entry.get("value")
+        if isinstance(remembered, str | bool):
+            return remembered
     value = compute()
     # A read-only home costs time, nothing else.
     with contextlib.suppress(OSError):

@@ -34,7 +34,7 @@ from talkinghead.motion.blendshapes import BLENDSHAPE_NAMES, N_BLENDSHAPES, N_KE
 from talkinghead.motion.motion import Motion, Rest
 
 VERSION = 1
-SUFFIXES: tuple[str, ...] = (".npz", ".pkl", ".csv")
+MOTION_SUFFIXES: tuple[str, ...] = (".npz", ".pkl", ".csv")
 _CHUNK = 32
 
 _PER_FRAME = ("blendshapes", "expression", "rotation", "translation", "scale")
@@ -98,7 +98,7 @@ def save_motion(motion: Motion, path: str | Path, force: bool = False) -> Path:
 
 def check_suffix(path: Path) -> None:
     """OutputError where `save_motion` would not know the suffix: asked before the work, not after."""
-    _by_suffix(path, dict.fromkeys(SUFFIXES, save_motion), OutputError)
+    _by_suffix(path, dict.fromkeys(MOTION_SUFFIXES, save_motion), OutputError)
 
 
 def _by_suffix(
@@ -107,7 +107,7 @@ def _by_suffix(
     found = choices.get(path.suffix.lower())
     if found is None:
         asked = f"the suffix {path.suffix}" if path.suffix else "no suffix"
-        raise error(f"{path} has {asked}: motion files are {', '.join(SUFFIXES)}")
+        raise error(f"{path} has {asked}: motion files are {', '.join(MOTION_SUFFIXES)}")
     return found
 
 
@@ -129,9 +129,12 @@ def _save_npz(motion: Motion, path: Path) -> None:
         "fps": [motion.fps.numerator, motion.fps.denominator],
         "blendshape_names": BLENDSHAPE_NAMES,
         "view": motion.view,
-        **{name: getattr(motion, name) for name in _PER_FRAME},
-        **{name: getattr(motion, name) for name in _OPTIONAL if getattr(motion, name) is not None},
-        **{f"rest_{name}": getattr(motion.rest, name) for name in _REST_SHAPES if name != "replaced_keypoints"},
+        **motion.arrays(),
+        "rest_blendshapes": motion.rest.blendshapes,
+        "rest_expression": motion.rest.expression,
+        "rest_rotation": motion.rest.rotation,
+        "rest_translation": motion.rest.translation,
+        "rest_scale": motion.rest.scale,
         "rest_replaced_keypoints": np.array(motion.rest.replaced_keypoints, np.int64),
     }
     with path.open("wb") as file:

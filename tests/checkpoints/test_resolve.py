@@ -1,4 +1,4 @@
-"""Finding weights that are here, and refusing those that are not what they should be."""
+"""FileFinding weights that are here, and refusing those that are not what they should be."""
 
 import hashlib
 import json

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from talkinghead.core.types import Crop, Face, DrawnCrop, Image, Portrait
+from talkinghead.core.types import Crop, DrawnCrop, Face, Image, Portrait
 from talkinghead.faces import crop as algebra
 from talkinghead.faces.paste import covered_rectangle, feathered_square, paste_back
 

@@ -20,7 +20,7 @@ from talkinghead.core.errors import OutputError, VideoError
 from talkinghead.core.types import Pixels
 from talkinghead.media.audio import probe_audio, read_audio_blocks
 from talkinghead.media.ffmpeg import describe, find_ffmpeg
-from talkinghead.media.video import SYNTHETIC, VideoReader, check_target, write_video
+from talkinghead.media.video import SYNTHETIC_VIDEO, VideoReader, check_target, write_video
 
 NTSC_FILM = Fraction(24000, 1001)
 
@@ -135,7 +135,7 @@ def test_files_say_that_they_are_synthetic(tmp_path: Path, suffix: str) -> None:
     metadata = {} if suffix == ".gif" else {"title": "A test"}
     write_video(path, [grey(k) for k in range(5)], Fraction(25), metadata=metadata)
     said = describe(path)
-    assert SYNTHETIC in said
+    assert SYNTHETIC_VIDEO in said
     assert suffix == ".gif" or "A test" in said
 
 
@@ -164,7 +164,7 @@ def test_a_folder_gets_numbered_pictures_and_the_sound(tmp_path: Path, recording
     assert (result.frames, result.size_px, result.audio) == (12, (7, 9), "copied")
     for k, frame in enumerate(frames):
         np.testing.assert_array_equal(cv2.imread(str(tmp_path / f"out/{k:06d}.png"))[..., ::-1], frame)
-    assert SYNTHETIC.encode() in (tmp_path / "out/000000.png").read_bytes()
+    assert SYNTHETIC_VIDEO.encode() in (tmp_path / "out/000000.png").read_bytes()
     np.testing.assert_array_equal(sound_of(tmp_path / "out/audio.wav"), sound_of(recording))
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from talkinghead.core.errors import FaceError
-from talkinghead.core.types import Face, Floats, DrawnCrop, Image, Pixels, Portrait
+from talkinghead.core.types import DrawnCrop, Face, Floats, Image, Pixels, Portrait
 from talkinghead.faces import find_face
 from talkinghead.faces.paste import paste_back
 from talkinghead.motion.blendshapes import BLENDSHAPE_INDEX, BLENDSHAPE_NAMES, N_BLENDSHAPES

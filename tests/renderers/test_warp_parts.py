@@ -10,11 +10,11 @@ from talkinghead.core.types import Face, Image, Portrait
 from talkinghead.motion.blendshapes import BLENDSHAPE_INDEX, BLENDSHAPE_NAMES, N_BLENDSHAPES
 from talkinghead.renderers.warp import IGNORED_BLENDSHAPES
 from talkinghead.renderers.warp.backward import Lookup, doubled
-from talkinghead.renderers.warp.controls import CONTROLS, to_controls
 from talkinghead.renderers.warp.drawing import draw
 from talkinghead.renderers.warp.fields import opening_profile
 from talkinghead.renderers.warp.grid import Grid, Rect, inverted
-from talkinghead.renderers.warp.head import Head, limited, source_yaw_deg
+from talkinghead.renderers.warp.head_turn import HeadTurn, limited, source_yaw_deg
+from talkinghead.renderers.warp.mixing import FIELD_CONTROLS, to_controls
 from talkinghead.renderers.warp.plan import Plan
 from talkinghead.renderers.warp.slit import SeamMemory, mouth_slit
 
@@ -116,8 +116,8 @@ class TestControls:
 
     def test_fields_exist_for_all_controls(self, plan: Plan) -> None:
         made = set(plan.mouth.fields) | set(plan.upper.fields)
-        gaze = {name for name in CONTROLS if name.startswith("gaze")}
-        assert set(CONTROLS) - gaze <= made
+        gaze = {name for name in FIELD_CONTROLS if name.startswith("gaze")}
+        assert set(FIELD_CONTROLS) - gaze <= made
 
     def test_lips_close_no_further_than_the_jaw_opens(self) -> None:
         values = np.zeros(N_BLENDSHAPES, np.float32)
@@ -145,7 +145,7 @@ class TestHead:
         points[:, 2] = z * np.cos(turn) - x * np.sin(turn) + centre[2]
         assert source_yaw_deg(points) == pytest.approx(source_yaw_deg(portrait.landmarks) + 25, abs=4)
         grid = Grid.over(portrait.pixels, 80)
-        head = Head(points, grid, 80, (True,) * 4)
+        head = HeadTurn(points, grid, 80, (True,) * 4)
         further, back = (head.limits(np.array([0, yaw, 0], np.float32))[1] for yaw in (15, -15))
         assert 0 < further < -back
 
@@ -221,9 +221,9 @@ def test_gaze_moves_the_iris(plan: Plan) -> None:
 
 
 def test_grey_noise_is_drawn(hopper_face: Face, hopper: Image) -> None:
-    from talkinghead.renderers.warp.cropping import crop_portrait
+    from talkinghead.renderers.warp.cropping import crop_rectangle
 
     noise = np.random.default_rng(1).integers(0, 255, hopper.pixels.shape).astype(np.uint8)
-    plan = Plan(crop_portrait(Image(noise), hopper_face))
+    plan = Plan(crop_rectangle(Image(noise), hopper_face))
     values = np.ones(N_BLENDSHAPES, np.float32)
     assert draw(plan, to_controls(values), None).shape == plan.pixels.shape

@@ -22,7 +22,7 @@ from talkinghead.motion.protocols import MotionSource
 from talkinghead.tts.engines import (
     CommandEngine,
     EspeakEngine,
-    Speech,
+    SpokenText,
     TextMotionSource,
     espeak_voice,
     espeak_voices,
@@ -41,7 +41,7 @@ CLOSED = 0.08  # of the opening of an open a: lips that touch in a picture
 
 
 @pytest.fixture(scope="module")
-def spoken() -> dict[str, Speech]:
+def spoken() -> dict[str, SpokenText]:
     return {voice: EspeakEngine(voice).speak(text) for voice, text in TEXTS.items()}
 
 
@@ -49,7 +49,7 @@ def collected(source: TextMotionSource) -> Motion:
     return Motion.concatenate(list(source))
 
 
-def centres_s(speech: Speech, seal: str) -> list[float]:
+def centres_s(speech: SpokenText, seal: str) -> list[float]:
     """The middle of every sound with a `seal`."""
     times = []
     for ipa, start, end in speech.phones or []:
@@ -61,7 +61,7 @@ def centres_s(speech: Speech, seal: str) -> list[float]:
 
 @pytest.mark.parametrize("fps", [Fraction(24000, 1001), Fraction(25), Fraction(60)])
 @pytest.mark.parametrize("voice", TEXTS)
-def test_lips_meet_at_every_p_b_m(spoken: dict[str, Speech], voice: str, fps: Fraction) -> None:
+def test_lips_meet_at_every_p_b_m(spoken: dict[str, SpokenText], voice: str, fps: Fraction) -> None:
     opening = opening_of(collected(TextMotionSource(spoken[voice], fps)).blendshapes)
     frames = [min(len(opening) - 1, round(at * fps)) for at in centres_s(spoken[voice], "lips")]
     assert len(frames) >= 10
@@ -70,14 +70,14 @@ def test_lips_meet_at_every_p_b_m(spoken: dict[str, Speech], voice: str, fps: Fr
     assert np.mean(opening > 0.3) > 0.15
 
 
-def test_lips_rest_before_and_after_the_words(spoken: dict[str, Speech]) -> None:
+def test_lips_rest_before_and_after_the_words(spoken: dict[str, SpokenText]) -> None:
     opening = opening_of(collected(TextMotionSource(spoken["de"], Fraction(25))).blendshapes)
     assert opening[0] < CLOSED
     assert opening[-3:].max() < CLOSED
 
 
 @pytest.mark.parametrize("fps", [Fraction(24000, 1001), Fraction(25), Fraction(30), Fraction(60), Fraction(1)])
-def test_motion_lasts_as_long_as_the_speech(spoken: dict[str, Speech], fps: Fraction) -> None:
+def test_motion_lasts_as_long_as_the_speech(spoken: dict[str, SpokenText], fps: Fraction) -> None:
     speech = spoken["it"]
     source = TextMotionSource(speech, fps)
     assert isinstance(source, MotionSource)
@@ -86,7 +86,7 @@ def test_motion_lasts_as_long_as_the_speech(spoken: dict[str, Speech], fps: Frac
     assert motion.fps == fps
 
 
-def test_motion_comes_in_chunks_without_seams(spoken: dict[str, Speech]) -> None:
+def test_motion_comes_in_chunks_without_seams(spoken: dict[str, SpokenText]) -> None:
     chunks = list(TextMotionSource(spoken["en-us"], Fraction(50)))
     assert len(chunks) > 3
     joined = Motion.concatenate(chunks)
@@ -96,7 +96,7 @@ def test_motion_comes_in_chunks_without_seams(spoken: dict[str, Speech]) -> None
     assert steps.max() < 1.5
 
 
-def test_the_face_lives_by_the_seed(spoken: dict[str, Speech]) -> None:
+def test_the_face_lives_by_the_seed(spoken: dict[str, SpokenText]) -> None:
     one, again, other = (collected(TextMotionSource(spoken["es"], Fraction(25), seed)) for seed in (1, 1, 2))
     np.testing.assert_array_equal(one.blendshapes, again.blendshapes)
     np.testing.assert_array_equal(one.rotation, again.rotation)
@@ -105,13 +105,13 @@ def test_the_face_lives_by_the_seed(spoken: dict[str, Speech]) -> None:
     assert one.blendshapes[:, BLENDSHAPE_INDEX["eyeBlinkLeft"]].max() > 0.5
 
 
-def test_the_same_text_sounds_the_same_every_time(spoken: dict[str, Speech]) -> None:
+def test_the_same_text_sounds_the_same_every_time(spoken: dict[str, SpokenText]) -> None:
     again = EspeakEngine("fr").speak(TEXTS["fr"])
     np.testing.assert_array_equal(again.samples, spoken["fr"].samples)
     assert again.phones == spoken["fr"].phones
 
 
-def test_phones_stand_where_the_sound_is(spoken: dict[str, Speech]) -> None:
+def test_phones_stand_where_the_sound_is(spoken: dict[str, SpokenText]) -> None:
     speech = spoken["en-us"]
     assert speech.phones is not None
     starts = [start for _, start, _ in speech.phones]
@@ -141,7 +141,7 @@ def test_what_cannot_be_spoken(text: str, voice: str, message: str) -> None:
         EspeakEngine(voice).speak(text)
 
 
-def test_speech_becomes_a_file_with_the_same_sound(spoken: dict[str, Speech]) -> None:
+def test_speech_becomes_a_file_with_the_same_sound(spoken: dict[str, SpokenText]) -> None:
     speech = spoken["de"]
     path = speech_file(speech)
     assert probe_audio(path).duration_s == pytest.approx(speech.duration_s, abs=1e-4)

@@ -10,16 +10,16 @@ import numpy.typing as npt
 
 from talkinghead.core.types import Floats, Pixels
 from talkinghead.renderers.warp.backward import Backward, sampled
-from talkinghead.renderers.warp.brows import eye_rect
-from talkinghead.renderers.warp.controls import EYE_CONTROLS, LID_CONTROLS
 from talkinghead.renderers.warp.eyes import LidMasks
-from talkinghead.renderers.warp.fields import Region, smoothstep
+from talkinghead.renderers.warp.fields import SkinRegion, smoothstep
 from talkinghead.renderers.warp.grid import Grid, Rect
+from talkinghead.renderers.warp.mixing import EYE_CONTROLS, LID_CONTROLS
 from talkinghead.renderers.warp.mouth import Lips
 from talkinghead.renderers.warp.mouth_fields import JAW
 from talkinghead.renderers.warp.plan import Plan
 from talkinghead.renderers.warp.shading import shade
 from talkinghead.renderers.warp.slit import Slit
+from talkinghead.renderers.warp.upper_fields import eye_rect
 
 Controls = Mapping[str, float]
 _OFF = 1e-3
@@ -78,7 +78,7 @@ def _without_smile(plan: Plan, controls: Controls) -> Controls:
     return changed
 
 
-def _summed(regions: list[Region], rect: Rect, controls: Controls) -> tuple[Floats, Floats]:
+def _summed(regions: list[SkinRegion], rect: Rect, controls: Controls) -> tuple[Floats, Floats]:
     """Forward displacement over and under the openings, on `rect`."""
     shape = (rect.y1 - rect.y0, rect.x1 - rect.x0, 2)
     above, below = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
@@ -181,7 +181,8 @@ def _draw_eye(out: Pixels, plan: Plan, backward: Backward, index: int, masks: Li
 
 def _held(values: Floats | Pixels, at: Floats) -> npt.NDArray[np.generic]:
     """Values of a canvas at `at`; beyond its border the border's."""
-    return cv2.remap(values, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    held: npt.NDArray[np.generic] = cv2.remap(values, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return held
 
 
 def _put(out: Pixels, pixels: Rect, drawn: Pixels, at: Floats, canvas: Floats) -> None:

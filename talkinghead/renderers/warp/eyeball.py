@@ -7,12 +7,11 @@ import numpy as np
 import numpy.typing as npt
 
 from talkinghead.core.types import Floats, Pixels
+from talkinghead.motion.proportions import GAZE_X, GAZE_Y
 from talkinghead.renderers.warp.fields import smoothstep
 from talkinghead.renderers.warp.grid import Rect
 from talkinghead.renderers.warp.slit import Slit
 
-# How far the iris moves at weight 1, in D.
-GAZE_X, GAZE_Y = 0.105, 0.060
 # Weights by which the photographed eyeball has given way to the rebuilt one.
 _REBUILT_AT = 0.18
 
@@ -59,7 +58,8 @@ class Eyeball:
         blurred = cv2.GaussianBlur(filled, (0, 0), sigma)
         around = (blurred + 0.02 * colour) / (mass + 0.02)
         own_share = cv2.GaussianBlur(known.astype(np.float32), (0, 0), 1.0)[..., None]
-        return (around * (1 - own_share) + self.own * own_share).astype(np.float32)
+        white: Floats = (around * (1 - own_share) + self.own * own_share).astype(np.float32)
+        return white
 
     def _completed_iris(self, opening: npt.NDArray[np.bool_], distance: Floats) -> Floats:
         """The iris's disc; what lids hide is mirrored from its other half, or has its ring's mean colour."""
@@ -78,7 +78,8 @@ class Eyeball:
         known_soft = cv2.GaussianBlur(known, (0, 0), 0.8)[..., None]
         mirror_soft = cv2.GaussianBlur(mirrored_known, (0, 0), 0.8)[..., None]
         hidden = mirrored * mirror_soft + colours * (1 - mirror_soft)
-        return (own * known_soft + hidden * (1 - known_soft)).astype(np.float32)
+        iris: Floats = (own * known_soft + hidden * (1 - known_soft)).astype(np.float32)
+        return iris
 
     def looking(self, x: float, y: float, wide: float) -> Pixels:
         """The ball (h, w, 3) with its iris moved by gaze weights, picture's right and down positive."""
@@ -91,4 +92,5 @@ class Eyeball:
         iris = cv2.warpAffine(self._iris, shift, size, borderMode=cv2.BORDER_REPLICATE)
         disc = cv2.warpAffine(self._disc, shift, size)[..., None]
         ball = (self._white + (iris - self._white) * disc) * self._shade
-        return np.clip(self.own + (ball - self.own) * rebuilt + 0.5, 0, 255).astype(np.uint8)
+        seen: Pixels = np.clip(self.own + (ball - self.own) * rebuilt + 0.5, 0, 255).astype(np.uint8)
+        return seen

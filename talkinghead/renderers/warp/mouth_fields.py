@@ -7,13 +7,23 @@ from __future__ import annotations
 
 import numpy as np
 
+from audio2motion import MOUTH_AMPLITUDES, WIDTH_AMPLITUDES
 from talkinghead.core.types import Floats
-from talkinghead.renderers.warp import mesh
-from talkinghead.renderers.warp.fields import FieldMaker, Region, bell, opening_profile, smoothstep
+from talkinghead.faces import mesh
+from talkinghead.motion.proportions import CHIN_SHARE, UPPER_LIP_SHARE
+from talkinghead.renderers.warp import anatomy
+from talkinghead.renderers.warp.fields import FieldMaker, SkinRegion, bell, opening_profile, smoothstep
 from talkinghead.renderers.warp.grid import Grid, Rect
 from talkinghead.renderers.warp.slit import Slit
 
-JAW, RAISE, LOWER, NARROW, SPREAD, PRESS, BITE, SMILE, FROWN = 0.34, 0.085, 0.10, 0.34, 0.13, 0.05, 0.075, 0.11, 0.08
+# Shared with the speech model's targets, with tracking and with the self-check.
+JAW, RAISE, LOWER = MOUTH_AMPLITUDES.jaw_open, MOUTH_AMPLITUDES.upper_lip_up, MOUTH_AMPLITUDES.lower_lip_down
+PRESS = MOUTH_AMPLITUDES.lip_press
+SPREAD = WIDTH_AMPLITUDES["mouthStretch"] / 2  # each corner
+# The renderer's own, chosen by eye in its feasibility study: the lower lip under the teeth; the corners up, down.
+BITE, SMILE, FROWN = 0.075, 0.11, 0.08
+# The share of its distance from the middle by which a corner comes in (a full pucker).
+NARROW = 0.34
 
 
 class MouthCoordinates:
@@ -37,13 +47,13 @@ class MouthCoordinates:
         self.vertical = np.where(self.over > 0, bell(self.over / 0.36), bell(np.maximum(self.under, 0) / 0.46))
 
 
-def mouth_region(points: Floats, slit: Slit, grid: Grid, window: Floats) -> Region:
+def mouth_region(points: Floats, slit: Slit, grid: Grid, window: Floats) -> SkinRegion:
     """Fields of every mouth, jaw, cheek and nose control."""
-    outline = slit.axes.coordinates(points[list(mesh.OVAL), :2])
-    cheeks = slit.axes.coordinates(points[[mesh.LEFT_CHEEK[0], mesh.RIGHT_CHEEK[0]], :2])
+    outline = slit.axes.coordinates(points[list(mesh.FACE_OVAL), :2])
+    cheeks = slit.axes.coordinates(points[[anatomy.LEFT_CHEEK[0], anatomy.RIGHT_CHEEK[0]], :2])
     low, high = outline.min(0) - 0.3, outline.max(0) + np.array([0.3, 0.75])
     rect = grid.rect_of(slit.axes, (low[0], cheeks[:, 1].min() - 0.75), (high[0], high[1]))
-    region, c = Region(rect), MouthCoordinates(points, slit, grid, rect)
+    region, c = SkinRegion(rect), MouthCoordinates(points, slit, grid, rect)
     # What moves under the mouth must not reach the lids, which have an under of their own.
     make = FieldMaker(region, slit.axes, window, below=1 - smoothstep(0.55, 0.80, c.over))
     _jaw_fields(c, make)
@@ -71,7 +81,7 @@ def _jaw_fields(c: MouthCoordinates, make: FieldMaker) -> None:
 
 
 def _closing_field(slit: Slit, c: MouthCoordinates, make: FieldMaker) -> None:
-    """Closes a mouth that is open in the picture: 30 % from the upper lip, 70 % from the lower with the chin."""
+    """Closes a mouth that is open in the picture, from the upper lip and from the lower, which takes the chin along."""
     open_by = float(slit.gap.max())
     if open_by <= 0:
         return
@@ -81,7 +91,9 @@ def _closing_field(slit: Slit, c: MouthCoordinates, make: FieldMaker) -> None:
     reach = np.where(c.a < 0, c.reach_left, c.reach_right)
     wide = 1 - smoothstep(0.22, reach, np.abs(c.a))
     make.add(
-        "close", above=(0.0, 0.3 * gap * over), below=(0.0, -0.7 * (gap * (1 - deep) + 0.8 * open_by * deep * wide))
+        "close",
+        above=(0.0, UPPER_LIP_SHARE * gap * over),
+        below=(0.0, -(1 - UPPER_LIP_SHARE) * (gap * (1 - deep) + CHIN_SHARE * open_by * deep * wide)),
     )
 
 
@@ -125,9 +137,9 @@ def _cheek_fields(points: Floats, slit: Slit, c: MouthCoordinates, make: FieldMa
         centre = slit.axes.coordinates(points[list(indices), :2].mean(0))
         return bell((c.a - centre[0]) / width) * bell((c.b - centre[1]) / height)
 
-    puff = 0.13 * (bump(mesh.RIGHT_CHEEK[1:], 0.36, 0.42) - bump(mesh.LEFT_CHEEK[1:], 0.36, 0.42))
+    puff = 0.13 * (bump(anatomy.RIGHT_CHEEK[1:], 0.36, 0.42) - bump(anatomy.LEFT_CHEEK[1:], 0.36, 0.42))
     make.add("puff", both=(puff, 0.0))
-    make.add("cheek_l", both=(0.0, -0.065 * bump(mesh.LEFT_CHEEK[:1], 0.34, 0.28)))
-    make.add("cheek_r", both=(0.0, -0.065 * bump(mesh.RIGHT_CHEEK[:1], 0.34, 0.28)))
-    make.add("sneer_l", both=(0.0, -0.06 * bump(mesh.LEFT_NOSE_WING, 0.17, 0.17)))
-    make.add("sneer_r", both=(0.0, -0.06 * bump(mesh.RIGHT_NOSE_WING, 0.17, 0.17)))
+    make.add("cheek_l", both=(0.0, -0.065 * bump(anatomy.LEFT_CHEEK[:1], 0.34, 0.28)))
+    make.add("cheek_r", both=(0.0, -0.065 * bump(anatomy.RIGHT_CHEEK[:1], 0.34, 0.28)))
+    make.add("sneer_l", both=(0.0, -0.06 * bump(anatomy.LEFT_NOSE_WING, 0.17, 0.17)))
+    make.add("sneer_r", both=(0.0, -0.06 * bump(anatomy.RIGHT_NOSE_WING, 0.17, 0.17)))

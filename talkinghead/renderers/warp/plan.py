@@ -8,19 +8,20 @@ import cv2
 import numpy as np
 
 from talkinghead.core.types import Floats, Pixels, Portrait
-from talkinghead.renderers.warp import mesh
+from talkinghead.faces import mesh
+from talkinghead.renderers.warp import anatomy
 from talkinghead.renderers.warp.backward import Lookup
-from talkinghead.renderers.warp.brows import eye_rect, upper_region, wears_glasses
 from talkinghead.renderers.warp.eyeball import Eyeball
 from talkinghead.renderers.warp.eyes import EyeCanvas, without_eyes
-from talkinghead.renderers.warp.fields import Region, face_window
+from talkinghead.renderers.warp.fields import SkinRegion, face_window
 from talkinghead.renderers.warp.grid import Grid
-from talkinghead.renderers.warp.head import Head
+from talkinghead.renderers.warp.head_turn import HeadTurn
 from talkinghead.renderers.warp.mouth import MouthCanvas
 from talkinghead.renderers.warp.mouth_fields import mouth_region
 from talkinghead.renderers.warp.shading import Shades, brow_shades, mouth_shades
 from talkinghead.renderers.warp.slit import SeamMemory, Slit, eye_slit, mouth_slit
 from talkinghead.renderers.warp.tones import Tones, measure_tones
+from talkinghead.renderers.warp.upper_fields import eye_rect, upper_region, wears_glasses
 
 _WINDOW_REACH = 0.55
 # Frames of video between two looks at its colours, and how far each look moves them.
@@ -52,7 +53,7 @@ class Plan:
         """`memory` is a video's; a picture's plan is for many frames, a video frame's for one."""
         self._open_sides = _open_sides(portrait)
         self._height, self._width = portrait.pixels.shape[:2]
-        self.unit_px = mesh.pupil_distance_px(portrait.landmarks)
+        self.unit_px = anatomy.pupil_distance_px(portrait.landmarks)
         self.pixels, self.landmarks, self._padding = _with_whole_face(portrait, self.unit_px)
         self.grid = Grid.over(self.pixels, self.unit_px)
         self._often = memory is None
@@ -64,7 +65,7 @@ class Plan:
             self.lips = mouth_slit(self.landmarks, self.pixels, self.unit_px, memory.seam)
         self.smile = _smile(self.lips)
         self._window = face_window(self.landmarks, self.grid, self.unit_px, _WINDOW_REACH)
-        self.mouth: Region = mouth_region(self.landmarks, self.lips, self.grid, self._window)
+        self.mouth: SkinRegion = mouth_region(self.landmarks, self.lips, self.grid, self._window)
         self.canvas = MouthCanvas(self.lips, self.tones, self.pixels if self._often else None)
 
     def cut(self, drawn: Pixels) -> Pixels:
@@ -89,8 +90,8 @@ class Plan:
         return brow_shades(self.landmarks, self.grid, self.upper.rect, self.unit_px)
 
     @cached_property
-    def head(self) -> Head:
-        return Head(self.landmarks, self.grid, self.unit_px, self._open_sides)
+    def head(self) -> HeadTurn:
+        return HeadTurn(self.landmarks, self.grid, self.unit_px, self._open_sides)
 
     @cached_property
     def eyes(self) -> tuple[Slit, Slit]:
@@ -104,7 +105,7 @@ class Plan:
         return wears_glasses(self.pixels, self.landmarks, self.unit_px)
 
     @cached_property
-    def upper(self) -> Region:
+    def upper(self) -> SkinRegion:
         """Fields of brows and lids."""
         return upper_region(self.landmarks, self.eyes, self.grid, self._window, self.glasses)
 
@@ -139,7 +140,7 @@ class Plan:
 def _with_whole_face(portrait: Portrait, unit_px: float) -> tuple[Pixels, Floats, tuple[int, int]]:
     """(pixels, landmarks, (x, y) of the crop within): a face that the picture cuts off is continued by its border."""
     points, (height, width) = portrait.landmarks, portrait.pixels.shape[:2]
-    outline = points[list(mesh.OVAL), :2]
+    outline = points[list(mesh.FACE_OVAL), :2]
     margin = 0.4 * unit_px
     left, top = (int(v) for v in np.ceil(np.maximum(margin - outline.min(0), 0)))
     right, bottom = (int(v) for v in np.ceil(np.maximum(outline.max(0) + margin - (width, height), 0)))

@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 
 from talkinghead.core.types import Floats, Pixels
-from talkinghead.renderers.warp import mesh
-from talkinghead.renderers.warp.mesh import Axes
+from talkinghead.faces import mesh
+from talkinghead.renderers.warp import anatomy
+from talkinghead.renderers.warp.anatomy import Axes
 
 _SAMPLES = 65
 # An inner-lip gap below this, in pupil distances, is a closed mouth.
@@ -70,7 +71,7 @@ def _curve(axes: Axes, points: Floats, indices: tuple[int, ...], a: Floats) -> F
 
 def eye_slit(points: Floats, upper: tuple[int, ...], lower: tuple[int, ...], unit_px: float) -> Slit:
     """The opening between two lids."""
-    axes = mesh.slit_axes(points, upper[0], upper[-1], unit_px)
+    axes = anatomy.slit_axes(points, upper[0], upper[-1], unit_px)
     ends = axes.coordinates(points[[upper[0], upper[-1]], :2])[:, 0]
     a = np.linspace(ends[0], ends[1], _SAMPLES, dtype=np.float32)
     top, bottom = _curve(axes, points, upper, a), _curve(axes, points, lower, a)
@@ -97,11 +98,14 @@ def mouth_slit(points: Floats, pixels: Pixels, unit_px: float, memory: SeamMemor
     A picture's mouth is open or closed; a video's, which has a `memory`, passes from one to the other.
     """
     middle = (points[13, :2] + points[14, :2]) / 2
-    axes = mesh.slit_axes(points, mesh.INNER_UPPER[0], mesh.INNER_UPPER[-1], unit_px, middle)
-    ends = axes.coordinates(points[[mesh.INNER_UPPER[0], mesh.INNER_UPPER[-1]], :2])[:, 0]
+    axes = anatomy.slit_axes(points, mesh.INNER_LIP_UPPER[0], mesh.INNER_LIP_UPPER[-1], unit_px, middle)
+    ends = axes.coordinates(points[[mesh.INNER_LIP_UPPER[0], mesh.INNER_LIP_UPPER[-1]], :2])[:, 0]
     a = np.linspace(min(ends[0], -0.08), max(ends[1], 0.08), _SAMPLES, dtype=np.float32)
-    upper, lower = _curve(axes, points, mesh.INNER_UPPER, a), _curve(axes, points, mesh.INNER_LOWER, a)
-    upper_outer, lower_outer = _curve(axes, points, mesh.OUTER_UPPER, a), _curve(axes, points, mesh.OUTER_LOWER, a)
+    upper, lower = _curve(axes, points, mesh.INNER_LIP_UPPER, a), _curve(axes, points, mesh.INNER_LIP_LOWER, a)
+    upper_outer, lower_outer = (
+        _curve(axes, points, mesh.OUTER_LIP_UPPER, a),
+        _curve(axes, points, mesh.OUTER_LIP_LOWER, a),
+    )
     seam, gap = (upper + lower) / 2, np.maximum(lower - upper, 0)
     widest = float(gap.max())
     openness = float(widest >= CLOSED_GAP)

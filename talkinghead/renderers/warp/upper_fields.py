@@ -6,38 +6,38 @@ import cv2
 import numpy as np
 
 from talkinghead.core.types import Floats, Pixels
-from talkinghead.renderers.warp import mesh
-from talkinghead.renderers.warp.fields import FieldMaker, Region, bell, smoothstep
+from talkinghead.faces import mesh
+from talkinghead.renderers.warp import anatomy
+from talkinghead.renderers.warp.fields import FieldMaker, SkinRegion, bell, smoothstep
 from talkinghead.renderers.warp.grid import Grid, Rect
 from talkinghead.renderers.warp.slit import Slit
 
 BROW_UP, BROW_DOWN, BROW_PINCH, WIDE, UNDER = 0.11, 0.065, 0.035, 0.17, 0.26
-Curves = tuple[tuple[int, ...], ...]
 # Shares of the lid gap that each lid closes: together a little more than all of it.
 LID_UPPER, LID_LOWER = 0.92, 0.11
 
 
-def upper_region(points: Floats, eyes: tuple[Slit, Slit], grid: Grid, window: Floats, glasses: bool) -> Region:
+def upper_region(points: Floats, eyes: tuple[Slit, Slit], grid: Grid, window: Floats, glasses: bool) -> SkinRegion:
     """Fields of every brow and lid control."""
     axes = eyes[0].axes
-    outline = axes.coordinates(points[list(mesh.OVAL), :2])
+    outline = axes.coordinates(points[list(mesh.FACE_OVAL), :2])
     irises = axes.coordinates(points[[mesh.LEFT_IRIS[0], mesh.RIGHT_IRIS[0]], :2])
     low, high = outline.min(0) - (0.25, 0.5), outline.max(0) + 0.25
     rect = grid.rect_of(axes, (low[0], low[1]), (high[0], irises[:, 1].max() + 0.75))
-    region, at = Region(rect), grid.points(rect)
-    for side, slit, brow in (("l", eyes[0], mesh.LEFT_BROW), ("r", eyes[1], mesh.RIGHT_BROW)):
+    region, at = SkinRegion(rect), grid.points(rect)
+    for side, slit, brow in (("l", eyes[0], mesh.LEFT_BROW_LOWER), ("r", eyes[1], mesh.RIGHT_BROW_LOWER)):
         _eye_fields(FieldMaker(region, slit.axes, window), points, slit, brow, side, at, glasses)
     return region
 
 
-def brow_distance(points: Floats, slit: Slit, brow: Curves) -> float:
+def brow_distance(points: Floats, slit: Slit, brow: tuple[int, ...]) -> float:
     """From the upper lid to the brow's lower edge, in D."""
-    lower = slit.axes.coordinates(points[list(brow[0]), :2])[1:4, 1].mean()
+    lower = slit.axes.coordinates(points[list(brow), :2])[1:4, 1].mean()
     return float(max(slit.upper.min() - lower, 0.12))
 
 
 def _eye_fields(
-    make: FieldMaker, points: Floats, slit: Slit, brow: Curves, side: str, at: Floats, glasses: bool
+    make: FieldMaker, points: Floats, slit: Slit, brow: tuple[int, ...], side: str, at: Floats, glasses: bool
 ) -> None:
     local = slit.axes.coordinates(at)
     a, b = local[..., 0], local[..., 1]
@@ -46,7 +46,7 @@ def _eye_fields(
     reach = brow_distance(points, slit, brow)
     # A frame's upper rim lies on the brows: what would move it far would bend it.
     strength = 0.45 if glasses else 1.0
-    _brow_fields(make, slit.axes.coordinates(points[list(brow[0]), :2]), a, b, reach, side, strength)
+    _brow_fields(make, slit.axes.coordinates(points[list(brow), :2]), a, b, reach, side, strength)
     gap = slit.along(slit.gap, a.ravel()).reshape(a.shape)
     widest = float(slit.gap.max())
     # Past the corners, and towards the brow, the lid's pull is spread sideways.
@@ -95,7 +95,7 @@ def wears_glasses(pixels: Pixels, points: Floats, unit_px: float) -> bool:
     """Whether a frame crosses the bridge of the nose: a strong edge along the eye line where skin is smooth."""
     left, right = points[468, :2], points[473, :2]
     across = (right - left) / max(float(np.linalg.norm(right - left)), 1e-3)
-    down = mesh.face_down(points)
+    down = anatomy.face_down(points)
     centre = points[168, :2] + 0.08 * unit_px * down
     a, b = np.meshgrid(np.linspace(-0.10, 0.10, 15, dtype=np.float32), np.linspace(-0.22, 0.22, 45, dtype=np.float32))
     at = (centre + (a[..., None] * across + b[..., None] * down) * unit_px).astype(np.float32)

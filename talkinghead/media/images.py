@@ -28,7 +28,6 @@ MAX_PIXELS = 150_000_000
 _HEIF_SUFFIXES = (".heic", ".heif", ".hif")
 _FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF",
             ".bmp": "BMP"}  # fmt: skip
-IMAGE_SUFFIXES = (*_FORMATS, *_HEIF_SUFFIXES, ".gif", ".avif")
 _OPTIONS: dict[str, dict[str, int]] = {"PNG": {"compress_level": 4}, "JPEG": {"quality": 95, "subsampling": 0},
                                        "WEBP": {"quality": 95}}  # fmt: skip
 

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,6 @@ from talkinghead.motion.motion import Motion, Rest
 
 VERSION = 1
 MOTION_SUFFIXES: tuple[str, ...] = (".npz", ".pkl", ".csv")
-_CHUNK = 32
 
 _PER_FRAME = ("blendshapes", "expression", "rotation", "translation", "scale")
 _OPTIONAL = ("eye_ratio", "lip_ratio")
@@ -44,26 +43,6 @@ _REST_SHAPES: dict[str, tuple[int, ...]] = {
     "scale": (), "replaced_keypoints": (-1,),
 }  # fmt: skip
 _REQUIRED = {"version", "fps", "blendshape_names", "view", *_PER_FRAME, *(f"rest_{name}" for name in _REST_SHAPES)}
-
-
-class MotionFileSource:
-    """A MotionSource over a motion file; `fps` resamples it."""
-
-    def __init__(self, path: str | Path, fps: Fraction | None = None) -> None:
-        motion = load_motion(path)
-        self.motion = motion if fps is None else motion.resampled(fps)
-
-    @property
-    def fps(self) -> Fraction:
-        return self.motion.fps
-
-    @property
-    def frames(self) -> int | None:
-        return len(self.motion)
-
-    def __iter__(self) -> Iterator[Motion]:
-        for start in range(0, len(self.motion), _CHUNK):
-            yield self.motion[start : start + _CHUNK]
 
 
 def load_motion(path: str | Path) -> Motion:

@@ -1,8 +1,8 @@
 """Proportions of a face that drawing and tracking share: what one moves by a weight of 1, the other reads as 1.
 
 Lengths are in pupil distances D unless said otherwise. How far jaw and lips move stands in
-`audio2motion.MOUTH_AMPLITUDES`, which the speech model's targets share. The numbers come from the feasibility study of
-the warp renderer, which chose them on its portraits by eye; `HALF_SIDE` follows from LivePortrait's crop.
+`audio2motion.MOUTH_AMPLITUDES`, which the speech model's targets share. The upper lip's share comes from the
+feasibility study of the warp renderer, `HALF_SIDE` from LivePortrait's crop; the others were chosen by eye.
 """
 
 from __future__ import annotations

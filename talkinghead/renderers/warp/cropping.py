@@ -10,8 +10,8 @@ from talkinghead.core.types import Crop, Face, Image, Portrait
 from talkinghead.faces import mesh
 from talkinghead.renderers.warp import anatomy
 
-CROP_FACE_HEIGHTS = 2.15
-_UP = 0.06
+# Study: the crop's side in face heights, and how far up its middle lies, in sides.
+CROP_FACE_HEIGHTS, _UP = 2.15, 0.06
 # Beyond this the face is drawn smaller and enlarged again by paste-back.
 MAX_CROP_SIDE_PX = 1440
 # In sides of the picture: a larger face cannot be one that was seen in it.

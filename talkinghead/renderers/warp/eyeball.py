@@ -12,8 +12,14 @@ from talkinghead.renderers.warp.fields import smoothstep
 from talkinghead.renderers.warp.grid import Rect
 from talkinghead.renderers.warp.slit import Slit
 
-# Weights by which the photographed eyeball has given way to the rebuilt one.
+# The gaze weight at which the photographed eyeball has given way to the rebuilt one.
 _REBUILT_AT = 0.18
+# Between what and what an iris's radius lies, in D; measured on the mesh, which guesses it behind lids.
+_SMALLEST_IRIS, _LARGEST_IRIS = 0.06, 0.12
+# Brightness of the ball right under the upper lid, what light adds below, and where the lid's shadow ends, in D.
+_UNDER_LID, _IN_LIGHT, _SHADOW_END = 0.72, 0.28, 0.075
+# The disc that is moved, in iris radii.
+_DISC = 1.04
 
 
 class Eyeball:
@@ -33,16 +39,18 @@ class Eyeball:
         opening = (b > upper + rim) & (b < lower - rim) & (a > slit.a[0]) & (a < slit.a[-1])
         self._centre = iris[0, :2] - np.array([rect.x0, rect.y0], np.float32)
         reach = np.hypot(*(iris[1:, :2] - iris[0, :2]).T)
-        self._radius = float(np.clip(np.median(reach), 0.06 * slit.axes.unit_px, 0.12 * slit.axes.unit_px))
+        self._radius = float(
+            np.clip(np.median(reach), _SMALLEST_IRIS * slit.axes.unit_px, _LARGEST_IRIS * slit.axes.unit_px)
+        )
         distance = np.hypot(x - iris[0, 0], y - iris[0, 1])
         self._white = self._completed_white(opening, distance)
         # The upper lid shades the ball.
-        self._shade = (0.72 + 0.28 * smoothstep(-0.01, 0.075, b - upper))[..., None].astype(np.float32)
+        self._shade = (_UNDER_LID + _IN_LIGHT * smoothstep(-0.01, _SHADOW_END, b - upper))[..., None].astype(np.float32)
         self._iris = self._completed_iris(opening, distance)
         soft = max(1.2, 0.16 * self._radius)
-        self._disc = (1 - smoothstep(self._radius * 1.04 - soft / 2, self._radius * 1.04 + soft / 2, distance)).astype(
-            np.float32
-        )
+        self._disc = (
+            1 - smoothstep(self._radius * _DISC - soft / 2, self._radius * _DISC + soft / 2, distance)
+        ).astype(np.float32)
 
     def _completed_white(self, opening: npt.NDArray[np.bool_], distance: Floats) -> Floats:
         known = opening & (distance > 1.18 * self._radius)

@@ -33,9 +33,13 @@ def bell(x: Floats) -> Floats:
     return y.astype(np.float32)
 
 
+# Study: how full the profile of an opening mouth is.
+_PROFILE_POWER, _PROFILE_ROUNDNESS = 2.4, 0.75
+
+
 def opening_profile(u: Floats) -> Floats:
     """How far an opening mouth opens across its width: a smoothstep would look V-shaped."""
-    return ((1 - np.minimum(np.abs(u), 1) ** 2.4) ** 0.75).astype(np.float32)
+    return ((1 - np.minimum(np.abs(u), 1) ** _PROFILE_POWER) ** _PROFILE_ROUNDNESS).astype(np.float32)
 
 
 @dataclass

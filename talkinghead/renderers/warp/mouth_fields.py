@@ -20,10 +20,16 @@ from talkinghead.renderers.warp.slit import Slit
 JAW, RAISE, LOWER = MOUTH_AMPLITUDES.jaw_open, MOUTH_AMPLITUDES.upper_lip_up, MOUTH_AMPLITUDES.lower_lip_down
 PRESS = MOUTH_AMPLITUDES.lip_press
 SPREAD = WIDTH_AMPLITUDES["mouthStretch"] / 2  # each corner
-# The renderer's own, chosen by eye in its feasibility study: the lower lip under the teeth; the corners up, down.
-BITE, SMILE, FROWN = 0.075, 0.11, 0.08
-# The share of its distance from the middle by which a corner comes in (a full pucker).
+# The lower lip under the teeth of f and v (study); the corners up, outwards with it, and down.
+BITE, SMILE, SMILE_OUT, FROWN = 0.075, 0.11, 0.05, 0.08
+# The share of its distance from the middle by which a corner comes in for a full pucker (study).
 NARROW = 0.34
+# The share of the jaw's way by which the corners of the mouth, and the skin over and under them, follow it.
+CORNERS_FOLLOW = 0.17
+# The chin: aside, and down where it comes forward. Chin and lips up in a shrug. The lips aside.
+JAW_ASIDE, JAW_FORWARD, SHRUG, LIPS_ASIDE = 0.11, 0.025, 0.055, 0.13
+# Puffed cheeks outwards; cheeks up in a smile; the wings of the nose up.
+PUFF, CHEEK_UP, SNEER = 0.13, 0.065, 0.06
 
 
 class MouthCoordinates:
@@ -71,13 +77,13 @@ def _jaw_fields(c: MouthCoordinates, make: FieldMaker) -> None:
     wide = 1 - smoothstep(0.28, 1.15 * reach, np.abs(c.a))
     # The corners follow the jaw a little, and the skin over and under them with it.
     corner = bell((np.abs(c.u) - 1) / 0.6) * np.where(c.over > 0, bell(c.over / 0.42), 1 - deep)
-    make.add("chin", both=(0.0, 0.17 * JAW * corner), below=(0.0, JAW * deep * wide))
+    make.add("chin", both=(0.0, CORNERS_FOLLOW * JAW * corner), below=(0.0, JAW * deep * wide))
     make.add("lip_drop", below=(0.0, JAW * (1 - deep) * c.profile))
-    make.add("jaw_shift", below=(0.11 * (0.5 * (1 - deep) * c.profile + deep * wide), 0.0))
-    make.add("jaw_forward", below=(0.0, 0.025 * deep * wide))
+    make.add("jaw_shift", below=(JAW_ASIDE * (0.5 * (1 - deep) * c.profile + deep * wide), 0.0))
+    make.add("jaw_forward", below=(0.0, JAW_FORWARD * deep * wide))
     lips_and_chin = np.where(c.over > 0, bell(c.over / 0.3), bell(np.maximum(c.under, 0) / 0.55))
-    make.add("shrug", both=(0.0, -0.055 * bell(c.a / 0.5) * lips_and_chin))
-    make.add("shift", both=(0.13 * bell(c.a / 0.7) * c.vertical, 0.0))
+    make.add("shrug", both=(0.0, -SHRUG * bell(c.a / 0.5) * lips_and_chin))
+    make.add("shift", both=(LIPS_ASIDE * bell(c.a / 0.7) * c.vertical, 0.0))
 
 
 def _closing_field(slit: Slit, c: MouthCoordinates, make: FieldMaker) -> None:
@@ -128,7 +134,7 @@ def _corner_fields(c: MouthCoordinates, slit: Slit, make: FieldMaker, sign: floa
     # Corners rise and fall by themselves: the middle of the lips stays.
     sideways = np.where(outward < half, np.clip(outward / half, 0, 1) ** 1.7, bell((outward - half) / 0.40))
     near = sideways * bell((c.b - corner_b) / 0.40)
-    make.add(f"smile_{side}", both=(sign * 0.05 * near, -SMILE * near))
+    make.add(f"smile_{side}", both=(sign * SMILE_OUT * near, -SMILE * near))
     make.add(f"frown_{side}", both=(0.0, FROWN * near))
 
 
@@ -137,9 +143,9 @@ def _cheek_fields(points: Floats, slit: Slit, c: MouthCoordinates, make: FieldMa
         centre = slit.axes.coordinates(points[list(indices), :2].mean(0))
         return bell((c.a - centre[0]) / width) * bell((c.b - centre[1]) / height)
 
-    puff = 0.13 * (bump(anatomy.RIGHT_CHEEK[1:], 0.36, 0.42) - bump(anatomy.LEFT_CHEEK[1:], 0.36, 0.42))
+    puff = PUFF * (bump(anatomy.RIGHT_CHEEK[1:], 0.36, 0.42) - bump(anatomy.LEFT_CHEEK[1:], 0.36, 0.42))
     make.add("puff", both=(puff, 0.0))
-    make.add("cheek_l", both=(0.0, -0.065 * bump(anatomy.LEFT_CHEEK[:1], 0.34, 0.28)))
-    make.add("cheek_r", both=(0.0, -0.065 * bump(anatomy.RIGHT_CHEEK[:1], 0.34, 0.28)))
-    make.add("sneer_l", both=(0.0, -0.06 * bump(anatomy.LEFT_NOSE_WING, 0.17, 0.17)))
-    make.add("sneer_r", both=(0.0, -0.06 * bump(anatomy.RIGHT_NOSE_WING, 0.17, 0.17)))
+    make.add("cheek_l", both=(0.0, -CHEEK_UP * bump(anatomy.LEFT_CHEEK[:1], 0.34, 0.28)))
+    make.add("cheek_r", both=(0.0, -CHEEK_UP * bump(anatomy.RIGHT_CHEEK[:1], 0.34, 0.28)))
+    make.add("sneer_l", both=(0.0, -SNEER * bump(anatomy.LEFT_NOSE_WING, 0.17, 0.17)))
+    make.add("sneer_r", both=(0.0, -SNEER * bump(anatomy.RIGHT_NOSE_WING, 0.17, 0.17)))

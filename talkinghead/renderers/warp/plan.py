@@ -23,7 +23,13 @@ from talkinghead.renderers.warp.slit import SeamMemory, Slit, eye_slit, mouth_sl
 from talkinghead.renderers.warp.tones import Tones, measure_tones
 from talkinghead.renderers.warp.upper_fields import eye_rect, upper_region, wears_glasses
 
+# How far around the face's outline skin still moves with it, in D.
 _WINDOW_REACH = 0.55
+# A face that the picture cuts off is continued by this much around its outline, in D.
+_CONTINUED = 0.4
+# A mouth at rest, in D: its width, and how far its corners stand above its middle; how much more makes a full grin.
+_REST_WIDTH, _GRIN_WIDER = 0.74, 0.20
+_REST_LIFT, _GRIN_LIFTS = -0.02, 0.08
 # Frames of video between two looks at its colours, and how far each look moves them.
 _TONE_EVERY, _TONE_RATE = 5, 0.15
 
@@ -141,7 +147,7 @@ def _with_whole_face(portrait: Portrait, unit_px: float) -> tuple[Pixels, Floats
     """(pixels, landmarks, (x, y) of the crop within): a face that the picture cuts off is continued by its border."""
     points, (height, width) = portrait.landmarks, portrait.pixels.shape[:2]
     outline = points[list(mesh.FACE_OVAL), :2]
-    margin = 0.4 * unit_px
+    margin = _CONTINUED * unit_px
     left, top = (int(v) for v in np.ceil(np.maximum(margin - outline.min(0), 0)))
     right, bottom = (int(v) for v in np.ceil(np.maximum(outline.max(0) + margin - (width, height), 0)))
     if not (left or top or right or bottom):
@@ -155,8 +161,8 @@ def _smile(slit: Slit) -> float:
     middle = (slit.upper + slit.lower) / 2
     centre = len(middle) // 2
     lift = float(middle[centre - 8 : centre + 9].mean() - (middle[0] + middle[-1]) / 2)
-    wide = float(np.clip((slit.left + slit.right - 0.74) / 0.20, 0, 1))
-    return wide * float(np.clip((lift + 0.02) / 0.08, 0, 1))
+    wide = float(np.clip((slit.left + slit.right - _REST_WIDTH) / _GRIN_WIDER, 0, 1))
+    return wide * float(np.clip((lift - _REST_LIFT) / _GRIN_LIFTS, 0, 1))
 
 
 def _open_sides(portrait: Portrait) -> tuple[bool, bool, bool, bool]:

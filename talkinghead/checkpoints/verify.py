@@ -144,7 +144,8 @@ def _archive_is_whole(path: Path) -> bool:
         return False
 
 
-def _memory() -> Path:
+def memory_path() -> Path:
+    """The file in the user's cache that remembers what was hashed."""
     return platformdirs.user_cache_path("talkinghead", appauthor=False) / "verified.json"
 
 
@@ -162,13 +163,13 @@ def _remembered(path: Path, what: str, compute: Callable[[], str | bool]) -> str
     value = compute()
     # A read-only home costs time, nothing else.
     with contextlib.suppress(OSError):
-        _write_json(_memory(), {**_recall(), key: {"stamp": stamp, "value": value}})
+        _write_json(memory_path(), {**_recall(), key: {"stamp": stamp, "value": value}})
     return value
 
 
 def _recall() -> dict[str, Any]:
     try:
-        known = json.loads(_memory().read_text(encoding="utf-8"))
+        known = json.loads(memory_path().read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return known if isinstance(known, dict) else {}

@@ -17,7 +17,7 @@ import pytest
 import soundfile
 
 from talkinghead.core.errors import OutputError, VideoError
-from talkinghead.core.types import Pixels
+from talkinghead.core.types import Floats, Pixels
 from talkinghead.media.audio import probe_audio, read_audio_blocks
 from talkinghead.media.ffmpeg import describe, find_ffmpeg
 from talkinghead.media.video import SYNTHETIC_VIDEO, VideoReader, check_target, write_video
@@ -42,7 +42,7 @@ def click(path: Path, at_s: float, duration_s: float, rate_hz: int = 48_000) -> 
     return path
 
 
-def sound_of(path: Path) -> np.ndarray:
+def sound_of(path: Path) -> Floats:
     return np.concatenate(list(read_audio_blocks(path)))
 
 

@@ -67,6 +67,7 @@ class SourceVideo:
 
     @property
     def frames(self) -> int | None:
+        """Number of frames; None where the video is repeated without end, or does not tell."""
         return None if self._loop else self._reader.frames
 
     def portraits(self) -> Iterator[Portrait]:

@@ -84,11 +84,14 @@ class VideoReader:
             pipe = ffmpeg.process.stdout
             assert pipe is not None
             empty = True
-            while not pipe.closed and len(data := pipe.read(size)) == size:
-                empty = False
-                yield np.frombuffer(data, np.uint8).reshape(height, width, 3)
-            self._running.remove(ffmpeg)
-            if empty:
+            try:
+                while not pipe.closed and len(data := pipe.read(size)) == size:
+                    empty = False
+                    yield np.frombuffer(data, np.uint8).reshape(height, width, 3)
+            finally:  # also where whoever reads has had enough; `close` has taken it out already
+                if ffmpeg in self._running:
+                    self._running.remove(ffmpeg)
+            if empty and not pipe.closed:
                 raise VideoError(f"{self.path} holds no frame that can be decoded ({explain(ffmpeg.said)})")
 
     def close(self) -> None:

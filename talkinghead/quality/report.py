@@ -68,6 +68,7 @@ class Stages:
             return dict(self._seconds)
 
     def add(self, name: str, seconds: float) -> None:
+        """Add to the time of a stage."""
         with self._lock:
             self._seconds[name] = self._seconds.get(name, 0.0) + seconds
 

@@ -27,6 +27,7 @@ class SpokenText:
 
     @property
     def duration_s(self) -> float:
+        """How long it lasts, in seconds."""
         return len(self.samples) / self.rate_hz
 
 

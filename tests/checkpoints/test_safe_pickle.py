@@ -25,7 +25,7 @@ class Payload:
     def __init__(self, function: Callable[..., object], *args: object) -> None:
         self.call = (function, args)
 
-    def __reduce__(self) -> None:
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
         return self.call
 
 
@@ -150,11 +150,11 @@ def test_damage_anywhere_is_one_line(tmp_path: Path, seed: int) -> None:
 
 
 def test_shared_and_endless_containers_end(tmp_path: Path) -> None:
-    shared: list = [np.zeros(1)]
+    shared: list[object] = [np.zeros(1)]
     for _ in range(40):
         shared = [shared, shared]
     assert len(load_pickle(written(tmp_path / "shared.pkl", shared))) == 2
-    endless: list = []
+    endless: list[object] = []
     endless.append(endless)
     with pytest.raises(MotionError, match="deep"):
         load_pickle(written(tmp_path / "endless.pkl", endless))

@@ -71,7 +71,7 @@ def test_a_video_gives_its_sound_from_the_first_picture_on(tmp_path: Path) -> No
     soundfile.write(wav, tone(1.0, 16_000), 16_000)
     late = tmp_path / "late.mkv"
     command = [find_ffmpeg(), "-loglevel", "error", "-f", "lavfi", "-i", "color=s=32x32:d=2:r=25", "-itsoffset", "0.5",
-               "-i", wav, "-c:a", "flac", late]  # fmt: skip
+               "-i", str(wav), "-c:a", "flac", str(late)]  # fmt: skip
     subprocess.run(command, check=True)
     samples = collect(late)
     assert np.abs(samples[:7500]).max() < 1e-3

@@ -40,6 +40,7 @@ class LiveMotionStream:
 
     @property
     def report(self) -> TrackReport:
+        """How following the face has gone so far."""
         return self._recovery.report if self._recovery else TrackReport()
 
     def push(self, mesh: Mesh | None) -> Motion | None:

@@ -175,6 +175,7 @@ class MotionStream:
 
     @property
     def report(self) -> TrackReport:
+        """How following the face has gone so far."""
         return self._recovery.report if self._recovery else TrackReport()
 
     def push(self, meshes: Sequence[Mesh | None]) -> Motion | None:

@@ -31,13 +31,16 @@ class Rect:
 
     @property
     def slices(self) -> tuple[slice, slice]:
+        """(rows, columns) as slices of an array that begins at (0, 0)."""
         return slice(self.y0, self.y1), slice(self.x0, self.x1)
 
     def grown(self, by: int) -> Rect:
+        """This rectangle, larger by `by` on every side."""
         return Rect(self.x0 - by, self.y0 - by, self.x1 + by, self.y1 + by)
 
     @property
     def empty(self) -> bool:
+        """Whether nothing lies in it."""
         return self.x1 <= self.x0 or self.y1 <= self.y0
 
     def common(self, other: Rect) -> Rect:
@@ -50,6 +53,7 @@ class Rect:
         return slice(self.y0 - outer.y0, self.y1 - outer.y0), slice(self.x0 - outer.x0, self.x1 - outer.x0)
 
     def clipped(self, width: int, height: int) -> Rect:
+        """The part of it within [0, width) x [0, height)."""
         return self.common(Rect(0, 0, width, height))
 
 
@@ -63,6 +67,7 @@ class Grid:
 
     @classmethod
     def over(cls, pixels: Pixels, unit_px: float) -> Grid:
+        """The grid over a crop (h, w, 3) of a face with pupils `unit_px` apart."""
         height, width = pixels.shape[:2]
         return cls(width, height, max(1, round(unit_px / _NODES_PER_UNIT)))
 
@@ -73,6 +78,7 @@ class Grid:
 
     @property
     def whole(self) -> Rect:
+        """All nodes."""
         return Rect(0, 0, self.shape[1], self.shape[0])
 
     def rect(self, low_px: Floats, high_px: Floats) -> Rect:

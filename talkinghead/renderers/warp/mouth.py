@@ -42,10 +42,12 @@ class Lips:
 
     @property
     def middle(self) -> Floats:
+        """(n,) the line between the lips."""
         return (self.upper + self.lower) / 2
 
     @property
     def gap(self) -> Floats:
+        """(n,) how far they are apart; negative where they overlap."""
         return self.lower - self.upper
 
 

@@ -89,14 +89,17 @@ class Plan:
 
     @cached_property
     def mouth_shades(self) -> Shades:
+        """Light and shade of the mouth's controls, on the mouth region's nodes."""
         return mouth_shades(self.landmarks, self.lips, self.grid, self.mouth.rect, self._window)
 
     @cached_property
     def brow_shades(self) -> Shades:
+        """Light and shade of the brows' controls, on the upper region's nodes."""
         return brow_shades(self.landmarks, self.grid, self.upper.rect, self.unit_px)
 
     @cached_property
     def head(self) -> HeadTurn:
+        """What turns the head."""
         return HeadTurn(self.landmarks, self.grid, self.unit_px, self._open_sides)
 
     @cached_property
@@ -117,10 +120,12 @@ class Plan:
 
     @cached_property
     def eye_canvases(self) -> tuple[EyeCanvas, EyeCanvas]:
+        """The lids' masks, of the eye on the picture's left first."""
         return EyeCanvas(self.eyes[0], self.pixels), EyeCanvas(self.eyes[1], self.pixels)
 
     @cached_property
     def balls(self) -> tuple[Eyeball, Eyeball]:
+        """The eyeballs, of the eye on the picture's left first."""
         irises = self.landmarks[list(mesh.LEFT_IRIS)], self.landmarks[list(mesh.RIGHT_IRIS)]
         left, right = (
             Eyeball(slit, iris, self.pixels, self.grid.pixels_of(eye_rect(slit, self.grid)))
@@ -130,6 +135,7 @@ class Plan:
 
     @cached_property
     def picture(self) -> Lookup:
+        """The picture itself, to be looked up at displaced places."""
         return Lookup(self.pixels, self._often)
 
     @cached_property

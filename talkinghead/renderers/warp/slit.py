@@ -50,14 +50,17 @@ class Slit:
 
     @property
     def left(self) -> float:
+        """From its origin to its left corner."""
         return float(-self.a[0])
 
     @property
     def right(self) -> float:
+        """From its origin to its right corner."""
         return float(self.a[-1])
 
     @property
     def gap(self) -> Floats:
+        """(n,) how far it is open."""
         return np.maximum(self.lower - self.upper, 0)
 
     def u(self, a: Floats) -> Floats:

@@ -53,6 +53,7 @@ class Sheet:
 
     @property
     def edge_width(self) -> float:
+        """Over how much of D a tooth's edge fades: as soft as the picture, and no sharper than its pixels."""
         return max(0.8 * self.softness, 1.2 / self.unit)
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from talkinghead.faces import canonical_mesh
 from talkinghead.motion.blendshapes import BLENDSHAPE_NAMES
-from talkinghead.renderers.warp.landmarks import landmark_basis
+from talkinghead.renderers.warp.landmark_basis import landmark_basis
 
 OUT = Path(__file__).parents[1] / "talkinghead" / "drivers" / "tracking" / "arkit_basis.npz"
 

@@ -182,11 +182,11 @@ class Avatar:
         Raises:
             InputError: a name is unknown, a value out of its range, or this is a video's avatar.
         """
-        from talkinghead.motion.controls import to_motion
+        from talkinghead.motion.controls import controls_to_motion
 
         if self._path is not None:
             raise InputError(f"{self._path.name} is a video: edit one picture")
-        motion = to_motion(controls)
+        motion = controls_to_motion(controls)
         look = replace(_look(self.settings), gains=Gains(), still=False)
         canvas = self._canvas(self.settings)
         with Session(canvas, self._renderer, motion.fps, look=look, single=True, keep_mouth=True) as session:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from talkinghead.canvas import Canvas
-from talkinghead.canvas.several import together
+from talkinghead.canvas.several import merge_changes
 from talkinghead.core.ahead import ahead
 from talkinghead.core.errors import InputError
 from talkinghead.core.temporary import temporary_folder
@@ -94,7 +94,7 @@ class Clip:
         for frames in zip(*streams, strict=False):
             first = frames[0]
             background = first.drawn.portrait.image.pixels
-            pixels = together(background, [frame.pixels for frame in frames])
+            pixels = merge_changes(background, [frame.pixels for frame in frames])
             yield Frame(pixels, first.number, first.time_s, first.drawn)
 
     def _stream(self, number: int, part: Part, watch: Callable[[int, Motion], None] | None) -> Iterator[Frame]:

@@ -11,7 +11,7 @@ from talkinghead.core.types import Image, Pixels
 from talkinghead.faces import find_faces
 
 
-def together(background: Pixels, pictures: Sequence[Pixels]) -> Pixels:
+def merge_changes(background: Pixels, pictures: Sequence[Pixels]) -> Pixels:
     """Every picture's changes to the one background; faces' crops may overlap, their changes rarely do.
 
     All are (H, W, 3) RGB uint8.

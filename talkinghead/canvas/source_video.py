@@ -18,12 +18,12 @@ from pathlib import Path
 import numpy as np
 
 from talkinghead.core.errors import FaceError
-from talkinghead.core.types import N_LANDMARKS, DrawnCrop, Face, Floats, Image, Pixels, Portrait, TrackReport
+from talkinghead.core.types import N_LANDMARKS, Doubles, DrawnCrop, Face, Floats, Image, Pixels, Portrait, TrackReport
 from talkinghead.faces import FaceTracker
 from talkinghead.faces.geometry import pupil_distance
 from talkinghead.faces.paste import paste_back
 from talkinghead.media.video import VideoReader
-from talkinghead.motion.filters import Array, FilterSettings, ZeroPhaseOneEuro
+from talkinghead.motion.filters import FilterSettings, ZeroPhaseOneEuro
 
 Cropper = Callable[[Image, Face], Portrait]
 
@@ -67,6 +67,7 @@ class SourceVideo:
 
     @property
     def frames(self) -> int | None:
+        """Number of frames; None where the video is repeated without end, or does not tell."""
         return None if self._loop else self._reader.frames
 
     def portraits(self) -> Iterator[Portrait]:
@@ -103,7 +104,7 @@ class SourceVideo:
     def _forward(self) -> Iterator[tuple[Image, Floats]]:
         """Every frame with its row: 478 filtered landmarks, then whether the frame shows the face."""
         waiting: deque[Image] = deque()
-        smoother = Smoother(float(self.fps))
+        smoother = LandmarkSmoother(float(self.fps))
         with FaceTracker(index=self._face) as tracker:
             for pixels in self._reader:
                 waiting.append(self._image(pixels))
@@ -131,7 +132,7 @@ class SourceVideo:
                 yield number, self._image(segment.pop())
 
 
-class Smoother:
+class LandmarkSmoother:
     """Landmarks (478, 3) in pixels, or None, to filtered rows (1435,): landmarks, then 1 where the face is there.
 
     Short gaps hold the last face; before the first face, its own landmarks stand in.
@@ -142,7 +143,7 @@ class Smoother:
         self._rate_hz = rate_hz
         self._filter = ZeroPhaseOneEuro(rate_hz, _FILTER, _MARGIN_S)
         self._unit_px = 1.0
-        self._last: Array | None = None
+        self._last: Doubles | None = None
         self._missing = 0
         self._there: deque[bool] = deque()
 
@@ -174,7 +175,7 @@ class Smoother:
         """What is still waiting."""
         return self._rows(self._filter.finish())
 
-    def _rows(self, filtered: Array) -> list[Floats]:
+    def _rows(self, filtered: Doubles) -> list[Floats]:
         return [np.append(row * self._unit_px, self._there.popleft()).astype(np.float32) for row in filtered]
 
 

@@ -21,12 +21,15 @@ class Still:
 
     @property
     def size_px(self) -> tuple[int, int]:
+        """(width, height) of the whole picture."""
         return self.portrait.image.size_px
 
     def portraits(self) -> Iterator[Portrait]:
+        """None: a still picture's one portrait is `portrait`."""
         return iter(())
 
     def placed(self, drawn: DrawnCrop) -> Pixels:
+        """The whole picture (H, W, 3) with a drawn crop pasted into its place."""
         return paste_back(self.portrait.image.pixels, drawn)
 
 

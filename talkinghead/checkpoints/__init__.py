@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from talkinghead.checkpoints import places, verify
-from talkinghead.checkpoints.registry import EMBEDDED, WeightFile, WeightSet, data_folder, weight_set
+from talkinghead.checkpoints.registry import EMBEDDED_SET, WeightFile, WeightSet, data_folder, weight_set
 from talkinghead.checkpoints.verify import State
 from talkinghead.core.errors import CheckpointError
 
-__all__ = ["CheckpointSet", "Finding", "embedded_checkpoint", "findings", "resolve"]
+__all__ = ["CheckpointSet", "FileFinding", "embedded_checkpoint", "findings", "resolve"]
 
 _log = logging.getLogger("talkinghead")
 _warned: set[Path] = set()
@@ -41,7 +41,7 @@ class CheckpointSet:
     verified: bool
 
 
-class Finding(NamedTuple):
+class FileFinding(NamedTuple):
     """One file of a set in one directory; `pulled` where the directory's lock file knows it."""
 
     file: WeightFile
@@ -50,7 +50,7 @@ class Finding(NamedTuple):
     pulled: bool
 
 
-def findings(weights: WeightSet, directory: Path, *, fresh: bool = False) -> Iterator[Finding]:
+def findings(weights: WeightSet, directory: Path, *, fresh: bool = False) -> Iterator[FileFinding]:
     """Look at every file of a set; `fresh` hashes it whatever is remembered.
 
     Raises:
@@ -61,7 +61,7 @@ def findings(weights: WeightSet, directory: Path, *, fresh: bool = False) -> Ite
         file = next(file for file in weights.files if file.name == name)
         size, sha256 = verify.pin_of(file, path, directory, pins)
         pulled = verify.recorded(path, directory, pins) is not None
-        yield Finding(file, path, verify.examine(path, size, sha256, fresh=fresh), pulled)
+        yield FileFinding(file, path, verify.state_of(path, size, sha256, fresh=fresh), pulled)
 
 
 def resolve(name: str, directory: Path | None = None) -> CheckpointSet:
@@ -80,7 +80,7 @@ def resolve(name: str, directory: Path | None = None) -> CheckpointSet:
     found = list(findings(weights, folder))
     _refuse_incomplete(weights, folder, found)
     paths: dict[str, Path] = {}
-    strange: list[Finding] = []
+    strange: list[FileFinding] = []
     for finding in found:
         if finding.state is State.MISSING:
             continue
@@ -92,7 +92,7 @@ def resolve(name: str, directory: Path | None = None) -> CheckpointSet:
     return CheckpointSet(name, folder, paths, verified=not strange)
 
 
-def _refuse_incomplete(weights: WeightSet, folder: Path, found: list[Finding]) -> None:
+def _refuse_incomplete(weights: WeightSet, folder: Path, found: list[FileFinding]) -> None:
     missing = [f for f in found if f.state is State.MISSING and not f.file.optional]
     if not missing:
         return
@@ -106,7 +106,7 @@ def _refuse_incomplete(weights: WeightSet, folder: Path, found: list[Finding]) -
     )
 
 
-def _refuse_damaged(weights: WeightSet, finding: Finding, named: Path | None) -> None:
+def _refuse_damaged(weights: WeightSet, finding: FileFinding, named: Path | None) -> None:
     """Stop at a file that should have a known hash and has not, or that its own checksums call damaged.
 
     `named` is the folder that somebody named, if so: files of their own may lie there.
@@ -148,7 +148,7 @@ def embedded_checkpoint() -> Path:
     Raises:
         CheckpointError: the installation is not complete.
     """
-    folder = data_folder() / EMBEDDED
+    folder = data_folder() / EMBEDDED_SET
     if not folder.is_dir():
         raise CheckpointError(f"the embedded speech model is missing ({folder}): install talkinghead again")
     return folder

@@ -108,11 +108,11 @@ def _check_single(out: str, force: bool, given: dict[str, object]) -> None:
 
 
 def _write_single(clip: Clip, out: Path, force: bool, quiet: bool) -> None:
-    from talkinghead.media.images import SYNTHETIC, write_image
+    from talkinghead.media.images import SYNTHETIC_PICTURE, write_image
 
     if clip.frames != 1:
         raise click.UsageError(f"a video does not fit into {out}: name a .mp4, or a folder ending in /")
-    write_image(out, next(iter(clip)), force=force, comment=SYNTHETIC)
+    write_image(out, next(iter(clip)), force=force, comment=SYNTHETIC_PICTURE)
     if not quiet:
         click.echo(out)
 

@@ -87,8 +87,8 @@ def command(
     talkinghead edit face.png --smile 0.6 --yaw 12 --set jawOpen=0.3
     talkinghead edit face.png --sheet smile=-0.5,0,0.5,1 --sheet yaw=-10,0,10
     """
-    from talkinghead.media.images import SYNTHETIC, check_picture_target, write_image
-    from talkinghead.motion.controls import to_motion
+    from talkinghead.media.images import SYNTHETIC_PICTURE, check_picture_target, write_image
+    from talkinghead.motion.controls import controls_to_motion
 
     out = output or Path(f"{picture.stem}--edited.png")
     controls = {name: value for name in _HELP if (value := options.pop(name)) is not None}
@@ -102,13 +102,13 @@ def command(
     # What is misspelt, out of range or in the way is told before the picture is opened.
     check_picture_target(out, force)
     for values in [controls, *({name: value} for name, column in tables for value in column)]:
-        to_motion(values)
+        controls_to_motion(values)
     with stop_at_once():
         from talkinghead.calls import editor
 
         avatar = editor(picture, settings)
     say(avatar.note, quiet)
     pixels = avatar.edit_sheet(controls, dict(tables)) if tables else avatar.edit(controls)
-    write_image(out, pixels, force=force, comment=SYNTHETIC)
+    write_image(out, pixels, force=force, comment=SYNTHETIC_PICTURE)
     if not quiet:
         click.echo(out)

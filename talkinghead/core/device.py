@@ -9,7 +9,6 @@ from talkinghead.core.errors import DeviceError
 if TYPE_CHECKING:
     import torch
 
-DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "fp32", "bf16", "fp16", "int8"]
 
 # So few frames take no longer than loading the weights does.

@@ -43,6 +43,7 @@ class Option:
 
     @property
     def is_flag(self) -> bool:
+        """Whether it takes no value: giving it stores one."""
         return self.stored is not None
 
     def value_of(self, text: str) -> Any:

@@ -14,6 +14,8 @@ import numpy.typing as npt
 
 Pixels = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
+Doubles = npt.NDArray[np.float64]
+AnyFloats = npt.NDArray[np.floating[Any]]
 
 N_LANDMARKS = 478
 
@@ -52,7 +54,7 @@ class Face:
         """Distance between the irises' centres (points 468 and 473): the study's unit D."""
         return float(np.linalg.norm(self.landmarks[468, :2] - self.landmarks[473, :2]))
 
-    def moved(self, matrix: npt.NDArray[np.floating[Any]]) -> Face:
+    def moved(self, matrix: AnyFloats) -> Face:
         """This face under an affine map (2, 3) of the picture plane; z is scaled alike."""
         m = np.asarray(matrix, np.float64)
         scale = np.sqrt(abs(np.linalg.det(m[:, :2])))
@@ -64,7 +66,7 @@ class Face:
 class Crop:
     """A window on a picture: `matrix` (2, 3) float64 maps picture pixels to crop pixels; `size_px` (width, height)."""
 
-    matrix: npt.NDArray[np.float64]
+    matrix: Doubles
     size_px: tuple[int, int]
 
 

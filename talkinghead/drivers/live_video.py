@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 
 from talkinghead.core.types import Pixels, TrackReport
-from talkinghead.drivers.tracking.live import LiveMotionStream
+from talkinghead.drivers.tracking.live_stream import LiveMotionStream
 from talkinghead.faces import FaceTracker, canonical_mesh
 from talkinghead.motion.blendshapes import N_BLENDSHAPES
 from talkinghead.motion.motion import Motion

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
     PictureLike = str | Path | npt.NDArray[Any] | Pillow.Image | Image
 
-SYNTHETIC = "Synthetic picture: the face was changed by talkinghead."
+SYNTHETIC_PICTURE = "Synthetic picture: the face was changed by talkinghead."
 
 # A video of this width is as large as players and encoders take without trouble.
-MAX_SIDE_PX = 2048
+MAX_PICTURE_SIDE_PX = 2048
 MIN_SIDE_PX = 32
 # What is refused unread: memory for it could take the machine down.
 MAX_PIXELS = 150_000_000
@@ -28,12 +28,11 @@ MAX_PIXELS = 150_000_000
 _HEIF_SUFFIXES = (".heic", ".heif", ".hif")
 _FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF",
             ".bmp": "BMP"}  # fmt: skip
-IMAGE_SUFFIXES = (*_FORMATS, *_HEIF_SUFFIXES, ".gif", ".avif")
 _OPTIONS: dict[str, dict[str, int]] = {"PNG": {"compress_level": 4}, "JPEG": {"quality": 95, "subsampling": 0},
                                        "WEBP": {"quality": 95}}  # fmt: skip
 
 
-def read_image(path: str | Path, max_side_px: int = MAX_SIDE_PX) -> Image:
+def read_image(path: str | Path, max_side_px: int = MAX_PICTURE_SIDE_PX) -> Image:
     """The picture in the file `path`: upright (EXIF), RGB, its longer side at most `max_side_px`.
 
     Grey, 16-bit, CMYK and palette pictures become RGB of 8 bits; colour profiles become sRGB; of an animation the
@@ -49,7 +48,7 @@ def read_image(path: str | Path, max_side_px: int = MAX_SIDE_PX) -> Image:
         return _image_of(picture, str(path), path.name, max_side_px)
 
 
-def open_picture(picture: PictureLike, max_side_px: int = MAX_SIDE_PX) -> Image:
+def open_picture(picture: PictureLike, max_side_px: int = MAX_PICTURE_SIDE_PX) -> Image:
     """A picture from a path, an array (H, W, 3 or 4) uint8 or float in 0..1, a Pillow picture, or an Image.
 
     An array's fourth channel, or a Pillow picture's transparency, becomes `alpha`, and `pixels` show it on white.

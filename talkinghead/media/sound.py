@@ -38,7 +38,9 @@ class Sound(Protocol):
         ...
 
     @property
-    def duration_s(self) -> float: ...
+    def duration_s(self) -> float:
+        """How long it lasts, in seconds."""
+        ...
 
     def blocks(self, rate_hz: int) -> Iterator[Floats]:
         """Mono float32 at `rate_hz`, about a second at a time."""

@@ -17,7 +17,6 @@ from talkinghead.core.types import Pixels
 from talkinghead.media.audio import WHAT as SOUND
 from talkinghead.media.audio import probe_audio
 from talkinghead.media.containers import container_of
-from talkinghead.media.encoder import Encoder
 from talkinghead.media.ffmpeg import (
     SQUARE_PIXELS,
     FFmpeg,
@@ -28,9 +27,10 @@ from talkinghead.media.ffmpeg import (
     scan,
     stream_lines,
 )
-from talkinghead.media.frames import check_folder, write_frames
+from talkinghead.media.frame_folder import check_folder, write_frames
+from talkinghead.media.video_encoder import VideoEncoder
 
-SYNTHETIC = "Synthetic video: the face was animated by talkinghead."
+SYNTHETIC_VIDEO = "Synthetic video: the face was animated by talkinghead."
 _WHAT = "a video file"
 
 
@@ -84,11 +84,14 @@ class VideoReader:
             pipe = ffmpeg.process.stdout
             assert pipe is not None
             empty = True
-            while not pipe.closed and len(data := pipe.read(size)) == size:
-                empty = False
-                yield np.frombuffer(data, np.uint8).reshape(height, width, 3)
-            self._running.remove(ffmpeg)
-            if empty:
+            try:
+                while not pipe.closed and len(data := pipe.read(size)) == size:
+                    empty = False
+                    yield np.frombuffer(data, np.uint8).reshape(height, width, 3)
+            finally:  # also where whoever reads has had enough; `close` has taken it out already
+                if ffmpeg in self._running:
+                    self._running.remove(ffmpeg)
+            if empty and not pipe.closed:
                 raise VideoError(f"{self.path} holds no frame that can be decoded ({explain(ffmpeg.said)})")
 
     def close(self) -> None:
@@ -148,7 +151,7 @@ def write_video(
     *,
     duration_s: float | None = None,
     force: bool = False,
-    comment: str = SYNTHETIC,
+    comment: str = SYNTHETIC_VIDEO,
     metadata: Mapping[str, str] | None = None,
     quality: int | None = None,
 ) -> WriteResult:
@@ -177,7 +180,7 @@ def write_video(
     target, container = Path(path), container_of(Path(path))
     info = probe_audio(sound) if sound is not None and container.encoded else None
     with whole_file(target, force) as part:
-        encoder = Encoder(part, container, rate, sound if info else None, info, duration_s, tags, quality)
+        encoder = VideoEncoder(part, container, rate, sound if info else None, info, duration_s, tags, quality)
         try:
             for frame in frames:
                 encoder.write(frame)

@@ -41,7 +41,7 @@ _RANGES = {**dict.fromkeys(_SHAPES, (-1.0, 1.0)), **dict.fromkeys(_POSE, (-30.0,
            **dict.fromkeys(_SHIFT, (-0.5, 0.5)), "zoom": (0.5, 2.0)}  # fmt: skip
 
 
-def to_motion(controls: Mapping[str, float]) -> Motion:
+def controls_to_motion(controls: Mapping[str, float]) -> Motion:
     """One frame of motion from controls (`CONTROLS`) and ARKit blendshapes by name.
 
     Controls run from -1 to 1, blendshapes from 0 to 1, pitch, yaw and roll are degrees, x and y shares of the face

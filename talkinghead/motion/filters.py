@@ -11,20 +11,19 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[np.float64]
+from talkinghead.core.types import Doubles
 
 
 class FilterSettings(NamedTuple):
     """Per channel (C,) or one for all: `min_cutoff_hz` at rest, `beta` its rise per unit of speed (1/s)."""
 
-    min_cutoff_hz: Array | float
-    beta: Array | float
+    min_cutoff_hz: Doubles | float
+    beta: Doubles | float
     speed_cutoff_hz: float = 2.0
 
 
-def _smoothing(cutoff_hz: Array | float, rate_hz: float) -> Array:
+def _smoothing(cutoff_hz: Doubles | float, rate_hz: float) -> Doubles:
     """Exponential smoothing factor of a first-order low-pass filter."""
     r = 2 * np.pi * np.asarray(cutoff_hz) / rate_hz
     return np.asarray(r / (r + 1))
@@ -36,10 +35,10 @@ class OneEuro:
 
     rate_hz: float
     settings: FilterSettings
-    _value: Array | None = None
-    _speed: Array | None = None
+    _value: Doubles | None = None
+    _speed: Doubles | None = None
 
-    def step(self, row: Array) -> Array:
+    def step(self, row: Doubles) -> Doubles:
         """One row of raw values to one row of filtered values."""
         if self._value is None or self._speed is None:
             self._value, self._speed = row.copy(), np.zeros_like(row)
@@ -50,7 +49,7 @@ class OneEuro:
         self._value = self._value + _smoothing(cutoff, self.rate_hz) * (row - self._value)
         return self._value.copy()
 
-    def run(self, rows: Array) -> Array:
+    def run(self, rows: Doubles) -> Doubles:
         """Rows (T, C), one after the other."""
         return np.stack([self.step(row) for row in rows]) if len(rows) else rows
 
@@ -62,23 +61,23 @@ class ZeroPhaseOneEuro:
         self.rate_hz, self.settings = rate_hz, settings
         self._margin = max(1, round(margin_s * rate_hz))
         self._forward = OneEuro(rate_hz, settings)
-        self._raw: Array | None = None
-        self._passed: Array | None = None
+        self._raw: Doubles | None = None
+        self._passed: Doubles | None = None
 
-    def push(self, rows: Array) -> Array:
+    def push(self, rows: Doubles) -> Doubles:
         """Rows (T, C) in; those rows out (maybe none) that have the margin behind them."""
         passed = self._forward.run(rows)
         self._raw = rows if self._raw is None else np.concatenate([self._raw, rows])
         self._passed = passed if self._passed is None else np.concatenate([self._passed, passed])
         return self._emit(len(self._raw) - self._margin)
 
-    def finish(self) -> Array:
+    def finish(self) -> Doubles:
         """The rows that are still waiting."""
         if self._raw is None:
             return np.zeros((0, 0))
         return self._emit(len(self._raw))
 
-    def _emit(self, count: int) -> Array:
+    def _emit(self, count: int) -> Doubles:
         assert self._raw is not None
         assert self._passed is not None
         if count <= 0:

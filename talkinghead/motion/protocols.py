@@ -29,13 +29,19 @@ class Driver(Protocol[Chunk]):
     """
 
     @property
-    def fps(self) -> Fraction: ...
+    def fps(self) -> Fraction:
+        """Frames per second of the motion."""
+        ...
 
     @property
-    def single(self) -> bool: ...
+    def single(self) -> bool:
+        """Whether all there will be is one frame of one picture."""
+        ...
 
     @property
-    def report(self) -> TrackReport | None: ...
+    def report(self) -> TrackReport | None:
+        """How following a face has gone so far; None where none is followed."""
+        ...
 
     def push(self, chunk: Chunk) -> Motion | None:
         """Take the next chunk; the frames of motion that it completes, or None."""
@@ -58,7 +64,9 @@ class Drawing(Protocol):
     """
 
     @property
-    def batch(self) -> int: ...
+    def batch(self) -> int:
+        """Frames that are drawn at once."""
+        ...
 
     def draw(self, motion: Motion, portraits: Sequence[Portrait] = ()) -> list[DrawnCrop]:
         """Draw `motion`; the crops that are ready (a smoothed source video's come some frames later).
@@ -79,7 +87,9 @@ class Renderer(Protocol):
     """
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """What it is called on the command line and in reports."""
+        ...
 
     @property
     def extractor(self) -> object | None:

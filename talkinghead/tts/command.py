@@ -11,7 +11,7 @@ import numpy as np
 
 from talkinghead.core.errors import DependencyError, InputError
 from talkinghead.core.temporary import temporary_folder
-from talkinghead.tts.engines import Speech
+from talkinghead.tts.engines import SpokenText
 
 
 @dataclass(frozen=True)
@@ -24,14 +24,14 @@ class CommandEngine:
 
     command: str
 
-    def speak(self, text: str) -> Speech:
+    def speak(self, text: str) -> SpokenText:
         if not text.strip():
             raise InputError("there is no text to speak")
         words = self._words()
         with temporary_folder() as folder:
             return self._spoken(words, text, folder / "speech.wav")
 
-    def _spoken(self, words: list[str], text: str, out: Path) -> Speech:
+    def _spoken(self, words: list[str], text: str, out: Path) -> SpokenText:
         command = [word.replace("{out}", str(out)).replace("{text}", text) for word in words]
         try:
             done = subprocess.run(
@@ -62,7 +62,7 @@ class CommandEngine:
             raise InputError("the speech command is empty: piper --output_file {out}, for instance")
         return words
 
-    def _read(self, out: Path, name: str) -> Speech:
+    def _read(self, out: Path, name: str) -> SpokenText:
         from talkinghead.media.audio import probe_audio, read_audio_blocks
         from talkinghead.media.stdin import mend_wav_lengths
 
@@ -71,4 +71,4 @@ class CommandEngine:
         with out.open("r+b") as file:
             mend_wav_lengths(file)
         rate_hz = probe_audio(out).rate_hz
-        return Speech(np.concatenate(list(read_audio_blocks(out, rate_hz))), rate_hz)
+        return SpokenText(np.concatenate(list(read_audio_blocks(out, rate_hz))), rate_hz)

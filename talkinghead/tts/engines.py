@@ -1,7 +1,7 @@
 """Text to speech: an engine speaks a text, and tells when each phone sounds where it knows.
 
-An engine is anything with `speak(text) -> Speech`. Two exist: espeak-ng, which comes with the package espeakng-loader
-and knows its phones (`tts.espeak`), and any program that writes a sound file (`tts.command`).
+An engine is anything with `speak(text) -> SpokenText`. Two exist: espeak-ng, which comes with the package
+espeakng-loader and knows its phones (`tts.espeak`), and any program that writes a sound file (`tts.command`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from talkinghead.core.types import Floats
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Speech:
+class SpokenText:
     """Spoken text: `samples` (n,) mono float32 at `rate_hz`.
 
     `phones`: (IPA label, start, end) in seconds, silences left out; None where the engine does not tell.
@@ -27,13 +27,14 @@ class Speech:
 
     @property
     def duration_s(self) -> float:
+        """How long it lasts, in seconds."""
         return len(self.samples) / self.rate_hz
 
 
 class SpeechEngine(Protocol):
     """Whatever speaks."""
 
-    def speak(self, text: str) -> Speech:
+    def speak(self, text: str) -> SpokenText:
         """Speak `text`.
 
         Raises:

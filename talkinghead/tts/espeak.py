@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from talkinghead.core.errors import InputError
-from talkinghead.tts.engines import Speech
+from talkinghead.tts.engines import SpokenText
 from talkinghead.tts.espeak_process import say
 
 DEFAULT_VOICE = "en-us"
@@ -25,7 +25,7 @@ class EspeakEngine:
     words_per_minute: int = 165
     pitch: int = 50
 
-    def speak(self, text: str) -> Speech:
+    def speak(self, text: str) -> SpokenText:
         voice = espeak_voice(self.voice)
         # The library reads a C string: a NUL would end it.
         text = text.replace("\0", " ").strip()
@@ -34,7 +34,7 @@ class EspeakEngine:
         samples, rate_hz, phones = say(text, voice, self.words_per_minute, self.pitch)
         if not phones:
             raise InputError(f"there is nothing in the text {text[:40]!r} that the voice {voice} can speak")
-        return Speech(samples, rate_hz, phones)
+        return SpokenText(samples, rate_hz, phones)
 
 
 @lru_cache(maxsize=1)

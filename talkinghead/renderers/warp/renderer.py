@@ -12,9 +12,9 @@ from talkinghead.core.types import DrawnCrop, Face, Image, Portrait
 from talkinghead.motion.angles import relative_pose
 from talkinghead.motion.motion import Motion
 from talkinghead.motion.protocols import Drawing
-from talkinghead.renderers.warp.controls import to_controls
-from talkinghead.renderers.warp.cropping import crop_portrait
+from talkinghead.renderers.warp.cropping import crop_rectangle
 from talkinghead.renderers.warp.drawing import draw
+from talkinghead.renderers.warp.mixing import to_controls
 from talkinghead.renderers.warp.plan import Memory, Plan
 
 
@@ -36,7 +36,7 @@ class WarpRenderer:
 
     def crop(self, image: Image, face: Face, whole: bool = False) -> Portrait:
         """A rectangle of `image` in whole pixels around `face`, or all of it."""
-        return crop_portrait(image, face, self.options.crop_size_px, whole)
+        return crop_rectangle(image, face, self.options.crop_size_px, whole)
 
     def open(self, portrait: Portrait | None, *, single: bool = False, keep_mouth: bool = False) -> Drawing:
         """Start drawing a portrait, or a source video (None). One driving frame is drawn like any other."""

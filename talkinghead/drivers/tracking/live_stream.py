@@ -6,10 +6,9 @@ from fractions import Fraction
 
 import numpy as np
 
-from talkinghead.core.types import TrackReport
-from talkinghead.drivers.tracking.alignment import Array
+from talkinghead.core.types import Doubles, TrackReport
 from talkinghead.drivers.tracking.recovery import Recovery
-from talkinghead.drivers.tracking.stream import Calibration, Mesh, calibrate, filter_settings, to_motion
+from talkinghead.drivers.tracking.stream import Calibration, Mesh, calibrate, filter_settings, rows_to_motion
 from talkinghead.motion.filters import OneEuro
 from talkinghead.motion.motion import Motion
 
@@ -36,11 +35,12 @@ class LiveMotionStream:
         self._fixed = False
         self._filter = OneEuro(self._rate_hz, filter_settings(2.0))
         self._recovery: Recovery | None = None
-        self._step: Array | None = None
+        self._step: Doubles | None = None
         self._since = 0
 
     @property
     def report(self) -> TrackReport:
+        """How following the face has gone so far."""
         return self._recovery.report if self._recovery else TrackReport()
 
     def push(self, mesh: Mesh | None) -> Motion | None:
@@ -55,7 +55,7 @@ class LiveMotionStream:
             row = self.calibration.rows([mesh])[0] + self._takeover()
         assert self._recovery is not None
         filtered = self._filter.step(self._recovery.step(row))
-        return to_motion(filtered[None], self.fps, self.calibration)
+        return rows_to_motion(filtered[None], self.fps, self.calibration)
 
     def set_neutral(self) -> bool:
         """Take the last faces as the neutral one, from now on; False where none has been seen."""
@@ -90,7 +90,7 @@ class LiveMotionStream:
             self._recovery.rest = new.rest
         self.calibration = new
 
-    def _takeover(self) -> Array:
+    def _takeover(self) -> Doubles:
         """What is left of the old calibration's row over the new one's."""
         if self._step is None:
             return np.zeros(1)

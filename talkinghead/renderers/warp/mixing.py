@@ -71,25 +71,25 @@ for _person, _picture in _SIDES:
         f"eyeLookIn{_person}": {f"gaze_x_{_picture}": -1.0 if _picture == "r" else 1.0},
     }
 
-CONTROLS: tuple[str, ...] = MOUTH_CONTROLS + EYE_CONTROLS
-_CONTROL_INDEX = {name: i for i, name in enumerate(CONTROLS)}
+FIELD_CONTROLS: tuple[str, ...] = MOUTH_CONTROLS + EYE_CONTROLS
+_CONTROL_INDEX = {name: i for i, name in enumerate(FIELD_CONTROLS)}
 
 
 def _mixing_matrix() -> Floats:
-    matrix = np.zeros((len(BLENDSHAPE_INDEX), len(CONTROLS)), np.float32)
+    matrix = np.zeros((len(BLENDSHAPE_INDEX), len(FIELD_CONTROLS)), np.float32)
     for shape, parts in _TABLE.items():
         for control, weight in parts.items():
             matrix[BLENDSHAPE_INDEX[shape], _CONTROL_INDEX[control]] = weight
     return matrix
 
 
-_MIXING = _mixing_matrix()
+MIXING = _mixing_matrix()
 _JAW, _CLOSE = BLENDSHAPE_INDEX["jawOpen"], BLENDSHAPE_INDEX["mouthClose"]
 # Signed controls go both ways; the others are one-sided.
-_SIGNED = np.array([name == "shift" or name == "jaw_shift" or name.startswith("gaze") for name in CONTROLS])
+_SIGNED = np.array([name == "shift" or name == "jaw_shift" or name.startswith("gaze") for name in FIELD_CONTROLS])
 # How far a weight may undo: what a portrait's own smile, frown or brows can be taken back by; lips and lids less.
 _SOFT = ("smile", "frown", "spread", "narrow", "brow", "cheek", "sneer", "shrug")
-_LOWEST = np.array([-1.0 if name.startswith(_SOFT) else -0.35 for name in CONTROLS])
+_LOWEST = np.array([-1.0 if name.startswith(_SOFT) else -0.35 for name in FIELD_CONTROLS])
 
 
 def to_controls(blendshapes: Floats, keep_mouth: bool = False) -> dict[str, float]:
@@ -104,8 +104,8 @@ def to_controls(blendshapes: Floats, keep_mouth: bool = False) -> dict[str, floa
     if weights[_CLOSE] > max(weights[_JAW], 0.0):
         weights = weights.copy()
         weights[_CLOSE] = max(weights[_JAW], 0.0)
-    values = weights @ _MIXING
+    values = weights @ MIXING
     values = np.where(_SIGNED, np.clip(values, -1.2, 1.2), np.clip(values, _LOWEST, 1.25))
-    controls = dict(zip(CONTROLS, values.tolist()))
+    controls = dict(zip(FIELD_CONTROLS, values.tolist()))
     pressed = max(controls["press_upper"], controls["press_lower"])
     return controls | {"close": float(np.clip(pressed, 0, 1)) if keep_mouth else 1.0}

@@ -40,7 +40,7 @@ def add_gif_comment(path: Path, text: str) -> None:
         copy.unlink(missing_ok=True)
 
 
-class Encoder:
+class VideoEncoder:
     """Writes one file. The first frame starts ffmpeg; `finish` waits for it, `close` stops it where it still runs.
 
     `frames`, `size_px` and `sound` (see `WriteResult`) tell what was written.

@@ -1,7 +1,6 @@
-"""Points of MediaPipe's face mesh by what they mark, and the frames of reference that are built on them.
+"""Frames of reference on a face, built on points of its mesh, and the unit D in which everything is measured.
 
 "Left" and "right" are the picture's, except in the names of ARKit blendshapes, where they are the person's.
-Curves run from the picture's left to its right.
 """
 
 from __future__ import annotations
@@ -10,33 +9,24 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
-from talkinghead.core.types import Floats
-from talkinghead.faces import mesh as faces
+from talkinghead.core.types import Doubles, Floats
+from talkinghead.faces import mesh
 
-INNER_UPPER, INNER_LOWER = faces.INNER_LIP_UPPER, faces.INNER_LIP_LOWER
-OUTER_UPPER, OUTER_LOWER = faces.OUTER_LIP_UPPER, faces.OUTER_LIP_LOWER
-LEFT_LID_UPPER, LEFT_LID_LOWER = faces.LEFT_LID_UPPER, faces.LEFT_LID_LOWER
-RIGHT_LID_UPPER, RIGHT_LID_LOWER = faces.RIGHT_LID_UPPER, faces.RIGHT_LID_LOWER
-OVAL = faces.FACE_OVAL
-LEFT_IRIS, RIGHT_IRIS = (468, 469, 470, 471, 472), (473, 474, 475, 476, 477)
-
-# Lower edge of each brow, then its upper edge, both from the picture's left.
-LEFT_BROW = ((46, 53, 52, 65, 55), (70, 63, 105, 66, 107))
-RIGHT_BROW = ((285, 295, 282, 283, 276), (336, 296, 334, 293, 300))
-
+# Points of the face mesh beyond those that `talkinghead.faces.mesh` names: the cheekbone and two points of the cheek
+# below it; the wing of the nose from its front to its back.
 LEFT_CHEEK, RIGHT_CHEEK = (50, 205, 187), (280, 425, 411)
 LEFT_NOSE_WING, RIGHT_NOSE_WING = (48, 64, 129), (278, 294, 358)
-SUBNASALE, CHIN, FOREHEAD, LEFT_SIDE, RIGHT_SIDE = 2, 152, 10, 234, 454
-NOSE_TIP = 1
+
+# The least that the pupils' distance is over the height from forehead to chin: what a turned face's is taken for.
+_PUPILS_PER_HEIGHT = 0.34
 
 
 def pupil_distance_px(points: Floats) -> float:
     """The unit D: the distance between the pupils, or what it would be if the face were not turned."""
-    d = float(np.linalg.norm(points[468, :2] - points[473, :2]))
-    height = float(np.linalg.norm(points[CHIN, :2] - points[FOREHEAD, :2]))
-    return max(d, 0.34 * height, 2.0)
+    d = float(np.linalg.norm(points[mesh.LEFT_IRIS[0], :2] - points[mesh.RIGHT_IRIS[0], :2]))
+    height = float(np.linalg.norm(points[mesh.CHIN, :2] - points[mesh.FOREHEAD, :2]))
+    return max(d, _PUPILS_PER_HEIGHT * height, 2.0)
 
 
 @dataclass(frozen=True)
@@ -49,12 +39,12 @@ class Axes:
     unit_px: float
 
     @cached_property
-    def to_px(self) -> npt.NDArray[np.float64]:
+    def to_px(self) -> Doubles:
         """(2, 2): coordinates to pixels, without the origin."""
         return np.stack([self.across, self.down], axis=1).astype(np.float64) * self.unit_px
 
     @cached_property
-    def from_px(self) -> npt.NDArray[np.float64]:
+    def from_px(self) -> Doubles:
         """(2, 2): pixels, without the origin, to coordinates."""
         return np.linalg.inv(self.to_px)
 
@@ -73,7 +63,7 @@ def _unit(v: Floats) -> Floats:
 
 def face_down(points: Floats) -> Floats:
     """Unit vector from the forehead to the chin."""
-    return _unit(points[CHIN, :2] - points[FOREHEAD, :2])
+    return _unit(points[mesh.CHIN, :2] - points[mesh.FOREHEAD, :2])
 
 
 def slit_axes(points: Floats, left: int, right: int, unit_px: float, centre: Floats | None = None) -> Axes:

@@ -2,11 +2,11 @@
 
     python benchmarks/session.py [--picture P] [--sound S] [--hour] [--json OUT.json]
 
-Sound is pushed in pieces of 20 ms as a microphone would, but as fast as it is taken. `late_ms` is how much sound must have
-been pushed beyond a frame's time before the frame comes out (the look-ahead, without any computing); `first_frame_ms` the
-computing time from the push that completes the first frame to the frame; `interrupt_ms` from the call to its last frame.
-With `--hour`, an hour of sound is pushed as well (at 5 frames per second and a small crop, for the memory alone), and the
-process's memory after it is compared with that after a minute.
+Sound is pushed in pieces of 20 ms as a microphone would, but as fast as it is taken. `late_ms` is how much sound must
+have been pushed beyond a frame's time before the frame comes out (the look-ahead, without any computing);
+`first_frame_ms` the computing time from the push that completes the first frame to the frame; `interrupt_ms` from the
+call to its last frame. With `--hour`, an hour of sound is pushed as well (at 5 frames per second and a small crop, for
+the memory alone), and the process's memory after it is compared with that after a minute.
 """
 
 from __future__ import annotations
@@ -44,8 +44,9 @@ def pushed(session: Session, samples: np.ndarray, rate_hz: int) -> dict[str, Any
     at = time.perf_counter()
     eased = session.interrupt()
     return {
-        "late_ms_first": round(late[0], 1), "late_ms_worst": round(max(late), 1), "first_frame_ms": round(first_ms or 0, 1),
-        "frames_per_s": round(frames / seconds, 1), "interrupt_frames": len(eased),
+        "late_ms_first": round(late[0], 1), "late_ms_worst": round(max(late), 1),
+        "first_frame_ms": round(first_ms or 0, 1), "frames_per_s": round(frames / seconds, 1),
+        "interrupt_frames": len(eased),
         "interrupt_ms": round(1000 * (time.perf_counter() - at), 1),
     }  # fmt: skip
 

@@ -1,10 +1,11 @@
-"""Sessions: sound as it comes gives the frames of the file, whatever the cuts; interruptions, idling, threads, memory."""
+"""Sessions: sound as it comes gives the frames of the file, whatever the cuts; interruptions, idling, threads."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -147,7 +148,7 @@ def test_an_interruption_closes_the_mouth_and_drops_what_was_not_drawn(examples:
         assert max(jaw(again)) > 0.05
         # Nothing jumps where one thing follows the other: neither head nor lids.
         seen = [*frames[-3:], *eased, *idle]
-        jumps = [np.abs(a.pixels.astype(int) - b.pixels).mean() for a, b in zip(seen, seen[1:])]
+        jumps = [np.abs(a.pixels.astype(int) - b.pixels).mean() for a, b in pairwise(seen)]
         assert max(jumps) < 4.0
 
 

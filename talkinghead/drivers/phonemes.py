@@ -59,7 +59,9 @@ class PhonemeDriver:
         if not known:
             return None
         life = BehaviourFrames.joined(known)
-        self._last = BehaviourFrames(*(rows[-1:] for rows in life))
+        self._last = BehaviourFrames(
+            life.times_s[-1:], life.blendshapes[-1:], life.rotation[-1:], life.translation[-1:]
+        )
         until = self.frames if last else min(self.frames, int(life.times_s[-1] * self.fps) + 1)
         if until <= self._given:
             return None

@@ -73,7 +73,7 @@ def similarity(source: Floats, target: Floats) -> tuple[Array, float, Array]:
 
 
 def weighted_similarity(
-    source: npt.NDArray[np.floating], target: npt.NDArray[np.floating], weights: npt.NDArray[np.floating]
+    source: npt.NDArray[np.floating[Any]], target: npt.NDArray[np.floating[Any]], weights: npt.NDArray[np.floating[Any]]
 ) -> tuple[Array, float, Array]:
     """The least-squares similarity between points (n, d), d 2 or 3: (rotation (d, d), scale, offset (d,))."""
     a, b = np.asarray(source, np.float64), np.asarray(target, np.float64)

@@ -37,7 +37,7 @@ def feathered_square(
         return np.asarray(t * t * (3 - 2 * t))
 
     left, top, right, bottom = sides
-    mask = np.round(255 * np.outer(ramp(height, top, bottom), ramp(width, left, right))).astype(np.uint8)
+    mask: Pixels = np.round(255 * np.outer(ramp(height, top, bottom), ramp(width, left, right))).astype(np.uint8)
     mask.setflags(write=False)
     return mask
 

@@ -18,7 +18,7 @@ def drawn() -> dict[str, str | None]:
         if found is None:
             continue
         column = len(found["branch"])
-        above = list(takewhile(lambda item: item[0] < column, above))
+        above = list(takewhile(lambda item, column=column: item[0] < column, above))
         parents[found["name"]] = above[-1][1] if above else None
         above.append((column, found["name"]))
     return parents

@@ -30,7 +30,7 @@ def test_a_kept_file_can_be_closed_more_than_once() -> None:
 
 
 def test_a_folder_goes_with_all_that_is_in_it_however_its_context_ends() -> None:
-    with pytest.raises(ValueError, match="stop"), temporary_folder() as folder:
+    with pytest.raises(ValueError, match="stop"), temporary_folder() as folder:  # noqa: PT012 - all of it is the context
         (folder / "in").mkdir()
         (folder / "in" / "it.txt").write_text("text")
         raise ValueError("stop")

@@ -12,7 +12,7 @@ from talkinghead.faces.paste import covered_rectangle, feathered_square, paste_b
 
 
 def portrait(image: Image, face: Face, matrix: np.ndarray, size_px: tuple[int, int]) -> Portrait:
-    return algebra.crop_portrait(image, face, matrix, size_px)
+    return Portrait(image, face, Crop(matrix, size_px), algebra.resample(image.pixels, matrix, size_px))
 
 
 def face_square(face: Face, size_px: int, scale: float = 2.0, shift_y: float = -0.1) -> np.ndarray:

@@ -8,6 +8,9 @@ import pytest
 from talkinghead.core.types import Floats
 from tests.liveportrait import frozen
 
+# Seconds on an idle machine, minutes on a loaded one.
+pytestmark = pytest.mark.timeout(400)
+
 
 @pytest.fixture(scope="module")
 def answers() -> dict[str, Floats]:

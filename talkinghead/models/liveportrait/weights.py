@@ -51,15 +51,7 @@ def load_models(source: Path | Mapping[str, Path]) -> Models:
     Raises:
         CheckpointError: a file is missing, damaged, or holds another network.
     """
-    paths = _paths(source)
-    missing = [
-        str(paths.get(name, place)) for name, place in FILES.items() if name not in paths or not paths[name].is_file()
-    ]
-    if missing:
-        raise CheckpointError(
-            f"LivePortrait's weights are not complete, {missing[0]} is missing: "
-            "run `talkinghead checkpoints pull liveportrait` or name their folder with --checkpoints"
-        )
+    paths = _present(source)
 
     def whole(name: str, build: Callable[[], Module]) -> Module:
         return filled(build, load_weights(paths[name]), str(paths[name]))
@@ -85,6 +77,20 @@ def load_models(source: Path | Mapping[str, Path]) -> Models:
         lip=part(LIP, networks.lip_retargeting),
         eye=part(EYE, networks.eye_retargeting),
     )
+
+
+def _present(source: Path | Mapping[str, Path]) -> dict[str, Path]:
+    """Each file's path by its name in `FILES`; CheckpointError where one is missing."""
+    paths = _paths(source)
+    missing = [
+        str(paths.get(name, place)) for name, place in FILES.items() if name not in paths or not paths[name].is_file()
+    ]
+    if missing:
+        raise CheckpointError(
+            f"LivePortrait's weights are not complete, {missing[0]} is missing: "
+            "run `talkinghead checkpoints pull liveportrait` or name their folder with --checkpoints"
+        )
+    return paths
 
 
 def _paths(source: Path | Mapping[str, Path]) -> dict[str, Path]:

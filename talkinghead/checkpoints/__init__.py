@@ -1,7 +1,7 @@
 """Weights: which there are, where they lie, whether they are what they should be.
 
     resolve("liveportrait")                 the files of a set, verified before anything is run from them
-    embedded_checkpoint()                   the folder of the speech model that every installation carries
+    speech_model_folder()                   the folder of the speech model that every installation carries
     talkinghead.checkpoints.hub.pull(...)   download a set
 
 Files in the default folder must have the published hashes, as must files that were pulled into any other. In a folder
@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from talkinghead.checkpoints import places, verify
-from talkinghead.checkpoints.registry import EMBEDDED_SET, WeightFile, WeightSet, data_folder, weight_set
+from talkinghead.checkpoints.registry import WeightFile, WeightSet, weight_set
 from talkinghead.checkpoints.verify import State
 from talkinghead.core.errors import CheckpointError
 
-__all__ = ["CheckpointSet", "FileFinding", "embedded_checkpoint", "findings", "resolve"]
+__all__ = ["CheckpointSet", "FileFinding", "findings", "resolve", "speech_model_folder"]
 
 _log = logging.getLogger("talkinghead")
 _warned: set[Path] = set()
@@ -142,13 +142,15 @@ def _warn(weights: WeightSet, folder: Path, strange: list[Path]) -> None:
         )
 
 
-def embedded_checkpoint() -> Path:
-    """The folder of the embedded speech model, in a source checkout as in an installed package.
+def speech_model_folder() -> Path:
+    """The folder of the speech model that every installation carries: `audio2motion.embedded_checkpoint`.
 
     Raises:
         CheckpointError: the installation is not complete.
     """
-    folder = data_folder() / EMBEDDED_SET
-    if not folder.is_dir():
-        raise CheckpointError(f"the embedded speech model is missing ({folder}): install talkinghead again")
-    return folder
+    from audio2motion import Audio2MotionError, embedded_checkpoint
+
+    try:
+        return embedded_checkpoint()
+    except Audio2MotionError as error:
+        raise CheckpointError(str(error)) from error

@@ -154,11 +154,11 @@ def _size(weights: WeightSet, found: list[FileFinding]) -> str:
 
 def _embedded_state() -> tuple[str, str]:
     """State and size of the embedded speech model; safetensors itself notices a truncated file."""
-    from talkinghead.checkpoints import embedded_checkpoint
+    from talkinghead.checkpoints import speech_model_folder
     from talkinghead.core.errors import CheckpointError
 
     try:
-        folder = embedded_checkpoint()
+        folder = speech_model_folder()
     except CheckpointError:
         return "missing", ""
     from safetensors import SafetensorError, safe_open

@@ -95,10 +95,10 @@ def _devices() -> Iterator[Finding]:
 
 
 def _weights(directory: Path | None) -> Iterator[Finding]:
-    from talkinghead.checkpoints import embedded_checkpoint, resolve
+    from talkinghead.checkpoints import resolve, speech_model_folder
 
     try:
-        yield Finding("ok", f"speech model: embedded, {embedded_checkpoint().name}")
+        yield Finding("ok", f"speech model: embedded, {speech_model_folder().name}")
     except CheckpointError as error:
         yield Finding("!!", "speech model", str(error))
     for name, use in (("liveportrait", "the neural renderer"), ("joyvasa", "lips learnt from real speech")):

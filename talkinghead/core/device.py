@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from talkinghead.core.errors import DeviceError
 
@@ -14,7 +14,7 @@ Precision = Literal["auto", "fp32", "bf16", "fp16", "int8"]
 # So few frames take no longer than loading the weights does.
 FEW_FRAMES = 8
 DEVICES: tuple[str, ...] = ("auto", "cpu", "cuda", "mps")
-PRECISIONS: tuple[str, ...] = ("auto", "fp32", "bf16", "fp16", "int8")
+PRECISIONS: tuple[str, ...] = get_args(Precision)
 
 
 def resolve_device(name: str = "auto") -> torch.device:

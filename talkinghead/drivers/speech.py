@@ -48,9 +48,9 @@ def load_predictor(motion_model: str, device: str = "auto") -> Predictor:
 
 @lru_cache(maxsize=4)
 def _loaded(motion_model: str, device: str) -> Predictor:
-    from talkinghead.checkpoints import embedded_checkpoint
+    from talkinghead.checkpoints import speech_model_folder
 
-    path = embedded_checkpoint() if motion_model == EMBEDDED else Path(motion_model)
+    path = speech_model_folder() if motion_model == EMBEDDED else Path(motion_model)
     if not (path / "config.json").is_file():
         raise CheckpointError(
             f"there is no motion model {path}: name auto, embedded, joyvasa, or an audio2motion folder"

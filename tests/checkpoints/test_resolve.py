@@ -13,8 +13,10 @@ import pytest
 import torch
 from click.testing import CliRunner
 
+import audio2motion
 import talkinghead.checkpoints as checkpoints
-from talkinghead.checkpoints import embedded_checkpoint, registry, resolve, verify
+from audio2motion import Audio2MotionError
+from talkinghead.checkpoints import registry, resolve, speech_model_folder, verify
 from talkinghead.checkpoints.registry import WeightFile, WeightSet, downloadable
 from talkinghead.core.errors import CheckpointError
 
@@ -258,15 +260,21 @@ def test_the_installed_package_finds_its_data_folder(tmp_path: Path, monkeypatch
     shutil.copy(registry.data_folder() / "registry.json", data)
     monkeypatch.setattr(registry, "__file__", str(package / "checkpoints/registry.py"))
     assert registry.data_folder() == data
-    with pytest.raises(CheckpointError, match="install talkinghead again"):
-        embedded_checkpoint()
-    (data / "audio2motion").mkdir()
-    assert embedded_checkpoint() == data / "audio2motion"
 
 
 def test_the_embedded_model_is_here() -> None:
-    assert (embedded_checkpoint() / "config.json").is_file()
-    assert list(embedded_checkpoint().glob("*.safetensors"))
+    assert speech_model_folder().name == registry.EMBEDDED_SET
+    assert (speech_model_folder() / "config.json").is_file()
+    assert list(speech_model_folder().glob("*.safetensors"))
+
+
+def test_an_installation_without_its_model_is_a_checkpoint_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing() -> Path:
+        raise Audio2MotionError("the embedded speech model is missing")
+
+    monkeypatch.setattr(audio2motion, "embedded_checkpoint", missing, raising=False)
+    with pytest.raises(CheckpointError, match="the embedded speech model is missing"):
+        speech_model_folder()
 
 
 def test_a_damaged_registry_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

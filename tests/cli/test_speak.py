@@ -125,8 +125,8 @@ def silent_video(path: Path) -> Path:
         (lambda d, clip: (HOPPER, clip, "--device", "tpu"), "no device 'tpu': choose one of auto, cpu, cuda, mps"),
         (
             lambda d, clip: (HOPPER, clip, "--renderer", "warp", "--region", "lip", "--no-stitching"),
-            "--region, --no-stitching are options of the liveportrait renderer, and warp draws here: leave it out or say "
-            "--renderer liveportrait",
+            "--region, --no-stitching are options of the liveportrait renderer, and warp draws here: leave it out or "
+            "say --renderer liveportrait",
         ),
     ],
 )

@@ -37,8 +37,8 @@ def test_fields_become_options_in_their_order() -> None:
 
 @pytest.mark.parametrize(
     ("name", "text", "value"),
-    [("colour", " green ", "green"), ("coats", "3", 3), ("gloss", "0.25", 0.25), ("dry", "yes", True), ("dry", "", False),
-     ("no-primer", "on", False), ("no-primer", "0", True)],
+    [("colour", " green ", "green"), ("coats", "3", 3), ("gloss", "0.25", 0.25), ("dry", "yes", True),
+     ("dry", "", False), ("no-primer", "on", False), ("no-primer", "0", True)],
 )  # fmt: skip
 def test_texts_become_values_of_the_fields_kind(name: str, text: str, value: object) -> None:
     found = OPTIONS[name].value_of(text)
@@ -48,7 +48,8 @@ def test_texts_become_values_of_the_fields_kind(name: str, text: str, value: obj
 
 @pytest.mark.parametrize(
     ("name", "text", "message"),
-    [("colour", "blue", "no colour 'blue': choose one of red, green"), ("coats", "many", "coats is a number, not 'many'"),
+    [("colour", "blue", "no colour 'blue': choose one of red, green"),
+     ("coats", "many", "coats is a number, not 'many'"),
      ("gloss", "x", "gloss is a number"), ("dry", "maybe", "dry: 'maybe' is neither yes nor no")],
 )  # fmt: skip
 def test_what_is_no_value_is_named(name: str, text: str, message: str) -> None:

@@ -17,7 +17,6 @@ from talkinghead.motion.blendshapes import BLENDSHAPE_INDEX, BLENDSHAPE_NAMES
 from talkinghead.motion.filters import FilterSettings, OneEuro, ZeroPhaseOneEuro
 from talkinghead.renderers.warp.landmarks import landmark_basis
 
-
 Array = npt.NDArray[np.float64]
 
 

@@ -111,7 +111,7 @@ def test_a_portrait_that_is_a_frame_of_the_driver_is_what_motion_counts_from(kno
     assert abs(motion.scale[7] / motion.rest.scale - 1) < 0.02
     # A renderer closes a portrait's mouth itself: the jaw counts from there, whatever the portrait does.
     assert motion.rest.blendshapes[JAW] < 0.1
-    other = Face(face.landmarks * np.float32([1, 1.25, 1]))
+    other = Face(face.landmarks * np.array([1, 1.25, 1], np.float32))
     assert read(known_clip.frames[:30], portrait=other).calibration.matched_frame is None
 
 
@@ -146,7 +146,9 @@ def test_a_long_clip_is_looked_at_before_and_comes_before_all_of_it_is_tracked(k
     class Counted(Iterable[Pixels]):
         def __iter__(self) -> Iterator[Pixels]:
             nonlocal read_so_far
-            for read_so_far, pixels in enumerate(frames, start=1):
+            read_so_far = 0
+            for pixels in frames:
+                read_so_far += 1
                 yield pixels
 
     stream = iter(tracked(Counted(), FPS, frames=len(frames)))

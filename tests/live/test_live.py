@@ -58,7 +58,7 @@ def test_keys_set_the_neutral_face_and_quit(hopper: Image, camera_file: Path, mo
 
 def test_a_session_of_another_rate_is_refused(hopper: Image, camera_file: Path) -> None:
     session = Avatar(hopper, renderer="warp").motion_session(Fraction(25))
-    with pytest.raises(MotionError, match="the session runs at 25 .* the camera at 10"):
+    with pytest.raises(MotionError, match=r"the session runs at 25 .* the camera at 10"):
         LiveLoop(session, Camera(str(camera_file)), [])
 
 

@@ -12,7 +12,7 @@ import pytest
 import soundfile
 from click.testing import CliRunner
 
-from talkinghead.canvas.source_video import Smoother, SourceVideo
+from talkinghead.canvas.source_video import LandmarkSmoother, SourceVideo
 from talkinghead.cli import main
 from talkinghead.core.errors import FaceError
 from talkinghead.core.types import DrawnCrop
@@ -66,7 +66,7 @@ def test_landmarks_are_smoothed_without_lag() -> None:
     base = np.random.default_rng(0).uniform(0, 100, (478, 3)).astype(np.float32)
     base[468], base[473] = (30, 50, 0), (80, 50, 0)
     noise = np.random.default_rng(1).normal(0, 0.3, path.shape)
-    smoother = Smoother(25.0)
+    smoother = LandmarkSmoother(25.0)
     rows = [row for k in t for row in smoother.push((base + path[k] + noise[k]).astype(np.float32))]
     rows += smoother.finish()
     out = np.stack(rows)[:, :-1].reshape(60, 478, 3)

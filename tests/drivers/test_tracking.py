@@ -10,12 +10,12 @@ from talkinghead.drivers.tracking.alignment import align
 from talkinghead.drivers.tracking.expression import ExpressionFit, load_basis
 from talkinghead.drivers.tracking.guess import guess_weights
 from talkinghead.drivers.tracking.neutral import find_neutral
-from talkinghead.drivers.tracking.recovery import EASE_S, HOLD_S, RETURN_S, Recovery
+from talkinghead.drivers.tracking.recovery import LOST_EASE_S, LOST_HOLD_S, RETURN_S, Recovery
 from talkinghead.faces import canonical_mesh
 from talkinghead.motion.angles import from_degrees, relative_pose, to_degrees
 from talkinghead.motion.blendshapes import BLENDSHAPE_INDEX, BLENDSHAPE_NAMES
 from talkinghead.motion.filters import FilterSettings, OneEuro, ZeroPhaseOneEuro
-from talkinghead.renderers.warp.landmarks import landmark_basis
+from talkinghead.renderers.warp.landmark_basis import landmark_basis
 
 Array = npt.NDArray[np.float64]
 
@@ -161,8 +161,8 @@ def test_a_lost_face_is_held_then_eased_to_rest_then_eased_back() -> None:
     away = [recovery.step(None)[0] for _ in range(40)]
     back = [recovery.step(there)[0] for _ in range(12)]
     assert before == [1.0] * 5
-    assert away[: int(HOLD_S * rate)] == [1.0] * int(HOLD_S * rate)
-    assert away[int((HOLD_S + EASE_S) * rate) + 1] == pytest.approx(0.0, abs=1e-6)
+    assert away[: int(LOST_HOLD_S * rate)] == [1.0] * int(LOST_HOLD_S * rate)
+    assert away[int((LOST_HOLD_S + LOST_EASE_S) * rate) + 1] == pytest.approx(0.0, abs=1e-6)
     assert np.abs(np.diff(away)).max() < 0.2
     assert 0 < back[0] < 0.5
     assert back[int(RETURN_S * rate) + 1] == 1.0

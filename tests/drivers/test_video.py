@@ -146,9 +146,8 @@ def test_a_long_clip_is_looked_at_before_and_comes_before_all_of_it_is_tracked(k
     class Counted(Iterable[Pixels]):
         def __iter__(self) -> Iterator[Pixels]:
             nonlocal read_so_far
-            read_so_far = 0
-            for pixels in frames:
-                read_so_far += 1
+            for number, pixels in enumerate(frames, start=1):
+                read_so_far = number
                 yield pixels
 
     stream = iter(tracked(Counted(), FPS, frames=len(frames)))

@@ -12,7 +12,7 @@ import soundfile
 from click.testing import CliRunner
 
 import talkinghead
-from talkinghead.canvas.several import count_faces, together
+from talkinghead.canvas.several import count_faces, merge_changes
 from talkinghead.cli import main
 from talkinghead.core.errors import FaceError, InputError
 from talkinghead.core.types import Image
@@ -66,9 +66,9 @@ def test_changes_of_several_pictures_come_together() -> None:
     background = np.full((4, 6, 3), 100, np.uint8)
     left, right = background.copy(), background.copy()
     left[:, :3], right[:, 2:] = 160, 20
-    both = together(background, [left, right])
+    both = merge_changes(background, [left, right])
     assert both[0, :, 0].tolist() == [160, 160, 80, 20, 20, 20]
-    assert together(background, [np.full_like(background, 255)] * 2).min() == 255
+    assert merge_changes(background, [np.full_like(background, 255)] * 2).min() == 255
 
 
 @pytest.fixture

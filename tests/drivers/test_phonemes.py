@@ -14,7 +14,7 @@ from talkinghead.drivers.driving import Driving
 from talkinghead.drivers.phonemes import PhonemeDriver, phone_levels_db, spoken
 from talkinghead.motion.blendshapes import BLENDSHAPE_INDEX
 from talkinghead.motion.motion import Motion
-from talkinghead.tts.engines import Speech
+from talkinghead.tts.engines import SpokenText
 from talkinghead.tts.espeak import EspeakEngine
 
 TEXTS = {
@@ -28,20 +28,20 @@ CLOSED = 0.08  # of the opening of an open a: lips that touch in a picture
 
 
 @pytest.fixture(scope="module")
-def speeches() -> dict[str, Speech]:
+def speeches() -> dict[str, SpokenText]:
     return {voice: EspeakEngine(voice).speak(text) for voice, text in TEXTS.items()}
 
 
-def driven(speech: Speech, fps: Fraction, seed: int = 0) -> Driving[Floats]:
+def driven(speech: SpokenText, fps: Fraction, seed: int = 0) -> Driving[Floats]:
     assert speech.phones is not None
     return spoken(speech.phones, speech.samples, speech.rate_hz, fps, seed=seed)
 
 
-def collected(speech: Speech, fps: Fraction = Fraction(25), seed: int = 0) -> Motion:
+def collected(speech: SpokenText, fps: Fraction = Fraction(25), seed: int = 0) -> Motion:
     return Motion.concatenate(list(driven(speech, fps, seed)))
 
 
-def centres_s(speech: Speech, contact: str) -> list[float]:
+def centres_s(speech: SpokenText, contact: str) -> list[float]:
     """The middle of every sound that needs a `contact`."""
     sounds = single_sounds(speech.phones or [])
     return [(begin + end) / 2 for _, needed, begin, end in sounds if needed == contact]
@@ -49,7 +49,7 @@ def centres_s(speech: Speech, contact: str) -> list[float]:
 
 @pytest.mark.parametrize("fps", [Fraction(24000, 1001), Fraction(25), Fraction(60)])
 @pytest.mark.parametrize("voice", TEXTS)
-def test_lips_meet_at_every_p_b_m(speeches: dict[str, Speech], voice: str, fps: Fraction) -> None:
+def test_lips_meet_at_every_p_b_m(speeches: dict[str, SpokenText], voice: str, fps: Fraction) -> None:
     opening = opening_of(collected(speeches[voice], fps).blendshapes)
     frames = [min(len(opening) - 1, round(at * fps)) for at in centres_s(speeches[voice], "lips")]
     assert len(frames) >= 10
@@ -58,14 +58,14 @@ def test_lips_meet_at_every_p_b_m(speeches: dict[str, Speech], voice: str, fps: 
     assert np.mean(opening > 0.3) > 0.15
 
 
-def test_lips_rest_before_and_after_the_words(speeches: dict[str, Speech]) -> None:
+def test_lips_rest_before_and_after_the_words(speeches: dict[str, SpokenText]) -> None:
     opening = opening_of(collected(speeches["de"]).blendshapes)
     assert opening[0] < CLOSED
     assert opening[-3:].max() < CLOSED
 
 
 @pytest.mark.parametrize("fps", [Fraction(24000, 1001), Fraction(25), Fraction(30), Fraction(60), Fraction(1)])
-def test_motion_lasts_as_long_as_the_speech(speeches: dict[str, Speech], fps: Fraction) -> None:
+def test_motion_lasts_as_long_as_the_speech(speeches: dict[str, SpokenText], fps: Fraction) -> None:
     speech = speeches["it"]
     driving = driven(speech, fps)
     motion = Motion.concatenate(list(driving))
@@ -73,7 +73,7 @@ def test_motion_lasts_as_long_as_the_speech(speeches: dict[str, Speech], fps: Fr
     assert motion.fps == driving.fps == fps
 
 
-def test_motion_comes_in_chunks_without_seams(speeches: dict[str, Speech]) -> None:
+def test_motion_comes_in_chunks_without_seams(speeches: dict[str, SpokenText]) -> None:
     chunks = list(driven(speeches["en-us"], Fraction(50)))
     assert len(chunks) > 3
     joined = Motion.concatenate(chunks)
@@ -83,7 +83,7 @@ def test_motion_comes_in_chunks_without_seams(speeches: dict[str, Speech]) -> No
     assert steps.max() < 1.5
 
 
-def test_the_motion_is_the_same_however_the_sound_is_cut(speeches: dict[str, Speech]) -> None:
+def test_the_motion_is_the_same_however_the_sound_is_cut(speeches: dict[str, SpokenText]) -> None:
     speech = speeches["fr"]
     assert speech.phones is not None
     rng = np.random.default_rng(0)
@@ -103,7 +103,7 @@ def test_the_motion_is_the_same_however_the_sound_is_cut(speeches: dict[str, Spe
         np.testing.assert_array_equal(motion.rotation, found[0].rotation)
 
 
-def test_the_face_lives_by_the_seed(speeches: dict[str, Speech]) -> None:
+def test_the_face_lives_by_the_seed(speeches: dict[str, SpokenText]) -> None:
     one, again, other = (collected(speeches["es"], seed=seed) for seed in (1, 1, 2))
     np.testing.assert_array_equal(one.blendshapes, again.blendshapes)
     np.testing.assert_array_equal(one.rotation, again.rotation)

@@ -17,7 +17,7 @@ from talkinghead.core.errors import DependencyError, InputError, MotionError, Ou
 from talkinghead.core.types import Floats, Image
 from talkinghead.drivers.live_video import LiveVideoDriver
 from talkinghead.drivers.tracking.expression import load_basis
-from talkinghead.drivers.tracking.live import LiveMotionStream
+from talkinghead.drivers.tracking.live_stream import LiveMotionStream
 from talkinghead.faces import canonical_mesh
 from talkinghead.live.camera import Camera
 from talkinghead.live.loop import LiveLoop, LiveReport, open_live

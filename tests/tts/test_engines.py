@@ -16,7 +16,7 @@ from talkinghead.core.errors import DependencyError, InputError
 from talkinghead.media.audio import probe_audio, read_audio_blocks
 from talkinghead.media.sound import SpokenSound
 from talkinghead.tts.command import CommandEngine
-from talkinghead.tts.engines import Speech, open_engine
+from talkinghead.tts.engines import SpokenText, open_engine
 from talkinghead.tts.espeak import EspeakEngine, espeak_voice, espeak_voices
 
 ENGLISH = "Peter Piper picked a peck of pickled peppers. Maybe my mother bought blue berries by the market."
@@ -24,7 +24,7 @@ FRENCH = "Bonjour, je m'appelle Pierre et j'habite à Bordeaux. Peux-tu parler p
 
 
 @pytest.fixture(scope="module")
-def english() -> Speech:
+def english() -> SpokenText:
     return EspeakEngine("en-us").speak(ENGLISH)
 
 
@@ -34,7 +34,7 @@ def test_the_same_text_sounds_the_same_every_time() -> None:
     assert again.phones == one.phones
 
 
-def test_phones_stand_where_the_sound_is(english: Speech) -> None:
+def test_phones_stand_where_the_sound_is(english: SpokenText) -> None:
     assert english.phones is not None
     starts = [start for _, start, _ in english.phones]
     assert starts == sorted(starts)
@@ -44,7 +44,7 @@ def test_phones_stand_where_the_sound_is(english: Speech) -> None:
     assert np.median(loud) > 1.5 * np.abs(english.samples).mean()
 
 
-def test_pace_and_pitch_are_heeded(english: Speech) -> None:
+def test_pace_and_pitch_are_heeded(english: SpokenText) -> None:
     slow = EspeakEngine("en-us", words_per_minute=90).speak(ENGLISH)
     assert slow.duration_s > 1.4 * english.duration_s
     high = EspeakEngine("en-us", pitch=90).speak(ENGLISH)
@@ -70,7 +70,7 @@ def test_what_cannot_be_spoken(text: str, voice: str, message: str) -> None:
         EspeakEngine(voice).speak(text)
 
 
-def test_speech_becomes_a_file_with_the_same_sound(english: Speech) -> None:
+def test_speech_becomes_a_file_with_the_same_sound(english: SpokenText) -> None:
     with SpokenSound(english.samples, english.rate_hz).file() as path:
         assert probe_audio(path).duration_s == pytest.approx(english.duration_s, abs=1e-4)
         samples = np.concatenate(list(read_audio_blocks(path, english.rate_hz)))

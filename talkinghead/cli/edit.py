@@ -96,6 +96,8 @@ def command(
     tables = [_sheet(text) for text in sheets]
     if len(tables) > 2:
         raise click.UsageError("a sheet varies one or two controls: give --sheet at most twice")
+    if len(dict(tables)) < len(tables):
+        raise click.UsageError(f"--sheet varies {tables[0][0]} twice: name two controls, or all values in one")
     if options["face"] == "all":
         raise click.UsageError("--face all is for `speak`: give a face's number")
     settings = settings_from(options)

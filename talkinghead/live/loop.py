@@ -72,9 +72,9 @@ class LiveLoop:
         Raises:
             VideoError: the camera gives no picture.
         """
-        # The first frame takes a renderer's preparations, which must not count as latency.
-        self._session.push_motion(self._driver.rest())
         try:
+            # The first frame takes a renderer's preparations, which must not count as latency.
+            self._session.push_motion(self._driver.rest())
             with self._camera:
                 self._loop(max_frames)
         finally:
@@ -132,10 +132,16 @@ def open_live(
     eye = Camera(camera)
     session = avatar.motion_session(eye.fps)
     outputs: list[Output] = []
-    if record:
-        outputs.append(Recorder(record, eye.fps, force))
-    if virtual_camera:
-        outputs.append(VirtualCamera(session.size_px, eye.fps))
-    if window:
-        outputs.append(Screen())
+    try:
+        if record:
+            outputs.append(Recorder(record, eye.fps, force))
+        if virtual_camera:
+            outputs.append(VirtualCamera(session.size_px, eye.fps))
+        if window:
+            outputs.append(Screen())
+    except BaseException:
+        # Those that were opened already must not wait for frames for ever.
+        for output in outputs:
+            output.close()
+        raise
     return LiveLoop(session, eye, outputs, face=camera_face, note=avatar.note)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from pathlib import Path
 
 import cv2
@@ -166,11 +167,11 @@ def test_columns_arrive_in_the_clip(tmp_path: Path, small_face: Path, short_voic
     path = manifest(tmp_path, "\n".join(map(json.dumps, rows)), "jobs.jsonl")
     assert [run_job(job).error for job in read_manifest(path, tmp_path)] == [None] * 3
     motion = load_motion(tmp_path / "one.npz")
-    assert (motion.fps, len(motion)) == (50, 10)
+    assert (motion.fps, len(motion)) == (Fraction(50), 10)
     assert not motion.rotation.any()
     assert json.loads((tmp_path / "one.json").read_text())["frames"] == 10
     with VideoReader(tmp_path / "one.mkv") as one, VideoReader(tmp_path / "two.mp4") as two:
-        assert (one.fps, one.has_audio, two.fps, two.has_audio) == (50, True, 10, False)
+        assert (one.fps, one.has_audio, two.fps, two.has_audio) == (Fraction(50), True, Fraction(10), False)
         assert one.size_px < two.size_px == (170, 200)
     with VideoReader(tmp_path / "three.mp4") as three:
         assert three.has_audio

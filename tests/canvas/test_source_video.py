@@ -62,7 +62,7 @@ def test_without_repeating_it_ends_and_can_be_brought_to_another_rate(moving: Pa
 
 def test_landmarks_are_smoothed_without_lag() -> None:
     t = np.arange(60)
-    path = np.repeat((40 * np.sin(t / 10))[:, None, None], 478, axis=1) * np.float32([1, 0, 0])
+    path = np.repeat((40 * np.sin(t / 10))[:, None, None], 478, axis=1) * np.array([1, 0, 0], np.float32)
     base = np.random.default_rng(0).uniform(0, 100, (478, 3)).astype(np.float32)
     base[468], base[473] = (30, 50, 0), (80, 50, 0)
     noise = np.random.default_rng(1).normal(0, 0.3, path.shape)
@@ -81,9 +81,7 @@ def test_frames_without_a_face_stay_as_they_are(examples: Path, tmp_path: Path) 
     write_video(tmp_path / "gone.mp4", [pixels] * 8 + [wall] * 14, FPS)
     source = SourceVideo(tmp_path / "gone.mp4", WarpRenderer().crop, loop=False)
     # Magenta crops: where they are pasted back is seen.
-    placed = [
-        (source.placed(DrawnCrop(np.full_like(p.pixels, 255) * np.uint8([1, 0, 1]), p)), p) for p in source.portraits()
-    ]
+    placed = [(source.placed(DrawnCrop(np.full_like(p.pixels, (255, 0, 255)), p)), p) for p in source.portraits()]
 
     def is_drawn(number: int) -> bool:
         picture, portrait = placed[number]

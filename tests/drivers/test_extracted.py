@@ -37,7 +37,7 @@ def video(examples: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_video_is_read_by_the_extractor_against_its_first_frame(engine: Engine, video: Path) -> None:
     driving = open_driving(video, extractor=engine)
     motion = Motion.concatenate(list(driving))
-    assert (len(motion), driving.frames, driving.fps, driving.single) == (11, 11, 30, False)
+    assert (len(motion), driving.frames, driving.fps, driving.single) == (11, 11, FPS, False)
     assert motion.view == "expression"
     np.testing.assert_array_equal(motion.rest.rotation, motion.rotation[0])
     assert np.ptp(motion.translation, axis=0).max() > 0

@@ -111,7 +111,7 @@ def test_a_portrait_that_is_a_frame_of_the_driver_is_what_motion_counts_from(kno
     assert abs(motion.scale[7] / motion.rest.scale - 1) < 0.02
     # A renderer closes a portrait's mouth itself: the jaw counts from there, whatever the portrait does.
     assert motion.rest.blendshapes[JAW] < 0.1
-    other = Face(face.landmarks * np.float32([1, 1.25, 1]))
+    other = Face(face.landmarks * np.array([1, 1.25, 1], np.float32))
     assert read(known_clip.frames[:30], portrait=other).calibration.matched_frame is None
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import threading
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,7 +13,7 @@ from click.testing import CliRunner
 
 from talkinghead import Avatar
 from talkinghead.cli import main
-from talkinghead.core.errors import MotionError, OutputError, VideoError
+from talkinghead.core.errors import DependencyError, InputError, MotionError, OutputError, VideoError
 from talkinghead.core.types import Floats, Image
 from talkinghead.drivers.live_video import LiveVideoDriver
 from talkinghead.drivers.tracking.expression import load_basis
@@ -108,6 +110,33 @@ def test_a_driver_gives_one_frame_for_every_picture(examples: Path) -> None:
     assert (driver.report.frames, driver.report.lost) == (14, 4)
     assert driver.finish() is None
     driver.close()
+
+
+def recorders() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name == "talkinghead-recorder"]
+
+
+def test_outputs_are_closed_where_another_cannot_be_opened(
+    hopper: Image, camera_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyvirtualcam", None)
+    with pytest.raises(DependencyError, match="a virtual camera needs pyvirtualcam"):
+        open_live(Avatar(hopper, renderer="warp"), camera=str(camera_file), window=False, virtual_camera=True,
+                  record=str(tmp_path / "live.mp4"))  # fmt: skip
+    assert recorders() == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_outputs_are_closed_where_drawing_fails(hopper: Image, camera_file: Path, tmp_path: Path) -> None:
+    session = Avatar(hopper, renderer="warp").motion_session(FPS)
+    session.close()  # which refuses the first frame
+    keys = Keys()
+    loop = LiveLoop(session, Camera(str(camera_file)), [Recorder(tmp_path / "live.mp4", FPS), keys])
+    with pytest.raises(InputError, match="this session is finished"):
+        loop.run()
+    assert keys.closed
+    assert recorders() == []
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_figures_of_nothing_are_nothing() -> None:

@@ -9,6 +9,7 @@ import zipfile
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,7 +35,7 @@ LIVE_LINK_FACE_HEADER = (
 def moving(frames: int, fps: Fraction = Fraction(25), view: str = "blendshapes", measured: bool = False) -> Motion:
     """A motion with something different in every number."""
     rng = np.random.default_rng(3)
-    shared = {
+    shared: dict[str, Any] = {
         "rotation": rng.uniform(-20, 20, (frames, 3)),
         "translation": rng.uniform(-0.2, 0.2, (frames, 3)),
         "scale": rng.uniform(0.9, 1.2, frames),
@@ -149,12 +150,12 @@ def test_a_capture_at_the_ntsc_rate_drifts_through_its_timecode(tmp_path: Path) 
 
 def test_a_capture_at_half_the_timecodes_rate(tmp_path: Path) -> None:
     motion = load_motion(_capture(tmp_path / "a.csv", [2.0 * k for k in range(150)]))
-    assert (motion.fps, len(motion)) == (30, 150)
+    assert (motion.fps, len(motion)) == (Fraction(30), 150)
 
 
 def test_a_capture_over_midnight_goes_on(tmp_path: Path) -> None:
     motion = load_motion(_capture(tmp_path / "a.csv", [float(k) for k in range(240)], start=86_398))
-    assert (motion.fps, len(motion)) == (60, 240)
+    assert (motion.fps, len(motion)) == (Fraction(60), 240)
 
 
 def test_columns_in_any_order_and_case_with_others_between(tmp_path: Path) -> None:
@@ -197,7 +198,7 @@ def test_csv_without_head_or_timecode_is_accepted(tmp_path: Path) -> None:
     names = LIVE_LINK_FACE_HEADER.split(",")[2:54]
     (tmp_path / "a.csv").write_text(",".join(names) + "\n" + "\n".join(",".join(["0.5"] * 52) for _ in range(4)))
     motion = load_motion(tmp_path / "a.csv")
-    assert (len(motion), motion.fps) == (4, 60)
+    assert (len(motion), motion.fps) == (4, Fraction(60))
     assert not motion.rotation.any()
 
 

@@ -6,6 +6,7 @@ import ast
 import re
 import sys
 from collections import defaultdict
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ OWN = ("talkinghead", "audio2motion")
 IMPORTED_AS = {"opencv-contrib-python": "cv2", "pillow": "PIL"}
 # Looked for by name and run by others: torch.onnx imports the one, accelerate the other.
 NOT_IMPORTED = {"onnx", "tensorboard"}
+IMPORT_MODULE = re.compile(r"(?:\w+\.)?import_module\(f?'(\w+)")
 # The doctor asks whether it loads: where it does not fit torch, it breaks `import transformers`.
 FOREIGN = {"torchaudio"}
 
@@ -45,6 +47,7 @@ REQUIRED = packages(PROJECT["dependencies"])
 EXTRAS = {name: packages(lines) for name, lines in PROJECT["optional-dependencies"].items() if name != "dev"}
 
 
+@cache
 def imports() -> dict[str, set[str]]:
     """Every foreign module that the packages import, and the files that do."""
     found: dict[str, set[str]] = defaultdict(set)
@@ -56,7 +59,7 @@ def imports() -> dict[str, set[str]]:
                     names = [alias.name for alias in node.names]
                 elif isinstance(node, ast.ImportFrom) and not node.level:
                     names = [node.module or ""]
-                elif match := re.match(r"(?:\w+\.)?import_module\(f?'(\w+)", ast.unparse(node)):
+                elif isinstance(node, ast.Call) and (match := IMPORT_MODULE.match(ast.unparse(node))):
                     names = [match[1]]
                 for name in names:
                     root = name.partition(".")[0]
@@ -73,7 +76,7 @@ def test_what_is_imported_is_declared() -> None:
 
 @pytest.mark.parametrize("name", sorted(REQUIRED.union(*EXTRAS.values()) - NOT_IMPORTED))
 def test_what_is_declared_is_imported(name: str) -> None:
-    assert imports()[module(name)], f"nothing imports {name}"
+    assert module(name) in imports(), f"nothing imports {name}"
 
 
 def test_no_extra_repeats_what_is_required() -> None:

@@ -103,6 +103,7 @@ def run(command: list[str]) -> Run:
         time.sleep(_SAMPLE_EVERY_S)
     wall_s = time.perf_counter() - begin
     reader.join(timeout=5)
+    child.stderr.close()
     if child.returncode != 0:
         raise SystemExit(f"{' '.join(command)} failed:\n{b''.join(errors).decode(errors='replace')}")
     return Run(wall_s, sum(cpu.values()), peak / 2**20)

@@ -52,7 +52,7 @@ class Clip:
 
 def _read_clip(path: Path, facts: dict[str, Any]) -> Clip:
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             fps, samples = float(file["fps"]), np.asarray(file["audio16k"], np.float32)
             aperture, width = (np.asarray(file[key], np.float64) for key in ("aperture", "width"))
     except (OSError, ValueError, KeyError) as error:

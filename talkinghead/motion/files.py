@@ -148,10 +148,11 @@ def _load_npz(path: Path) -> Motion:
 
 def _read_archive(path: Path) -> dict[str, npt.NDArray[Any]]:
     try:
-        archive = np.load(path, allow_pickle=False)
-        if not isinstance(archive, np.lib.npyio.NpzFile):
-            raise MotionError(f"{path} is no motion file: it is a single array")
-        with archive:
+        # Opened here, for numpy leaves open what it finds to be damaged.
+        with path.open("rb") as file:
+            archive = np.load(file, allow_pickle=False)
+            if not isinstance(archive, np.lib.npyio.NpzFile):
+                raise MotionError(f"{path} is no motion file: it is a single array")
             return {name: np.asarray(archive[name]) for name in archive.files}  # a foreign member comes as bytes
     except OSError as error:
         raise MotionError(f"{path} cannot be read ({error.strerror or error})") from None

@@ -64,16 +64,20 @@ def test_the_same_seed_makes_the_same_motion_and_another_does_not(run: Run, clip
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         made = run("speak", ASTRONAUT, clip, "-o", f"{name}.mp4", "--save-motion", f"{name}.npz", "--seed", seed)
         assert made.exit_code == 0, made.output
-    a, b, c = (np.load(tmp_path / f"{name}.npz") for name in "abc")
-    np.testing.assert_array_equal(a["rotation"], b["rotation"])
-    assert not np.array_equal(a["rotation"], c["rotation"])
+    rotations = []
+    for name in "abc":
+        with np.load(tmp_path / f"{name}.npz") as saved:
+            rotations.append(saved["rotation"])
+    a, b, c = rotations
+    np.testing.assert_array_equal(a, b)
+    assert not np.array_equal(a, c)
 
 
 def test_still_keeps_the_head_where_it_is(run: Run, clip: Path, tmp_path: Path) -> None:
     assert run("speak", ASTRONAUT, clip, "-o", "s.mp4", "--still", "--save-motion", "s.npz").exit_code == 0
-    saved = np.load(tmp_path / "s.npz")
-    assert not saved["rotation"].any()
-    assert saved["blendshapes"].any()
+    with np.load(tmp_path / "s.npz") as saved:
+        assert not saved["rotation"].any()
+        assert saved["blendshapes"].any()
 
 
 @pytest.mark.parametrize("rate", ["24000/1001", "60"])

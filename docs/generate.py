@@ -9,10 +9,14 @@ from pathlib import Path
 
 import click
 
+from audio2motion.cli import main as audio2motion
 from docs import house
+from talkinghead.cli import main as talkinghead
+from talkinghead.cli.options import SECTIONS, GroupedOption
 from talkinghead.core import errors
 
 COMMANDS_MARK = "<!-- generated: commands -->"
+WIDTH = 80
 MESSAGES_MARK = "<!-- generated: messages -->"
 
 
@@ -27,9 +31,6 @@ def filled(markdown: str) -> str:
 
 def commands() -> str:
     """Every command of both programs as Markdown, its options in their groups."""
-    from audio2motion.cli import main as audio2motion
-    from talkinghead.cli import main as talkinghead
-
     pages = [page for name, program in (("talkinghead", talkinghead), ("audio2motion", audio2motion))
              for page in _pages(name, program, None)]  # fmt: skip
     return "\n\n".join(pages)
@@ -37,14 +38,32 @@ def commands() -> str:
 
 def _pages(name: str, command: click.Command, parent: click.Context | None) -> Iterator[str]:
     """A command's own part, then those of the commands in it."""
-    context = click.Context(command, info_name=name, parent=parent, max_content_width=100, terminal_width=100)
+    context = click.Context(command, info_name=name, parent=parent, max_content_width=WIDTH, terminal_width=WIDTH)
     level = 2 if parent is None or parent.parent is None else 3
-    yield f"{'#' * level} {context.command_path}\n\n```text\n{command.get_help(context)}\n```"
+    said = click.HelpFormatter(width=WIDTH)
+    command.format_usage(context, said)
+    command.format_help_text(context, said)
+    head = f"{'#' * level} {context.command_path}"
+    yield f"{head}\n\n```text\n{said.getvalue().strip()}\n```\n\n{_options(command, context)}"
     if isinstance(command, click.Group):
         for member in command.list_commands(context):
             found = command.get_command(context, member)
             assert found is not None
             yield from _pages(member, found, context)
+
+
+def _options(command: click.Command, context: click.Context) -> str:
+    """A command's options as tables under the headings of its --help."""
+    rows: dict[str, list[str]] = defaultdict(list)
+    for parameter in command.get_params(context):
+        record = None if isinstance(parameter, click.Argument) else parameter.get_help_record(context)
+        if record is not None:
+            heading = SECTIONS[parameter.section] if isinstance(parameter, GroupedOption) else "Options"
+            written, meaning = (" ".join(part.split()).replace("|", "\\|") for part in record)
+            rows[heading].append(f"| `{written}` | {meaning} |")
+    order = [heading for heading in (*SECTIONS.values(), "Options") if heading in rows]
+    return "\n\n".join("\n".join([f"**{heading}**", "", "| option | meaning |", "|---|---|", *rows[heading]])
+                       for heading in order)  # fmt: skip
 
 
 def messages() -> str:

@@ -137,7 +137,7 @@ def test_the_command_page_shows_every_command_with_its_options() -> None:
     for command in ("talkinghead speak", "talkinghead motion convert", "talkinghead export onnx", "audio2motion train"):
         assert command in headings
     assert known_options() - {"--check"} <= set(re.findall(r"--[a-z][a-z-]+", text)) | {"-o", "-q", "-v", "-h"}
-    assert "The liveportrait renderer:" in text
+    assert "**The liveportrait renderer**" in text
 
 
 def test_the_messages_page_shows_every_class_of_the_tree() -> None:

@@ -59,8 +59,8 @@ def _options(command: click.Command, context: click.Context) -> str:
         record = None if isinstance(parameter, click.Argument) else parameter.get_help_record(context)
         if record is not None:
             heading = SECTIONS[parameter.section] if isinstance(parameter, GroupedOption) else "Options"
-            written, meaning = (" ".join(part.split()).replace("|", "\\|") for part in record)
-            rows[heading].append(f"| `{written}` | {meaning} |")
+            written, meaning = (" ".join(part.split()) for part in record)
+            rows[heading].append(f"| `{written}` | {_cell(meaning)} |")  # between backticks, a bar is a bar
     order = [heading for heading in (*SECTIONS.values(), "Options") if heading in rows]
     return "\n\n".join("\n".join([f"**{heading}**", "", "| option | meaning |", "|---|---|", *rows[heading]])
                        for heading in order)  # fmt: skip

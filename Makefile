@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint docs checkpoint clean
+.PHONY: demo test lint checkpoint clean
 
 demo: $(VENV)/.installed
 	@mkdir -p out
@@ -18,11 +18,6 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# The site, into out/site; any warning is an error.
-docs: $(VENV)/.installed-docs
-	$(BIN)/python docs/draw_house.py
-	$(BIN)/mkdocs build --strict
-
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
@@ -33,6 +28,12 @@ $(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
 $(VENV)/.installed-dev: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
 	touch $@
+
+.PHONY: docs
+# The site, into out/site; any warning is an error.
+docs: $(VENV)/.installed-docs
+	$(BIN)/python docs/draw_house.py
+	$(BIN)/mkdocs build --strict
 
 $(VENV)/.installed-docs: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[docs]'

@@ -38,6 +38,16 @@ $(VENV)/.installed-dev: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
 	touch $@
 
+.PHONY: docs
+# The site, into out/site; any warning is an error.
+docs: $(VENV)/.installed-docs
+	$(BIN)/python docs/draw_house.py
+	$(BIN)/mkdocs build --strict
+
+$(VENV)/.installed-docs: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[docs]'
+	touch $@
+
 TRAIN := OMP_NUM_THREADS=1 ACCELERATE_USE_CPU=true $(BIN)/torchrun --nproc_per_node 2 -m audio2motion train out/corpus \
 	--epochs 100 --patience 50 --batch-size 12 --mixed-precision bf16
 

@@ -189,7 +189,7 @@ class Avatar:
         motion = controls_to_motion(controls)
         look = replace(_look(self.settings), gains=Gains(), still=False)
         canvas = self._canvas(self.settings)
-        with Session(canvas, self._renderer, motion.fps, look=look, single=True, keep_mouth=True) as session:
+        with Session(canvas, self._renderer, motion.fps, look=look, keep_mouth=True) as session:
             return session.push_motion(motion)[0].pixels
 
     def edit_sheet(self, controls: Mapping[str, float], sheets: Mapping[str, Sequence[float]]) -> Pixels:

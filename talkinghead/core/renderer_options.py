@@ -44,7 +44,7 @@ class LivePortraitOptions:
     - `driving_option`: accepted because LivePortrait's command lines have it. Both values give the same frames: it
       rescales relative motion by a factor that is 1, and the published code leaves absolute motion as it is;
     - `lip_retargeting`, `eye_retargeting`: meet the driver's lip and eye ratios;
-    - `normalize_lip`: close the source's open mouth first;
+    - `normalize_lip`: with relative motion, close the source's open mouth first;
     - `compile`: let torch.compile fuse the networks.
     """
 
@@ -58,7 +58,7 @@ class LivePortraitOptions:
     )  # fmt: skip
     lip_retargeting: bool = option(False, "Fit the driver's lip opening.", group="neural")
     eye_retargeting: bool = option(False, "Fit the driver's eye opening.", group="neural")
-    normalize_lip: bool = option(False, "Close the source's open mouth first.", group="neural")
+    normalize_lip: bool = option(False, "Close the source's open mouth first (with relative motion).", group="neural")
     compile: bool = option(False, "Let torch.compile fuse the networks.", group="neural")
 
     def __post_init__(self) -> None:

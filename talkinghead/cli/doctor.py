@@ -18,7 +18,7 @@ from talkinghead.core.errors import CheckpointError, TalkingHeadError
 # What pyproject.toml requires, and what its extras add (tests/test_packaging.py compares).
 NEEDED = ("torch", "transformers", "safetensors", "huggingface_hub", "platformdirs", "soundfile", "soxr", "numpy",
           "scipy", "opencv-contrib-python", "mediapipe", "imageio-ffmpeg", "pillow", "pillow-heif", "click", "rich",
-          "espeakng-loader")  # fmt: skip
+          "espeakng-loader", "typing_extensions")  # fmt: skip
 OPTIONAL = {
     "accelerate": "training: pip install 'talkinghead[train]'",
     "tensorboard": "watching a training: pip install 'talkinghead[train]'",

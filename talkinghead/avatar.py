@@ -9,26 +9,22 @@ with avatar.session(rate_hz=48000, low_latency=True) as session: ...
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from talkinghead.canvas import Canvas
-from talkinghead.canvas.several import count_faces
-from talkinghead.canvas.still import Still, open_still
+from talkinghead.canvas.source import Source, open_source
 from talkinghead.clip import Clip, Part
 from talkinghead.core.errors import FaceError, InputError
 from talkinghead.core.settings import DEFAULT_FPS, Box, Gains, Settings, SettingsKeywords, parse_fps
-from talkinghead.core.types import Image, Pixels
+from talkinghead.core.types import Pixels
 from talkinghead.drivers.driving import Driving
 from talkinghead.drivers.opening import MOTION_SUFFIXES, SpeechModel, open_driving
 from talkinghead.drivers.speech import EMBEDDED, SoundDriver
 from talkinghead.media.containers import is_video
-from talkinghead.media.images import open_picture
 from talkinghead.media.sheet import sheet
 from talkinghead.media.sound import MixedSound, PaddedSound, Sound, SoundLike, SpokenSound, open_sound
 from talkinghead.motion.motion import Motion
@@ -41,7 +37,6 @@ if TYPE_CHECKING:
     from talkinghead.media.images import PictureLike
     from talkinghead.tts.engines import SpeechEngine
 
-_log = logging.getLogger("talkinghead")
 # Every interruption of a session begins a new stretch of speech, whose blinks are to be other ones.
 _NEXT_SEED = 7919
 
@@ -73,15 +68,14 @@ class Avatar:
         **keywords: Unpack[SettingsKeywords],
     ) -> None:
         self.settings = replace(settings, **keywords) if settings else Settings(**keywords)  # type: ignore[arg-type]
-        self._path = Path(picture) if isinstance(picture, str | Path) and is_video(Path(picture)) else None
         # A bad picture is told at once, before libraries are loaded that take seconds.
-        self._image = None if self._path else open_picture(picture)
-        self._renderer, self.note = select(self.settings, few_frames)
+        source = open_source(picture)
         chosen = self.settings
+        self._renderer, self.note = select(chosen, few_frames)
+        self._source = Source(source, self._renderer, chosen.framing, chosen.box)
         self.motion_model = SpeechModel.chosen(motion_model, self._renderer.name, chosen.device, chosen.checkpoints)
-        self._stills: dict[int | None, Still] = {}
-        if self._image is not None and chosen.face != "all":
-            self._still(chosen.face)
+        if self._source.video is None and chosen.face != "all":
+            self._source.canvas(chosen.face, None)
 
     @property
     def renderer(self) -> str:
@@ -118,7 +112,7 @@ class Avatar:
         if (audio is None) == (text is None):
             raise InputError("give either audio or text")
         settings = self._settings(fps, seed, still, gains)
-        settings = replace(settings, fps=settings.fps or self._own_fps())
+        settings = replace(settings, fps=settings.fps or self._source.fps)
         if text is not None:
             return self._tell(text, voice, settings)
         assert audio is not None
@@ -156,8 +150,8 @@ class Avatar:
             TalkingHeadError: an input cannot be used; the message says why and what to do.
         """
         settings = self._settings(fps, None, still, gains)
-        if self._path is not None and settings.fps is None:
-            settings = replace(settings, fps=_rate(driving, self._path))
+        if self._source.video is not None and settings.fps is None:
+            settings = replace(settings, fps=_rate(driving, self._source.video))
         canvas = self._canvas(settings)
         opened = open_driving(
             driving,
@@ -184,8 +178,8 @@ class Avatar:
         """
         from talkinghead.motion.controls import controls_to_motion
 
-        if self._path is not None:
-            raise InputError(f"{self._path.name} is a video: edit one picture")
+        if self._source.video is not None:
+            raise InputError(f"{self._source.video.name} is a video: edit one picture")
         motion = controls_to_motion(controls)
         look = replace(_look(self.settings), gains=Gains(), still=False)
         canvas = self._canvas(self.settings)
@@ -234,7 +228,7 @@ class Avatar:
             TalkingHeadError: something it needs is missing; the message says what to do.
         """
         settings = self._settings(fps, seed, still, gains)
-        rate = settings.fps or self._own_fps()
+        rate = settings.fps or self._source.fps
         settings = replace(settings, fps=rate)
 
         def start(stretch: int) -> SoundDriver:
@@ -259,38 +253,13 @@ class Avatar:
             gains=own.gains if gains is None else gains,
         )
 
-    def _own_fps(self) -> Fraction:
-        """A source video's own frame rate, else 25."""
-        if self._path is None:
-            return DEFAULT_FPS
-        from talkinghead.media.video import VideoReader
-
-        with VideoReader(self._path) as reader:
-            return reader.fps
-
-    def _still(self, face: int | None) -> Still:
-        """The picture's face number `face`, found once."""
-        assert self._image is not None
-        if face not in self._stills:
-            own = self.settings
-            still = open_still(self._image, self._renderer, framing=own.framing, face=face, box=own.box)
-            x, y, width, height = still.portrait.face.box
-            _log.info("%s: a face of %.0f x %.0f pixels at %.0f, %.0f", self._image.name, width, height, x, y)
-            self._stills[face] = still
-        return self._stills[face]
-
     def _canvas(self, settings: Settings, face: int | None = None) -> Canvas:
         """What is drawn upon: the picture with its face, or the video from its beginning, repeated without end."""
         if face is None:
             if settings.face == "all":
                 raise InputError("face='all' is for speaking: give a face's number")
             face = settings.face
-        if self._path is None:
-            return self._still(face)
-        from talkinghead.canvas.source_video import SourceVideo
-
-        crop = partial(self._renderer.crop, whole=settings.framing == "whole")
-        return SourceVideo(self._path, crop, fps=settings.fps, face=face)
+        return self._source.canvas(face, settings.fps)
 
     def _part(self, driving: Driving[Any], settings: Settings, face: int | None = None) -> Part:
         return Part(self._canvas(settings, face), driving, _look(settings))
@@ -321,17 +290,16 @@ class Avatar:
         """Every face moves: the largest speaks `sound`, face N speaks its track, the rest are silent."""
         voices = {1: sound, **{face: open_sound(track) for face, track in tracks.items()}}
         duration_s = max(voice.duration_s for voice in voices.values())
-        count = count_faces(self._image or _first_frame(self._path))
+        count = self._source.count_faces()
         if missing := [face for face in voices if face > count]:
             raise FaceError(
                 f"the picture shows {count} face(s): there is no face {missing[0]} to speak {voices[missing[0]].name}"
             )
-        model = self.motion_model if self.motion_model.name != "joyvasa" else replace(self.motion_model, name=EMBEDDED)
         parts = []
         for face in range(1, count + 1):
             own = replace(settings, seed=settings.seed + face - 1)
             padded = PaddedSound(voices.get(face), duration_s)
-            driving = model.driving(padded, settings.fps or DEFAULT_FPS, seed=own.seed)
+            driving = self.motion_model.driving(padded, settings.fps or DEFAULT_FPS, seed=own.seed)
             parts.append(self._part(driving, own, face))
         heard = sound if len(voices) == 1 else MixedSound(list(voices.values()), duration_s)
         return self._clip(parts, heard, f"; {count} faces", duration_s)
@@ -339,14 +307,6 @@ class Avatar:
 
 def _look(settings: Settings) -> Look:
     return Look(settings.gains, settings.still, settings.framing)
-
-
-def _first_frame(path: Path | None) -> Image:
-    from talkinghead.media.video import VideoReader
-
-    assert path is not None
-    with VideoReader(path) as reader:
-        return Image(next(iter(reader)), name=path.name)
 
 
 def _rate(driving: str | Path | Motion, source: Path) -> Fraction:

@@ -131,12 +131,11 @@ def _settings(settings: Settings | None, keywords: SettingsKeywords) -> Settings
 def _ready_to_speak(source: PictureLike, motion_model: str, settings: Settings) -> Avatar:
     """An avatar whose speech model is loaded while its face is looked for: libraries take seconds to load."""
     from talkinghead.avatar import Avatar
+    from talkinghead.canvas.source import open_source
     from talkinghead.drivers.opening import SpeechModel
-    from talkinghead.media.containers import is_video
-    from talkinghead.media.images import open_picture
 
     # A bad picture is told at once, before that.
-    opened = source if isinstance(source, str | Path) and is_video(Path(source)) else open_picture(source)
+    opened = open_source(source)
     model = SpeechModel.chosen(motion_model, settings.renderer, settings.device, settings.checkpoints)
     with ThreadPoolExecutor(max_workers=1) as pool:
         waiting = pool.submit(model.load)

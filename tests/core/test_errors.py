@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from itertools import takewhile
 
 from talkinghead.core import errors
 
@@ -18,7 +17,7 @@ def drawn() -> dict[str, str | None]:
         if found is None:
             continue
         column = len(found["branch"])
-        above = list(takewhile(lambda item, column=column: item[0] < column, above))
+        above = [item for item in above if item[0] < column]
         parents[found["name"]] = above[-1][1] if above else None
         above.append((column, found["name"]))
     return parents

@@ -5,9 +5,11 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from talkinghead.core.errors import FaceError
@@ -24,11 +26,11 @@ def apart(face: Face, expected: Face) -> float:
     return float(distance.mean() / expected.pupil_distance_px)
 
 
-def turned(image: Image, matrix: np.ndarray, size_px: tuple[int, int]) -> Image:
+def turned(image: Image, matrix: npt.NDArray[Any], size_px: tuple[int, int]) -> Image:
     return Image(cv2.warpAffine(image.pixels, matrix, size_px, flags=cv2.INTER_AREA, borderValue=(90, 90, 90)))
 
 
-def small(image: Image, face: Face, share: float, width: int = 1600) -> tuple[Image, np.ndarray]:
+def small(image: Image, face: Face, share: float, width: int = 1600) -> tuple[Image, npt.NDArray[Any]]:
     """The face on a large grey canvas, `share` of its width wide, and the map to it."""
     x, y, w, h = (int(v) for v in face.box)
     around = image.pixels[max(0, y - h // 2) : y + 2 * h, max(0, x - w) : x + 2 * w]

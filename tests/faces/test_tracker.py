@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 
-from talkinghead.core.types import Face, Image
+from talkinghead.core.types import Face, Image, Pixels
 from talkinghead.faces import FaceTracker
 
 GREY = np.full((512, 512, 3), 120, np.uint8)
@@ -19,7 +19,7 @@ def apart(face: Face | None, expected: Face) -> float:
     return float(distance.mean() / expected.pupil_distance_px)
 
 
-def shifted(image: Image, x: int, y: int = 0) -> np.ndarray:
+def shifted(image: Image, x: int, y: int = 0) -> Pixels:
     return np.roll(image.pixels, (y, x), (0, 1))
 
 

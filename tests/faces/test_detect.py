@@ -12,8 +12,7 @@ import pytest
 
 from talkinghead.core.errors import FaceError
 from talkinghead.core.types import Face, Image
-from talkinghead.faces import FaceTracker, find_face, find_faces
-from talkinghead.faces.detect import doubtful
+from talkinghead.faces import FaceTracker, doubtful, find_face, find_faces
 from talkinghead.faces.geometry import head_pose
 from talkinghead.faces.landmarker import Landmarker
 

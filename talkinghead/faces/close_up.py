@@ -9,6 +9,7 @@ import numpy as np
 from talkinghead.core.types import Face, Pixels
 from talkinghead.faces import mesh
 from talkinghead.faces.crop import Matrix, axes_between, compose, inverse, matrix_from_square, resample
+from talkinghead.faces.following import settled
 from talkinghead.faces.landmarker import Landmarker, mean_distance, measured, region_of, score_around
 
 _CLOSE_UP_PX = 512
@@ -28,14 +29,15 @@ _LEVEL_DEG = 20
 def refined(pixels: Pixels, rough: Face) -> Face | None:
     """The face measured on a close-up that shows it upright; None where nothing is there after all.
 
-    A landmark network sees most of a face that fills its field, and is surest about an upright one.
+    A landmark network sees most of a face that fills its field, and is surest about an upright one. In the end the face
+    is measured as it would be in a video.
     """
     looking = Landmarker()
-    face, settled = rough, False
+    face, seen_once = rough, False
     for margin in (1.0, 1.0, 1.3, 1.0):
         matrix = _close_up(face, _CLOSE_UP_FACES * margin, _CLOSE_UP_PX)
         view = resample(pixels, matrix, (_CLOSE_UP_PX, _CLOSE_UP_PX))
-        if not settled and _upside_down(view):
+        if not seen_once and _upside_down(view):
             matrix = compose(np.array([[-1.0, 0, _CLOSE_UP_PX - 1], [0, -1.0, _CLOSE_UP_PX - 1]]), matrix)
             view = np.ascontiguousarray(view[::-1, ::-1])
         found = looking.faces(view)
@@ -43,10 +45,10 @@ def refined(pixels: Pixels, rough: Face) -> Face | None:
             continue
         seen = found[0]
         face = seen.moved(inverse(matrix))
-        if settled and abs(roll_deg(seen)) < _LEVEL_DEG:
+        if seen_once and abs(roll_deg(seen)) < _LEVEL_DEG:
             rested = _at_rest(view, seen)
-            return _confident(pixels, rested.moved(inverse(matrix))) if rested else None
-        settled = True
+            return _confident(pixels, settled(pixels, rested.moved(inverse(matrix)))) if rested else None
+        seen_once = True
     return None
 
 

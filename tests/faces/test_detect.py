@@ -185,7 +185,7 @@ def test_a_face_is_measured_as_in_a_video(hopper: Image, astronaut: Image) -> No
     for image in (hopper, astronaut):
         followed = FaceTracker().track(image.pixels)
         assert followed is not None
-        assert apart(find_face(image), followed) < 0.02
+        assert apart(find_face(image), followed) < 1e-6
 
 
 def test_a_box_overrules_the_detector(hopper: Image, hopper_face: Face) -> None:

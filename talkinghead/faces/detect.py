@@ -21,8 +21,8 @@ Box = tuple[float, float, float, float]
 
 MAX_FACES = 32
 # How sure the detector has to be of a face on its close-ups: people's are at 0.82 (in a mask) to 0.94, those of a
-# monkey and of a dog that are seen from the front, eyes, nose and mouth where the mesh has them, and of animals drawn so,
-# at 0.75 to 0.8; ears, eyeballs, cars and leopards stay under 0.7.
+# monkey and of a dog that are seen from the front, eyes, nose and mouth where the mesh has them, and of animals drawn
+# so, at 0.75 to 0.8; ears, eyeballs, cars and leopards stay under 0.7.
 TAKEN = 0.73
 # Nobody lies on his side or hangs head down as often as noise looks as if he did: sockets and cells reach 0.77.
 _TAKEN_TURNED = 0.81

@@ -213,7 +213,7 @@ class TestVideo:
         eyes = int(smiling.landmarks[[159, 386], 1].max())
         np.testing.assert_array_equal(closed[:eyes], smiling.pixels[:eyes])
         assert gap(closed) < 0.03
-        assert gap(wide) > 0.15
+        assert gap(wide) > 0.14
 
     def test_does_not_flicker(self, renderer: WarpRenderer, smiling: Portrait) -> None:
         """Noise in the video's frames must not change the colours inside the mouth."""

@@ -1,9 +1,10 @@
-# Both of the README's commands: they need Python 3.11, make and a package index, nothing else.
+# What the README names: it needs Python 3.10 to 3.13, make and a package index, nothing else.
+# Another Python beside the first: make test PYTHON=python3.10 VENV=.venv310
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint checkpoint clean
+.PHONY: demo test coverage lint packages checkpoint clean
 
 demo: $(VENV)/.installed
 	@mkdir -p out
@@ -13,10 +14,18 @@ demo: $(VENV)/.installed
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest
 
+# The tests once more, slower: which lines of the packages they ran.
+coverage: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# Wheel and sdist: built, looked into, installed into fresh environments, used.
+packages:
+	tools/check_packages.sh $(PYTHON)
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -27,6 +36,16 @@ $(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
 
 $(VENV)/.installed-dev: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	touch $@
+
+.PHONY: docs
+# The site, into out/site; any warning is an error.
+docs: $(VENV)/.installed-docs
+	$(BIN)/python docs/draw_house.py
+	$(BIN)/mkdocs build --strict
+
+$(VENV)/.installed-docs: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[docs]'
 	touch $@
 
 TRAIN := OMP_NUM_THREADS=1 ACCELERATE_USE_CPU=true $(BIN)/torchrun --nproc_per_node 2 -m audio2motion train out/corpus \
@@ -41,4 +60,4 @@ checkpoint: $(VENV)/.installed-dev
 	cp out/model/config.json out/model/model.safetensors checkpoints/audio2motion/
 
 clean:
-	rm -rf $(VENV) out
+	rm -rf $(VENV) out dist .coverage

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from audio2motion.checkpoint import CONFORMER_SMALL
 from audio2motion.errors import Audio2MotionError
 
 _FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -85,8 +86,8 @@ def corpus(out: Path, videos: Path | None, extractor: str, engines: str, **optio
 @click.option("--batch-size", type=click.IntRange(1), default=16, show_default=True)
 @click.option("--learning-rate", type=float, default=1.5e-3, show_default=True)
 @click.option("--patience", type=click.IntRange(1), default=6, show_default=True, help="Epochs without gain.")
-@click.option("--encoder", default="wav2vec2-bert", show_default=True,
-              help="The small encoder trained here, or a hub model such as facebook/wav2vec2-base-960h.")  # fmt: skip
+@click.option("--encoder", default=CONFORMER_SMALL, show_default=True,
+              help="The small one, trained here, or a hub model such as facebook/wav2vec2-base-960h.")  # fmt: skip
 @click.option("--tune-encoder", is_flag=True, help="Train a hub encoder's weights too.")
 @click.option("--mixed-precision", type=click.Choice(["no", "fp16", "bf16"]), default="no", show_default=True)
 @click.option("--workers", type=click.IntRange(0), default=0, show_default=True, help="Processes that read the corpus.")
@@ -100,10 +101,11 @@ def corpus(out: Path, videos: Path | None, extractor: str, engines: str, **optio
 def train(corpora: tuple[Path, ...], out: Path, encoder: str, tune_encoder: bool, resume: bool, init: Path | None,
           look_ahead: int | None, settle: float | None, **options: Any) -> None:  # fmt: skip
     """Train a model on CORPORA. Under `accelerate launch -m audio2motion train ...` it uses every GPU."""
+    from audio2motion.checkpoint import CONFIG_FILE
     from audio2motion.config import EncoderConfig, ModelConfig
     from audio2motion.corpus.build import CorpusInfo
-    from audio2motion.network.model import CONFIG_FILE
-    from audio2motion.training.train import TrainConfig, plot_history
+    from audio2motion.training.history import plot_history
+    from audio2motion.training.train import TrainConfig
     from audio2motion.training.train import train as run
 
     info = CorpusInfo.read(corpora[0])
@@ -132,7 +134,7 @@ def train(corpora: tuple[Path, ...], out: Path, encoder: str, tune_encoder: bool
 @click.option("--av-offset", is_flag=True, help="Shift each clip by the offset that its clips.json states.")
 @click.option("--offset-ms", type=float, default=0.0, show_default=True,
               help="Shift all clips by this; negative where mouths lead their sound.")  # fmt: skip
-@click.option("--low-latency", is_flag=True, help="As it is where motion must come at once.")
+@click.option("--low-latency", is_flag=True, help="With the short look-ahead and no smoothing, as live.")
 @click.option("--plots/--no-plots", default=True, help="Draw a plot per clip.")
 @click.option(
     "--known-sounds/--no-known-sounds", default=True, help="Also synthesised speech, silence, noise and music."

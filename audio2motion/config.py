@@ -8,28 +8,35 @@ from pathlib import Path
 from typing import Any, Literal
 
 from audio2motion.arkit import BLENDSHAPE_NAMES
+from audio2motion.checkpoint import CONFORMER_SMALL, FORMAT, current_config
 from audio2motion.errors import Audio2MotionError
 from audio2motion.targets import LIP_BLENDSHAPES
 
-FORMAT = 2
 SAMPLE_RATE_HZ = 16000
 MOTION_RATE_HZ = 50
 SAMPLES_PER_FRAME = SAMPLE_RATE_HZ // MOTION_RATE_HZ
+assert SAMPLE_RATE_HZ % MOTION_RATE_HZ == 0
 
 
 @dataclass(frozen=True, slots=True)
 class EncoderConfig:
-    """The speech encoder.
+    """The speech encoder: the project's own small one, or one from the Hugging Face hub.
 
-    `name` "wav2vec2-bert" is the small causal one that is trained here: `mel_bands` log-mel bands at 100 Hz (freed
-    of the recording's colour where `equalise`; level and colour are those heard up to `settle_s` later, except in
-    low latency), convolutions to 50 steps a second, and `layers` conformer layers of `hidden_size` that see
-    `window` steps back. Any other name is a Wav2Vec2, HuBERT or WavLM model of the Hugging Face hub (or a local
-    folder), run over windows: blocks of `block_s` with `context_s` before and `look_ahead_s` after; `frozen` keeps
-    its weights as they are in training.
+    `name` "conformer-small": a log-mel spectrogram of `mel_bands` bands at 100 Hz, normalised by the running level and,
+    where `equalise`, by the recording's spectral colour (both known `settle_s` ahead, except in low latency); a
+    convolutional front end to 50 steps a second, which is our own; then `layers` (3) causal conformer layers of
+    `hidden_size` (128) with attention over `window` steps back. The layers have the structure of the encoder layers of
+    Wav2Vec2-BERT (`Wav2Vec2BertEncoderLayer` of transformers: feed-forward, self-attention with relative-key positions,
+    causal convolution, feed-forward), of which the published model has 24, 1024 wide. Only that structure is taken:
+    no other part of Wav2Vec2-BERT, none of its weights, none of its pre-training. The layers start from random numbers
+    and are trained here, on synthesised speech.
+
+    Any other `name` is a Wav2Vec2, HuBERT or WavLM model of the hub (or a local folder) with its published weights,
+    run over windows: blocks of `block_s` with `context_s` before and `look_ahead_s` after; `frozen` keeps those
+    weights as they are in training.
     """
 
-    name: str = "wav2vec2-bert"
+    name: str = CONFORMER_SMALL
     mel_bands: int = 40
     equalise: bool = True
     settle_s: float = 0.0
@@ -48,18 +55,18 @@ class EncoderConfig:
     @property
     def pretrained(self) -> bool:
         """Whether the encoder comes from the hub."""
-        return self.name != "wav2vec2-bert"
+        return self.name != CONFORMER_SMALL
 
 
 @dataclass(frozen=True, slots=True)
 class ModelConfig:
     """The whole model: encoder, motion transformer, heads.
 
-    `look_ahead` motion frames (20 ms each) are heard before a frame's motion is said; where latency matters, only
-    `quick_look_ahead`: one model is trained for both. `output` "blendshapes" gives the ARKit weights named in
+    `look_ahead` motion frames (20 ms each) are heard before a frame's motion is predicted; in low latency only
+    `low_latency_look_ahead`: one model is trained for both. `output` "blendshapes" gives the ARKit weights named in
     `channels`; "expression" gives LivePortrait's 63 keypoint deltas. Openings below `closed_below` become closed
-    lips, and so do sounds that are p, b or m with a probability of `sealed_above`. What is left is multiplied by
-    `gain`: a model that is unsure says too little. `blendshape_names` is the order of a prediction's 52 columns.
+    lips, and so do sounds that are p, b or m with a probability of `closure_above`. What is left is multiplied by
+    `gain`: a model that is unsure predicts too little. `blendshape_names` is the order of a prediction's 52 columns.
     """
 
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
@@ -70,11 +77,11 @@ class ModelConfig:
     window: int = 50
     dropout: float = 0.1
     look_ahead: int = 10
-    quick_look_ahead: int = 1
+    low_latency_look_ahead: int = 1
     output: Literal["blendshapes", "expression"] = "blendshapes"
     channels: tuple[str, ...] = LIP_BLENDSHAPES
     closed_below: float = 0.22
-    sealed_above: float = 0.25
+    closure_above: float = 0.25
     gain: float = 1.25
     blendshape_names: tuple[str, ...] = BLENDSHAPE_NAMES
     sample_rate_hz: int = SAMPLE_RATE_HZ
@@ -83,7 +90,7 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         if self.format != FORMAT:
-            raise Audio2MotionError(f"this is a model of format {self.format}, this version reads {FORMAT}")
+            raise Audio2MotionError(f"a model's format is {FORMAT}, not {self.format}")
         if (self.sample_rate_hz, self.motion_rate_hz) != (SAMPLE_RATE_HZ, MOTION_RATE_HZ):
             raise Audio2MotionError(f"models hear {SAMPLE_RATE_HZ} Hz and move at {MOTION_RATE_HZ} Hz")
         for size, heads in ((self.hidden_size, self.heads), (self.encoder.hidden_size, self.encoder.heads)):
@@ -101,24 +108,30 @@ class ModelConfig:
 
     @staticmethod
     def from_dict(values: dict[str, Any]) -> ModelConfig:
-        """Read plain values back; unknown keys are refused, missing ones take their defaults."""
-        values = dict(values)
+        """Read plain values back, also those of older formats; unknown keys are refused, missing ones take their
+        defaults."""
+        values = current_config(values)
         encoder = EncoderConfig(**_known(EncoderConfig, values.pop("encoder", {}), "encoder"))
         return ModelConfig(encoder=encoder, **_known(ModelConfig, values, "model"))
 
     @staticmethod
     def read(path: Path) -> ModelConfig:
         """Read a config.json; Audio2MotionError where it is missing or wrong."""
-        try:
-            values = json.loads(path.read_text())
-        except (OSError, ValueError) as error:
-            raise Audio2MotionError(f"{path} cannot be read as a model's config: {error}") from None
-        if not isinstance(values, dict):
-            raise Audio2MotionError(f"{path} holds no model config")
-        return ModelConfig.from_dict(values)
+        return ModelConfig.from_dict(read_values(path))
 
 
-def _known(kind: type, values: dict[str, Any], what: str) -> dict[str, Any]:
+def read_values(path: Path) -> dict[str, Any]:
+    """The plain values of a config.json, of whatever format; Audio2MotionError where there are none."""
+    try:
+        values = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise Audio2MotionError(f"{path} cannot be read as a model's config: {error}") from None
+    if not isinstance(values, dict):
+        raise Audio2MotionError(f"{path} holds no model config")
+    return values
+
+
+def _known(kind: type[EncoderConfig] | type[ModelConfig], values: dict[str, Any], what: str) -> dict[str, Any]:
     names = {f.name for f in fields(kind)}
     unknown = sorted(set(values) - names)
     if unknown:

@@ -7,6 +7,8 @@ import unicodedata
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
+Phone = tuple[str, float, float]  # IPA label ("" or "_" for silence), start and end in seconds
+
 # Classes of the auxiliary loss. Sounds in one class look alike on the lips.
 VISEMES: tuple[str, ...] = (
     "silence", "p b m", "f v", "th", "t d n", "l", "s z", "sh", "r", "k g", "h", "w", "j",
@@ -21,7 +23,7 @@ class Articulation:
     `opening`: inner-lip gap, 1 = open a (calibrated on measured mouths); `parting`: share of the gap made by lips
     rather than by the jaw; `spread`, `pucker`, `funnel`: lip shape; `pull`: how strongly it insists on that shape (the
     lips of t or k do what their vowels want); `weight`: how strongly it insists on its opening; `tau_s`: how far
-    its influence reaches; `seal`: "lips" (p b m) or "teeth" (f v) where the sound needs contact.
+    its influence reaches; `contact`: "lips" (p b m) or "teeth" (f v) where the sound needs contact.
     """
 
     viseme: str
@@ -33,7 +35,7 @@ class Articulation:
     pull: float = 0.2
     weight: float = 1.0
     tau_s: float = 0.075
-    seal: str = ""
+    contact: str = ""
     vowel: bool = False
 
 
@@ -46,8 +48,8 @@ PAUSE = Articulation("silence", 0.25, 0.3, pull=0.5, tau_s=0.05)
 # A pause in which the recording is not silent: people breathe, hesitate and get ready, and their lips stay apart.
 _MURMUR = Articulation("silence", 0.33, 0.3, pull=0.5, tau_s=0.06)
 
-_LIPS = Articulation("p b m", 0.0, tau_s=0.03, pull=0.2, seal="lips")
-_TEETH = Articulation("f v", 0.08, 0.6, spread=0.1, pull=0.3, seal="teeth")
+_LIPS = Articulation("p b m", 0.0, tau_s=0.03, pull=0.2, contact="lips")
+_TEETH = Articulation("f v", 0.08, 0.6, spread=0.1, pull=0.3, contact="teeth")
 _T = Articulation("t d n", 0.36, 0.6, spread=0.2)
 _K = Articulation("k g", 0.48, 0.3, spread=0.15)
 _S = Articulation("s z", 0.48, 1.0, spread=0.4, pull=0.6)
@@ -65,9 +67,9 @@ def _add(symbols: str, sound: Articulation) -> None:
 
 
 _add("p b m ɓ ʘ ʙ", _LIPS)
-_add("ɸ β", replace(_LIPS, opening=0.12, tau_s=0.075, seal=""))
+_add("ɸ β", replace(_LIPS, opening=0.12, tau_s=0.075, contact=""))
 _add("f v ɱ ⱱ", _TEETH)
-_add("ʋ", replace(_TEETH, opening=0.15, seal=""))
+_add("ʋ", replace(_TEETH, opening=0.15, contact=""))
 _add("θ ð", Articulation("th", 0.38, 0.6, spread=0.15))
 _add("t d n ɗ ʈ ɖ ɳ ǀ ǃ c ɟ ɲ ʄ ȵ ȶ ȡ", _T)
 _add("l ɫ ɭ ʎ ʟ ɬ ɮ ɺ ǁ", Articulation("l", 0.42, 0.5, spread=0.15))

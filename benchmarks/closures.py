@@ -19,6 +19,7 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import soundfile
 
 import talkinghead
@@ -59,18 +60,19 @@ def sentences(folder: Path) -> Iterator[Speech]:
         audio = folder / f"{speech.name.replace(' ', '-')}.wav"
         soundfile.write(audio, speech.samples, RATE_HZ)
         sounds = list(single_sounds(speech.phones))
-        closures = [(begin + end) / 2 for _, seal, begin, end in sounds if seal == "lips"]
+        closures = [(begin + end) / 2 for _, contact, begin, end in sounds if contact == "lips"]
         vowels = [(begin + end) / 2 for viseme, _, begin, end in sounds if viseme in ("a", "e")]
         until_s, from_s = silence_around(speech)
         silences = [(0.0, until_s), (from_s, len(speech.samples) / RATE_HZ)]
         yield Speech(speech.name.split()[0], audio, closures, vowels, silences)
 
 
-def openings(picture: Path, audio: Path) -> tuple[np.ndarray, float]:
+def openings(picture: Path, audio: Path) -> tuple[npt.NDArray[np.float64], float]:
     """(T,) inner-lip gaps of the drawn frames, and the frame rate."""
     clip = talkinghead.speak(picture, audio)
     meter = FrameMeter()
-    gaps = [meter.measure(frame.pixels, frame.portrait, None).opening for frame in clip.drawn()]
+    crops = (frame.drawn for frame in clip.pictures())
+    gaps = [meter.measure(crop.pixels, crop.portrait, None).opening for crop in crops]
     meter.close()
     return np.array(gaps), float(clip.fps)
 

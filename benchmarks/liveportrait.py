@@ -8,7 +8,7 @@ the arranged networks and their peak memory, then the plain ones, round by round
 alike. Prints a Markdown table.
 
 F: appearance extractor (once per source), M: motion extractor (once per driving picture), W: warping, G: generator,
-end to end: motion rules, W, G, and the frame as bytes in main memory, as `LivePortraitRenderer.render` gives it.
+end to end: motion rules, W, G, and the frame as bytes in main memory, as a drawing of `LivePortraitRenderer` gives it.
 """
 
 from __future__ import annotations
@@ -23,11 +23,15 @@ import sys
 import time
 from collections.abc import Callable
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 import numpy as np
+import numpy.typing as npt
+
+Pixels = npt.NDArray[np.uint8]
 
 
 class Clock:
@@ -68,12 +72,12 @@ def random_models() -> Any:
     return Models(*parts)
 
 
-def ssim(a: np.ndarray, b: np.ndarray) -> float:
+def ssim(a: Pixels, b: Pixels) -> float:
     """Structural similarity (Wang et al. 2004) of two pictures, mean over pixels and channels, 11x11 Gaussian."""
     import cv2
 
-    def blur(x: np.ndarray) -> np.ndarray:
-        return cv2.GaussianBlur(x, (11, 11), 1.5)
+    def blur(x: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        return np.asarray(cv2.GaussianBlur(x, (11, 11), 1.5))
 
     x, y = a.astype(np.float64), b.astype(np.float64)
     mx, my = blur(x), blur(y)
@@ -125,7 +129,8 @@ def measure(
     def renderer(batch: int) -> Callable[[], list[Any]]:
         drawer = LivePortraitRenderer(engine, batch=batch)
         portrait, motion = drawer.crop(image, face, whole=True), some_motion(2 * batch)
-        return lambda: list(drawer.render(portrait, [motion]))
+        drawing = drawer.open(portrait)
+        return lambda: drawing.draw(motion)
 
     with torch.inference_mode():
         source, reading = engine.source(pictures), engine.read(pictures)
@@ -138,9 +143,9 @@ def measure(
             driving = kp + 0.05 * torch.randn(batch, *kp.shape[1:], generator=torch.Generator().manual_seed(1)).to(kp)
             still = kp.expand_as(driving)
             warped = engine.warping(source, driving, still)
-            arranged["W", batch] = lambda d=driving, s=still: engine.warping(source, d, s)
-            arranged["G", batch] = lambda w=warped: engine.generator(w)
-            arranged["W+G", batch] = lambda d=driving, s=still: engine.draw(source, d, s)
+            arranged["W", batch] = partial(engine.warping, source, driving, still)
+            arranged["G", batch] = partial(engine.generator, warped)
+            arranged["W+G", batch] = partial(engine.draw, source, driving, still)
             arranged["end to end", batch] = renderer(batch)
         for work in arranged.values():
             timed(work)  # the first call sets up kernels and memory
@@ -200,13 +205,14 @@ def plain_forward(models: Any, device: str, pictures: Any, kp: Any) -> dict[str,
     return plain
 
 
-def plain_frame(models: Any, device: str, pictures: Any, driving: Any, kp: Any) -> np.ndarray:
+def plain_frame(models: Any, device: str, pictures: Any, driving: Any, kp: Any) -> Pixels:
     """One frame of the plain modules, (512, 512, 3) uint8."""
     import torch
 
     feature = models.appearance(pictures.to(device))
     image = models.generator(models.warping(feature, driving, kp))[0]
-    return (image.permute(1, 2, 0) * 255).to(torch.uint8).cpu().numpy()
+    pixels: Pixels = (image.permute(1, 2, 0) * 255).to(torch.uint8).cpu().numpy()
+    return pixels
 
 
 def _child(pipe: Any, *arguments: Any) -> None:

@@ -20,24 +20,26 @@ import argparse
 import itertools
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from talkinghead.clip import ahead
+from talkinghead.core.ahead import ahead
 from talkinghead.core.errors import TalkingHeadError
 from talkinghead.core.settings import Settings
-from talkinghead.core.types import Image, Pixels
+from talkinghead.core.types import DrawnCrop, Image, Pixels
 from talkinghead.drivers.tracking.alignment import align
 from talkinghead.drivers.tracking.neutral import measure
-from talkinghead.drivers.video import VideoMotionSource
+from talkinghead.drivers.video import tracked_video
 from talkinghead.faces import FaceTracker, find_face
 from talkinghead.faces.paste import paste_back
 from talkinghead.media.video import VideoReader
 from talkinghead.motion.angles import to_degrees
+from talkinghead.motion.motion import Motion
+from talkinghead.motion.protocols import Drawing
 from talkinghead.renderers.select import select
 
 SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".mpg")
@@ -125,23 +127,31 @@ def compare(clip: np.ndarray, drawn: np.ndarray, fps: float) -> dict[str, Any]:
     }
 
 
-def reenact(path: Path, renderer: str, sheets: Path | None) -> Result:
+def crops(drawing: Drawing, chunks: Iterable[Motion]) -> Iterator[DrawnCrop]:
+    """What a drawing makes of a whole motion."""
+    for chunk in chunks:
+        for at in range(0, len(chunk), drawing.batch):
+            yield from drawing.draw(chunk[at : at + drawing.batch])
+    yield from drawing.finish()
+
+
+def reenact(path: Path, name: str, sheets: Path | None) -> Result:
     """Drive the clip's first frame by the clip and measure."""
-    drawing = select(Settings(renderer=renderer)).renderer  # type: ignore[arg-type]
+    renderer = select(Settings(renderer=name)).renderer  # type: ignore[arg-type]
     with VideoReader(path) as video:
         first = Image(next(iter(video)), name=path.name)
         fps = float(video.fps)
-    portrait = drawing.crop(first, find_face(first))
+    portrait = renderer.crop(first, find_face(first))
 
     begin = time.process_time()
-    chunks = list(VideoMotionSource(path, portrait=portrait.face))
+    driving = tracked_video(path, portrait=portrait.face)
+    chunks = list(driving)
     tracked = time.process_time()
-    drawn = [paste_back(first.pixels, frame) for frame in drawing.render(portrait, chunks)]
+    drawn = [paste_back(first.pixels, crop) for crop in crops(renderer.open(portrait), chunks)]
     rendered = time.process_time()
     started = time.perf_counter()
-    source = VideoMotionSource(path, portrait=portrait.face)
-    for frame in drawing.render(portrait, ahead(source)):
-        paste_back(first.pixels, frame)
+    for crop in crops(renderer.open(portrait), ahead(driving)):
+        paste_back(first.pixels, crop)
     together = time.perf_counter()
 
     with VideoReader(path) as video:

@@ -28,8 +28,10 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
+if TYPE_CHECKING:
+    from talkinghead.core.types import Pixels
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 STAGES = ("command line", "picture and face", "speech model", "speech to motion", "drawing", "paste-back", "encoding")
@@ -101,6 +103,7 @@ def run(command: list[str]) -> Run:
         time.sleep(_SAMPLE_EVERY_S)
     wall_s = time.perf_counter() - begin
     reader.join(timeout=5)
+    child.stderr.close()
     if child.returncode != 0:
         raise SystemExit(f"{' '.join(command)} failed:\n{b''.join(errors).decode(errors='replace')}")
     return Run(wall_s, sum(cpu.values()), peak / 2**20)
@@ -136,39 +139,40 @@ class Clock:
 def stages(portrait: Path, speech: Path, out: Path) -> dict[str, tuple[float, float]]:
     """Seconds by stage in this process, one after the other, with no overlap between motion and drawing."""
     clock = Clock()
-    from talkinghead.avatar import load_predictor, open_canvas, open_driver
+    from talkinghead.canvas.still import open_still
     from talkinghead.core.settings import Settings
-    from talkinghead.media.audio import probe_audio
+    from talkinghead.drivers.opening import SpeechModel
+    from talkinghead.media.images import read_image
+    from talkinghead.media.sound import open_sound
     from talkinghead.media.video import write_video
     from talkinghead.renderers.select import select
 
     fps = Fraction(25)
-    settings = Settings(fps=fps)
     clock.lap("command line")
-    renderer, _ = select(settings)
-    canvas = open_canvas(portrait, renderer, settings)
+    renderer, _ = select(Settings())
+    still = open_still(read_image(portrait), renderer)
     clock.lap("picture and face")
-    load_predictor("embedded")
+    model = SpeechModel("embedded")
+    model.load()
     clock.lap("speech model")
-    duration_s = probe_audio(speech).duration_s
-    motion = list(open_driver("embedded", speech, fps, duration_s, settings))
+    sound = open_sound(speech)
+    motion = list(model.driving(sound, fps))
     clock.lap("speech to motion")
 
-    def frames() -> Iterator[np.ndarray]:
-        from talkinghead.core.types import Portrait
-        from talkinghead.faces.paste import paste_back
-
-        place = canvas.portraits()
-        assert isinstance(place, Portrait)
+    def frames() -> Iterator[Pixels]:
+        drawing = renderer.open(still.portrait)
         clock.lap("encoding")
-        for frame in renderer.render(place, iter(motion)):
-            clock.lap("drawing")
-            pixels = paste_back(place.image.pixels, frame)
-            clock.lap("paste-back")
-            yield pixels
-            clock.lap("encoding")
+        for chunk in motion:
+            for at in range(0, len(chunk), drawing.batch):
+                drawn = drawing.draw(chunk[at : at + drawing.batch])
+                clock.lap("drawing")
+                for crop in drawn:
+                    pixels = still.placed(crop)
+                    clock.lap("paste-back")
+                    yield pixels
+                    clock.lap("encoding")
 
-    write_video(out, frames(), fps, speech, duration_s=duration_s, force=True)
+    write_video(out, frames(), fps, speech, duration_s=sound.duration_s, force=True)
     clock.lap("encoding")
     return clock.seconds
 

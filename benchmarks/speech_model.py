@@ -23,9 +23,13 @@ import time
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from audio2motion import PredictionStream
 
 RATE_HZ = 16000
 FPS = Fraction(25)
@@ -79,8 +83,7 @@ def measure(checkpoint: Path | None, audio: Path, seconds: float, threads: int) 
     import torch
 
     torch.set_num_threads(threads)
-    from audio2motion.behaviour import Behaviour
-    from audio2motion.predictor import Predictor
+    from audio2motion import Behaviour, Predictor
 
     predictor = Predictor.load(checkpoint)
     load_s = time.perf_counter() - begin
@@ -111,7 +114,7 @@ def measure(checkpoint: Path | None, audio: Path, seconds: float, threads: int) 
     )  # fmt: skip
 
 
-def low_latency(stream: object, samples: Floats) -> tuple[list[float], list[float], tuple[float, float]]:
+def low_latency(stream: PredictionStream, samples: Floats) -> tuple[list[float], list[float], tuple[float, float]]:
     """(lateness of every frame, time of every push) in ms, and the real-time factor, of a stream fed 20 ms at a time.
 
     A push that takes longer than its block delays those after it, as it would live.
@@ -123,7 +126,7 @@ def low_latency(stream: object, samples: Floats) -> tuple[list[float], list[floa
     for at in range(0, len(samples) - block + 1, block):
         arrived_s = (at + block) / RATE_HZ
         begin = time.perf_counter()
-        prediction = stream.push(samples[at : at + block])  # type: ignore[attr-defined]
+        prediction = stream.push(samples[at : at + block])
         took_s = time.perf_counter() - begin
         free_s = max(arrived_s, free_s) + took_s
         pushes.append(1000 * took_s)

@@ -4,7 +4,7 @@
 
 The embedded renderer's displacement fields are laid over MediaPipe's canonical face and read off at the mesh's points:
 what each blendshape at weight 1 does to each point, in pupil distances. Run it after the renderer's amplitudes change;
-`tests/sources/test_video_basis.py` fails until then.
+`tests/drivers/test_tracking.py` fails until then.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ import numpy as np
 
 from talkinghead.faces import canonical_mesh
 from talkinghead.motion.blendshapes import BLENDSHAPE_NAMES
-from talkinghead.renderers.warp.landmarks import landmark_basis
+from talkinghead.renderers.warp.landmark_basis import landmark_basis
 
-OUT = Path(__file__).parents[1] / "talkinghead" / "sources" / "tracking" / "arkit_basis.npz"
+OUT = Path(__file__).parents[1] / "talkinghead" / "drivers" / "tracking" / "arkit_basis.npz"
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ A sheet has the portrait's face at rest, in mouth shapes as speech makes them, a
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -16,13 +17,13 @@ import cv2
 import numpy as np
 
 import talkinghead
-from talkinghead.clip import open_still
-from talkinghead.core.settings import Settings
+from talkinghead.canvas.still import open_still
+from talkinghead.core.types import Pixels
 from talkinghead.media.images import read_image, write_image
 from talkinghead.media.video import write_video
 from talkinghead.motion.blendshapes import BLENDSHAPE_INDEX, N_BLENDSHAPES
 from talkinghead.motion.motion import Motion
-from talkinghead.renderers.select import select
+from talkinghead.renderers.warp import WarpRenderer
 
 HERE = Path(__file__).parent
 CELL_PX = 240
@@ -55,24 +56,23 @@ SHAPES: dict[str, dict[str, float]] = {
 ROTATIONS = {"yaw 10": (0, 10, 0), "pitch 8": (8, 0, 0), "roll 8": (0, 0, 8)}
 
 
-def sheet(picture: Path) -> np.ndarray:
+def sheet(picture: Path) -> Pixels:
     """The sheet of one portrait: (h, w, 3) RGB uint8."""
-    settings = Settings(renderer="warp")
-    renderer, _ = select(settings)
-    still = open_still(read_image(picture), renderer, settings)
+    renderer = WarpRenderer()
+    portrait = open_still(read_image(picture), renderer).portrait
     weights = np.zeros((len(SHAPES), N_BLENDSHAPES), np.float32)
     for row, shapes in enumerate(SHAPES.values()):
         for name, weight in shapes.items():
             weights[row, BLENDSHAPE_INDEX[name]] = weight
     rotation = np.array([ROTATIONS.get(name, (0, 0, 0)) for name in SHAPES], np.float32)
     motion = Motion.from_blendshapes(weights, Fraction(25), rotation=rotation)
-    drawn = renderer.render(still.portraits(), [motion])
+    drawn = renderer.open(portrait).draw(motion)
     cells = [labelled(frame.pixels, name) for name, frame in zip(SHAPES, drawn, strict=True)]
     rows = [np.hstack(cells[i : i + COLUMNS]) for i in range(0, len(cells), COLUMNS)]
     return np.vstack(rows)
 
 
-def labelled(pixels: np.ndarray, name: str) -> np.ndarray:
+def labelled(pixels: Pixels, name: str) -> Pixels:
     """The face within a crop, with its name under it."""
     height, width = pixels.shape[:2]
     side = int(0.62 * min(height, width))
@@ -87,7 +87,7 @@ def demo() -> None:
     """The admiral's first seconds as a small animation."""
     clip = talkinghead.speak(HERE / "grace_hopper.jpg", HERE / "speech.wav", renderer="warp", fps=DEMO_FPS, seed=4)
 
-    def small() -> object:
+    def small() -> Iterator[Pixels]:
         for number, frame in enumerate(clip):
             if number >= DEMO_S * DEMO_FPS:
                 return

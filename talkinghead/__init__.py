@@ -1,104 +1,50 @@
 """Make a portrait speak.
 
-    import talkinghead
+    import talkinghead as th
 
-    clip = talkinghead.speak("portrait.png", "speech.wav")
-    clip.save("portrait.mp4")
+    th.speak("portrait.png", "speech.wav").save("portrait.mp4")
+
+    avatar = th.Avatar("portrait.png")                   # loads once; a path, an array, a Pillow picture
+    avatar.speak("speech.wav").save("out.mp4")
+    with avatar.session(rate_hz=48000, low_latency=True) as session:
+        for chunk in microphone:                         # float32 or int16, mono, of any length
+            for frame in session.push_audio(chunk):
+                show(frame.pixels, frame.time_s)
 
 A clip is drawn when its frames are asked for: iterate over it for arrays (H, W, 3) RGB uint8, or `save` it.
 """
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
+    from talkinghead.avatar import Avatar
+    from talkinghead.calls import animate, edit, speak
     from talkinghead.clip import Clip
-    from talkinghead.core.types import Pixels
-
-__version__ = "0.1.0"
-__all__ = ["__version__", "animate", "edit", "speak"]
-
-
-def speak(
-    source: str | Path,
-    audio: str | Path | None = None,
-    *,
-    text: str | None = None,
-    voice: str | None = None,
-    motion_model: str = "auto",
-    **settings: Any,
-) -> Clip:
-    """A picture or video speaking a recording, or a text.
-
-    Args:
-        source: picture or video with a face.
-        audio: any audio or video file, or "-" for a WAV stream on standard input.
-        text: spoken by espeak-ng instead of `audio`, in the language or `voice` named ("de", "en-gb", "fr+f2").
-        motion_model: "embedded", "joyvasa", the folder of an audio2motion checkpoint, or "auto": JoyVASA for the neural
-            renderer where its weights are there, else the embedded model.
-        settings: fields of `talkinghead.core.settings.Settings` (renderer, fps, framing, face, seed, ...).
-
-    Returns:
-        A `Clip`: iterate for frames, or `save`.
-
-    Raises:
-        talkinghead.core.errors.TalkingHeadError: an input cannot be used; the message says why and what to do.
-    """
-    from talkinghead.core.errors import InputError
+    from talkinghead.core.errors import TalkingHeadError
     from talkinghead.core.settings import Settings
+    from talkinghead.motion.motion import Motion
+    from talkinghead.session import Session
 
-    if (audio is None) == (text is None):
-        raise InputError("give either audio or text")
-    if text is not None:
-        from talkinghead.telling import tell
-        from talkinghead.tts.engines import open_engine
+__version__ = "0.2.0"
+__all__ = ["Avatar", "Clip", "Motion", "Session", "Settings", "TalkingHeadError", "animate", "edit", "speak"]
 
-        return tell(source, text, open_engine(voice, None), Settings(**settings), motion_model=motion_model)
-    from talkinghead.avatar import speak as open_clip
-
-    assert audio is not None
-    return open_clip(source, audio, Settings(**settings), motion_model=motion_model)
-
-
-def animate(source: str | Path, driving: str | Path, *, audio: str | Path | None = None, **settings: Any) -> Clip:
-    """A picture or video moved by a video, a picture, a motion file (.npz, .pkl, .csv) or a folder of frames.
-
-    Args:
-        source: picture or video with a face.
-        driving: what moves it.
-        audio: sound instead of the driver's own.
-        settings: fields of `talkinghead.core.settings.Settings`.
-
-    Returns:
-        A `Clip`: iterate for frames, or `save`.
-
-    Raises:
-        talkinghead.core.errors.TalkingHeadError: an input cannot be used; the message says why and what to do.
-    """
-    from talkinghead.core.settings import Settings
-    from talkinghead.drivers.opening import animate as open_clip
-
-    return open_clip(source, driving, Settings(**settings), audio=audio)
+# Where each name comes from: imported when it is first asked for, since some of them take libraries along.
+_HOMES = {
+    "Avatar": "avatar", "Clip": "clip", "Motion": "motion.motion", "Session": "session", "Settings": "core.settings",
+    "TalkingHeadError": "core.errors", "animate": "calls", "edit": "calls", "speak": "calls",
+}  # fmt: skip
 
 
-def edit(picture: str | Path, controls: dict[str, float], **settings: Any) -> Pixels:
-    """A picture with its face changed.
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(importlib.import_module(f"talkinghead.{_HOMES[name]}"), name)
+    globals()[name] = found
+    return found
 
-    Args:
-        picture: a picture with a face.
-        controls: values by name: `talkinghead.motion.controls.CONTROLS` (smile, brows, yaw, ...) and ARKit blendshapes.
-        settings: fields of `talkinghead.core.settings.Settings`.
 
-    Returns:
-        The picture, (height, width, 3) RGB uint8.
-
-    Raises:
-        talkinghead.core.errors.TalkingHeadError: an input cannot be used; the message says why and what to do.
-    """
-    from talkinghead.core.settings import Settings
-    from talkinghead.motion.controls import Editor
-
-    return Editor(picture, Settings(**settings)).draw(controls)
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -1,6 +1,6 @@
 """`python -m talkinghead`."""
 
-from talkinghead.cli import main
+from talkinghead.cli import run
 
 if __name__ == "__main__":
-    main(prog_name="talkinghead")
+    run()

@@ -1,166 +1,324 @@
-"""Putting a speaking clip together: a canvas, a recording, a motion model and a renderer."""
+"""What a program keeps: a picture or video with its face found, a renderer and a speech model, each loaded once.
+
+avatar = Avatar("face.png")
+avatar.speak("speech.wav").save("out.mp4")
+avatar.animate("dance.mp4").save("dance.mp4")
+smiling = avatar.edit({"smile": 0.6})
+with avatar.session(rate_hz=48000, low_latency=True) as session: ...
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from functools import lru_cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from talkinghead.clip import Canvas, Clip, open_still
-from talkinghead.core.errors import CheckpointError, TalkingHeadError
-from talkinghead.core.settings import DEFAULT_FPS, Settings
-from talkinghead.core.types import Floats, Image
-from talkinghead.motion.protocols import MotionSource, Renderer
+from talkinghead.canvas import Canvas
+from talkinghead.canvas.source import Source, open_source
+from talkinghead.clip import Clip, Part
+from talkinghead.core.errors import FaceError, InputError
+from talkinghead.core.settings import DEFAULT_FPS, Box, Gains, Settings, SettingsKeywords, parse_fps
+from talkinghead.core.types import Pixels
+from talkinghead.drivers.driving import Driving
+from talkinghead.drivers.opening import MOTION_SUFFIXES, SpeechModel, open_driving
+from talkinghead.drivers.speech import EMBEDDED, SoundDriver
+from talkinghead.media.containers import is_video
+from talkinghead.media.sheet import sheet
+from talkinghead.media.sound import MixedSound, PaddedSound, Sound, SoundLike, SpokenSound, open_sound
+from talkinghead.motion.motion import Motion
 from talkinghead.renderers.select import select
+from talkinghead.session import Hearing, Look, Session
 
 if TYPE_CHECKING:
-    from audio2motion import Predictor
+    from typing_extensions import Unpack
 
-_VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".mpg", ".mpeg", ".ts", ".wmv", ".flv"})
+    from talkinghead.media.images import PictureLike
+    from talkinghead.tts.engines import SpeechEngine
 
+# Every interruption of a session begins a new stretch of speech, whose blinks are to be other ones.
+_NEXT_SEED = 7919
 
-class Recording:
-    """A sound file as blocks of mono float32 at `rate_hz`: iterate as often as needed, it is decoded anew."""
-
-    def __init__(self, path: Path, rate_hz: int) -> None:
-        self._path, self._rate_hz = path, rate_hz
-
-    def __iter__(self) -> Iterator[Floats]:
-        from talkinghead.media.audio import read_audio_blocks
-
-        return read_audio_blocks(self._path, self._rate_hz)
+Rate = Fraction | float | str
 
 
-@lru_cache(maxsize=2)
-def load_predictor(motion_model: str, device: str = "cpu") -> Predictor:
-    """The speech model: "embedded" or the folder of an audio2motion checkpoint.
+class Avatar:
+    """A face that can be made to speak, again and again, without loading anything twice.
+
+    - `picture`: a path of a picture or a video, an array (H, W, 3 or 4) uint8, a Pillow picture, an `Image`;
+    - `motion_model`: what turns speech into motion: "embedded", "joyvasa", the folder of an audio2motion checkpoint, or
+      "auto": JoyVASA for the neural renderer where its weights are there, else the embedded model;
+    - `settings`: a `Settings`, or its fields as keywords (renderer, face, framing, fps, seed, ...);
+    - `few_frames`: it is for a picture or two, for which a lower precision of the neural renderer gains no time.
+
+    Its methods may be called from several threads.
 
     Raises:
-        CheckpointError: it is missing, damaged, or of another kind.
+        TalkingHeadError: the picture shows no such face, or something it needs is missing; the message says what to do.
     """
-    from talkinghead.checkpoints import embedded_checkpoint
 
-    path = embedded_checkpoint() if motion_model == "embedded" else Path(motion_model)
-    if not (path / "config.json").is_file():
-        raise CheckpointError(
-            f"there is no motion model {path}: name auto, embedded, joyvasa, or an audio2motion folder"
+    def __init__(
+        self,
+        picture: PictureLike,
+        *,
+        motion_model: str = "auto",
+        settings: Settings | None = None,
+        few_frames: bool = False,
+        **keywords: Unpack[SettingsKeywords],
+    ) -> None:
+        self.settings = replace(settings, **keywords) if settings else Settings(**keywords)  # type: ignore[arg-type]
+        # A bad picture is told at once, before libraries are loaded that take seconds.
+        source = open_source(picture)
+        chosen = self.settings
+        self._renderer, self.note = select(chosen, few_frames)
+        self._source = Source(source, self._renderer, chosen.framing, chosen.box)
+        self.motion_model = SpeechModel.chosen(motion_model, self._renderer.name, chosen.device, chosen.checkpoints)
+        if self._source.video is None and chosen.face != "all":
+            self._source.canvas(chosen.face, None)
+
+    @property
+    def renderer(self) -> str:
+        """The name of what draws."""
+        return self._renderer.name
+
+    def speak(
+        self,
+        audio: SoundLike | None = None,
+        *,
+        text: str | None = None,
+        voice: str | SpeechEngine | None = None,
+        tracks: Mapping[int, SoundLike] | None = None,
+        fps: Rate | None = None,
+        seed: int | None = None,
+        still: bool | None = None,
+        gains: Gains | None = None,
+    ) -> Clip:
+        """A clip of this face speaking a recording, or a text.
+
+        Args:
+            audio: a path of any audio or video file, "-" for standard input, or (samples, rate): samples (n,) or (n,
+                channels), float in -1..1 or int16.
+            text: spoken instead, in the language or `voice` named ("de", "en-gb", "fr+f2"), or by an engine of
+                `talkinghead.tts`. Where the engine tells its phones and no other motion model is named, lips follow
+                exactly those.
+            tracks: with `face="all"`: what other faces speak, by their numbers; the first speaks `audio`, and those
+                without a recording are silent.
+            fps, seed, still, gains: instead of the avatar's own settings.
+
+        Raises:
+            TalkingHeadError: an input cannot be used; the message says why and what to do.
+        """
+        if (audio is None) == (text is None):
+            raise InputError("give either audio or text")
+        settings = self._settings(fps, seed, still, gains)
+        settings = replace(settings, fps=settings.fps or self._source.fps)
+        if text is not None:
+            return self._tell(text, voice, settings)
+        assert audio is not None
+        sound = open_sound(audio)
+        if settings.face == "all":
+            return self._speak_together(sound, tracks or {}, settings)
+        if tracks:
+            raise InputError("tracks are for several faces: open the avatar with face='all'")
+        driving = self.motion_model.driving(sound, settings.fps or DEFAULT_FPS, seed=settings.seed)
+        return self._clip([self._part(driving, settings)], sound, f"; motion: {self.motion_model.name}")
+
+    def animate(
+        self,
+        driving: str | Path | Motion,
+        *,
+        audio: SoundLike | None = None,
+        silent: bool = False,
+        driving_face: int | None = None,
+        driving_box: Box | None = None,
+        single: bool = False,
+        fps: Rate | None = None,
+        still: bool | None = None,
+        gains: Gains | None = None,
+    ) -> Clip:
+        """A clip of this face that something moves.
+
+        Args:
+            driving: a video, a picture, a motion file (.npz, .pkl, .csv), a folder of frames, or a `Motion`.
+            audio: sound instead of the driver's own; `silent`: none at all.
+            driving_face, driving_box: which face drives, or where it is.
+            single: ask a driving picture for one frame rather than a short clip.
+            fps, still, gains: instead of the avatar's own settings.
+
+        Raises:
+            TalkingHeadError: an input cannot be used; the message says why and what to do.
+        """
+        settings = self._settings(fps, None, still, gains)
+        if self._source.video is not None and settings.fps is None:
+            settings = replace(settings, fps=_rate(driving, self._source.video))
+        canvas = self._canvas(settings)
+        opened = open_driving(
+            driving,
+            fps=settings.fps,
+            portrait=canvas.portrait.face if canvas.portrait else None,
+            face=driving_face,
+            box=driving_box,
+            still=single,
+            extractor=self._renderer.extractor,
         )
-    from audio2motion import Predictor
-    from audio2motion.errors import Audio2MotionError
+        sound = None if silent else open_sound(audio) if audio is not None else opened.sound
+        duration_s = None if opened.frames is None or sound is None else float(opened.frames / opened.fps)
+        return Clip([Part(canvas, opened, _look(settings))], self._renderer, sound=sound, duration_s=duration_s,
+                    note=self.note)  # fmt: skip
 
-    try:
-        return Predictor.load(path, device=device)
-    except Audio2MotionError as error:
-        raise CheckpointError(str(error)) from error
+    def edit(self, controls: Mapping[str, float]) -> Pixels:
+        """The picture with its face changed: (H, W, 3) RGB uint8.
+
+        `controls`: values by name: `talkinghead.motion.controls.CONTROLS` (smile, brows, yaw, ...) and ARKit's
+        blendshapes.
+
+        Raises:
+            InputError: a name is unknown, a value out of its range, or this is a video's avatar.
+        """
+        from talkinghead.motion.controls import controls_to_motion
+
+        if self._source.video is not None:
+            raise InputError(f"{self._source.video.name} is a video: edit one picture")
+        motion = controls_to_motion(controls)
+        look = replace(_look(self.settings), gains=Gains(), still=False)
+        canvas = self._canvas(self.settings)
+        with Session(canvas, self._renderer, motion.fps, look=look, keep_mouth=True) as session:
+            return session.push_motion(motion)[0].pixels
+
+    def edit_sheet(self, controls: Mapping[str, float], sheets: Mapping[str, Sequence[float]]) -> Pixels:
+        """Edits side by side, labelled: every value of one control (a row) or of two (a table).
+
+        Raises:
+            InputError: there are more than two sheets, or as `edit`.
+        """
+        if not 1 <= len(sheets) <= 2:
+            raise InputError(f"a sheet varies one or two controls, not {len(sheets)}")
+        (across, columns), *more = sheets.items()
+        down, values = more[0] if more else ("", (0.0,))
+        rows = []
+        for y in values:
+            row = []
+            for x in columns:
+                label = f"{across} {x:g}" + (f"  {down} {y:g}" if down else "")
+                row.append((label, self.edit({**controls, across: x, **({down: y} if down else {})})))
+            rows.append(row)
+        return sheet(rows)
+
+    def session(
+        self,
+        *,
+        fps: Rate | None = None,
+        seed: int | None = None,
+        rate_hz: int = 16_000,
+        low_latency: bool = False,
+        still: bool | None = None,
+        gains: Gains | None = None,
+    ) -> Session:
+        """A session that hears sound as it comes; open as many as there are listeners.
+
+        Args:
+            fps: frames per second, by default the avatar's own setting, else 25 (a source video's own).
+            seed: of blinks, brows and head motion.
+            rate_hz: samples per second of what will be pushed.
+            low_latency: hear 0.11 s ahead instead of 0.3 s, at some cost in quality.
+            still, gains: instead of the avatar's own settings.
+
+        Raises:
+            TalkingHeadError: something it needs is missing; the message says what to do.
+        """
+        settings = self._settings(fps, seed, still, gains)
+        rate = settings.fps or self._source.fps
+        settings = replace(settings, fps=rate)
+
+        def start(stretch: int) -> SoundDriver:
+            return self.motion_model.driver(rate, seed=settings.seed + _NEXT_SEED * stretch, low_latency=low_latency)
+
+        return Session(self._canvas(settings), self._renderer, rate, hearing=Hearing(rate_hz, start),
+                       look=_look(settings))  # fmt: skip
+
+    def motion_session(self, fps: Rate) -> Session:
+        """A session that is pushed motion alone, from a camera for instance, at `fps` frames per second."""
+        settings = self._settings(fps, None, None, None)
+        return Session(self._canvas(settings), self._renderer, settings.fps or DEFAULT_FPS, look=_look(settings))
+
+    def _settings(self, fps: Rate | None, seed: int | None, still: bool | None, gains: Gains | None) -> Settings:
+        """The avatar's settings with what a call asks for instead."""
+        own = self.settings
+        return replace(
+            own,
+            fps=own.fps if fps is None else parse_fps(str(fps)),
+            seed=own.seed if seed is None else seed,
+            still=own.still if still is None else still,
+            gains=own.gains if gains is None else gains,
+        )
+
+    def _canvas(self, settings: Settings, face: int | None = None) -> Canvas:
+        """What is drawn upon: the picture with its face, or the video from its beginning, repeated without end."""
+        if face is None:
+            if settings.face == "all":
+                raise InputError("face='all' is for speaking: give a face's number")
+            face = settings.face
+        return self._source.canvas(face, settings.fps)
+
+    def _part(self, driving: Driving[Any], settings: Settings, face: int | None = None) -> Part:
+        return Part(self._canvas(settings, face), driving, _look(settings))
+
+    def _clip(self, parts: Sequence[Part], sound: Sound, note: str, duration_s: float | None = None) -> Clip:
+        return Clip(
+            parts, self._renderer, sound=sound, duration_s=duration_s or sound.duration_s, note=f"{self.note}{note}"
+        )
+
+    def _tell(self, text: str, voice: str | SpeechEngine | None, settings: Settings) -> Clip:
+        """The text becomes speech first; lips follow its phones where they are known and no other model is wanted."""
+        from talkinghead.tts.engines import open_engine
+
+        if settings.face == "all":
+            raise InputError("a text is for one face: several faces take recordings")
+        engine = open_engine(voice, None) if voice is None or isinstance(voice, str) else voice
+        speech = engine.speak(text)
+        sound, fps = SpokenSound(speech.samples, speech.rate_hz), settings.fps or DEFAULT_FPS
+        if speech.phones is not None and self.motion_model.name == EMBEDDED:
+            from talkinghead.drivers.phonemes import spoken
+
+            driving = spoken(speech.phones, speech.samples, speech.rate_hz, fps, seed=settings.seed)
+        else:
+            driving = self.motion_model.driving(sound, fps, seed=settings.seed)
+        return self._clip([self._part(driving, settings)], sound, "")
+
+    def _speak_together(self, sound: Sound, tracks: Mapping[int, SoundLike], settings: Settings) -> Clip:
+        """Every face moves: the largest speaks `sound`, face N speaks its track, the rest are silent."""
+        voices = {1: sound, **{face: open_sound(track) for face, track in tracks.items()}}
+        duration_s = max(voice.duration_s for voice in voices.values())
+        count = self._source.count_faces()
+        if missing := [face for face in voices if face > count]:
+            raise FaceError(
+                f"the picture shows {count} face(s): there is no face {missing[0]} to speak {voices[missing[0]].name}"
+            )
+        parts = []
+        for face in range(1, count + 1):
+            own = replace(settings, seed=settings.seed + face - 1)
+            padded = PaddedSound(voices.get(face), duration_s)
+            driving = self.motion_model.driving(padded, settings.fps or DEFAULT_FPS, seed=own.seed)
+            parts.append(self._part(driving, own, face))
+        heard = sound if len(voices) == 1 else MixedSound(list(voices.values()), duration_s)
+        return self._clip(parts, heard, f"; {count} faces", duration_s)
 
 
-def motion_model_for(name: str, renderer: Renderer, settings: Settings) -> str:
-    """What "auto" means: JoyVASA for LivePortrait where its weights are there, else the embedded model."""
-    if name != "auto":
-        return name
-    if renderer.name != "liveportrait":
-        return "embedded"
-    from talkinghead.checkpoints import resolve
-
-    try:
-        resolve("joyvasa", settings.checkpoints)
-    except CheckpointError:
-        return "embedded"
-    return "joyvasa"
+def _look(settings: Settings) -> Look:
+    return Look(settings.gains, settings.still, settings.framing)
 
 
-def open_driver(
-    motion_model: str, audio: Path, fps: Fraction, duration_s: float | None, settings: Settings
-) -> MotionSource:
-    """What turns the recording into motion: the embedded model, JoyVASA, or a checkpoint's folder."""
-    if motion_model == "joyvasa":
-        return _open_joyvasa(audio, fps, duration_s, settings)
-    from talkinghead.drivers.speech import AudioMotionSource
-
-    predictor = load_predictor(motion_model)
-    recording = Recording(audio, predictor.config.sample_rate_hz)
-    return AudioMotionSource(recording, predictor, fps, seed=settings.seed, duration_s=duration_s)
-
-
-def _open_joyvasa(audio: Path, fps: Fraction, duration_s: float | None, settings: Settings) -> MotionSource:
-    from talkinghead.checkpoints import resolve
-    from talkinghead.core.device import resolve_device
-    from talkinghead.drivers.joyvasa import JoyVasaSource
-    from talkinghead.models.joyvasa.config import SAMPLE_RATE_HZ
-    from talkinghead.models.joyvasa.weights import load_models
-
-    models = load_models(resolve("joyvasa", settings.checkpoints).paths, device=resolve_device(settings.device))
-    recording = Recording(audio, SAMPLE_RATE_HZ)
-    return JoyVasaSource(recording, models, fps, settings.seed, duration_s=duration_s)
-
-
-def is_video(source: Path) -> bool:
-    """Whether SOURCE is to be read as a video: by its suffix, so that a picture's own errors are heard."""
-    return source.suffix.lower() in _VIDEO_SUFFIXES
-
-
-def open_canvas(source: Path | Image, renderer: Renderer, settings: Settings, *, loop: bool = True) -> Canvas:
-    """The picture or video that is drawn upon, with its face found; a video repeats where it may `loop`."""
-    if isinstance(source, Image):
-        return open_still(source, renderer, settings)
-    if is_video(source):
-        from talkinghead.canvas.source_video import SourceVideo
-
-        crop = partial(renderer.crop, whole=settings.framing == "whole")
-        return SourceVideo(source, crop, fps=settings.fps, face=settings.face, loop=loop)
-    from talkinghead.media.images import read_image
-
-    return open_still(read_image(source), renderer, settings)
-
-
-def frame_rate(source: Path, settings: Settings) -> Fraction:
-    """The frame rate that was asked for, else the source video's own, else 25."""
-    if settings.fps is not None or not is_video(source):
-        return settings.fps or DEFAULT_FPS
+def _rate(driving: str | Path | Motion, source: Path) -> Fraction:
+    """The frame rate of a clip whose source is a video: its driver's, else the source's own."""
     from talkinghead.media.video import VideoReader
 
-    with VideoReader(source) as reader:
+    if isinstance(driving, Motion):
+        return driving.fps
+    driving = Path(driving)
+    if driving.suffix.lower() in MOTION_SUFFIXES and driving.is_file():
+        from talkinghead.motion.files import load_motion
+
+        return load_motion(driving).fps
+    with VideoReader(driving if is_video(driving) else source) as reader:
         return reader.fps
-
-
-def speak(source: str | Path, audio: str | Path, settings: Settings, *, motion_model: str = "auto") -> Clip:
-    """A clip of `source` speaking `audio`; see `talkinghead.speak`."""
-    from talkinghead.media.audio import probe_audio
-    from talkinghead.media.images import read_image
-
-    source, audio = Path(source), Path(audio)
-    info = probe_audio(audio)
-    settings = replace(settings, fps=frame_rate(source, settings))
-    # A bad picture is told at once, before libraries are loaded that take seconds.
-    surface = source if is_video(source) else read_image(source)
-    renderer, note = select(settings)
-    motion_model = motion_model_for(motion_model, renderer, settings)
-    canvas, driver = _together(
-        lambda: open_canvas(surface, renderer, settings),
-        lambda: open_driver(motion_model, audio, settings.fps or DEFAULT_FPS, info.duration_s, settings),
-    )
-    return Clip(
-        canvas,
-        driver,
-        renderer,
-        settings,
-        audio=audio,
-        duration_s=info.duration_s,
-        note=f"{note}; motion: {motion_model}",
-    )
-
-
-def _together(first: Callable[[], Canvas], second: Callable[[], MotionSource]) -> tuple[Canvas, MotionSource]:
-    """Both results; the second is made in a thread, for its libraries take seconds to load."""
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        waiting = pool.submit(second)
-        try:
-            made = first()
-        except TalkingHeadError:
-            waiting.cancel()
-            raise
-        return made, waiting.result()

@@ -1,154 +1,72 @@
-"""One streaming pipeline: a driver's motion, a renderer's frames, paste-back, a file.
-
-    canvas (picture or video) ─┐
-    driver (MotionSource) ── gains ── Renderer ── paste-back ── frames ── write_video
-
-Nothing is computed before somebody asks for a frame, and no more than a few frames exist at a time.
-"""
+"""A clip: a session collected. Nothing is computed before somebody asks for a frame, and few frames exist at a time."""
 
 from __future__ import annotations
 
-import queue
-import threading
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
+import base64
+import html
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from talkinghead.core.settings import Settings
-from talkinghead.core.types import Frame, Image, Pixels, Portrait
-from talkinghead.motion.gains import apply_gains
+from talkinghead.canvas import Canvas
+from talkinghead.canvas.several import merge_changes
+from talkinghead.core.ahead import ahead
+from talkinghead.core.errors import InputError
+from talkinghead.core.temporary import temporary_folder
+from talkinghead.core.types import Frame, Pixels
+from talkinghead.drivers.driving import Driving
+from talkinghead.media.sound import Sound
 from talkinghead.motion.motion import Motion
-from talkinghead.motion.protocols import MotionSource, Renderer
+from talkinghead.motion.protocols import Renderer
+from talkinghead.session import Look, Session
 
 if TYPE_CHECKING:
-    from talkinghead.quality.report import Observer
+    from talkinghead.quality.report import Observer, Report
 
-T = TypeVar("T")
-
-# Frames of motion computed ahead of the drawing: enough to keep a second core busy, small enough to forget.
-_CHUNKS_AHEAD = 4
-
-
-class Canvas(Protocol):
-    """What is drawn upon: a still picture or a video."""
-
-    @property
-    def frames(self) -> int | None:
-        """How many frames it has; None for a still, which has as many as are asked for."""
-        ...
-
-    def portraits(self) -> Portrait | Iterable[Portrait]:
-        """What a renderer's `render` takes: one portrait, or one per frame."""
-        ...
-
-    def finished(self, frame: Frame, pasted: Callable[[Frame], Pixels]) -> Pixels:
-        """A drawn frame in its place: `pasted` does it, unless the canvas knows better (a frame without a face)."""
-        ...
+# A notebook keeps what it shows: of a longer clip it gets this much.
+_SHOWN_S = 60
 
 
 @dataclass(frozen=True)
-class Still:
-    """A picture as a canvas."""
+class Part:
+    """One face of a clip: what is drawn upon, what moves it, how it looks."""
 
-    portrait: Portrait
-    frames: int | None = None
-
-    def portraits(self) -> Portrait:
-        return self.portrait
-
-    def finished(self, frame: Frame, pasted: Callable[[Frame], Pixels]) -> Pixels:
-        return pasted(frame)
-
-
-def open_still(image: Image, renderer: Renderer, settings: Settings) -> Still:
-    """Find the face that `settings` ask for and crop it as `renderer` likes it.
-
-    Raises:
-        FaceError: there is no such face.
-    """
-    from talkinghead.faces import find_face
-
-    whole = settings.framing == "whole"
-    width, height = image.size_px
-    # A picture that already is a crop always has its face: where none is found, in the middle of it.
-    box = settings.box or ((0.0, 0.0, float(width), float(height)) if whole else None)
-    face = find_face(image, index=settings.face, box=box)
-    return Still(renderer.crop(image, face, whole=whole))
-
-
-def ahead(items: Iterable[T], depth: int = _CHUNKS_AHEAD) -> Iterator[T]:
-    """`items`, computed up to `depth` ahead in a thread; an exception there is raised here."""
-    done = object()
-    waiting: queue.Queue[object] = queue.Queue(maxsize=depth)
-    stopped = threading.Event()
-
-    def put(item: object) -> bool:
-        while not stopped.is_set():
-            try:
-                waiting.put(item, timeout=0.1)
-            except queue.Full:
-                continue
-            return True
-        return False
-
-    def work() -> None:
-        try:
-            for item in items:
-                if not put(item):
-                    return
-        except BaseException as error:
-            put(error)
-        else:
-            put(done)
-
-    thread = threading.Thread(target=work, name="talkinghead-ahead", daemon=True)
-    thread.start()
-    try:
-        while (item := waiting.get()) is not done:
-            if isinstance(item, BaseException):
-                raise item
-            yield item  # type: ignore[misc]
-    finally:
-        stopped.set()
-        thread.join(timeout=5.0)
-
-
-def _pasted(frame: Frame) -> Pixels:
-    from talkinghead.faces.paste import paste_back
-
-    return paste_back(frame.portrait.image.pixels, frame)
+    canvas: Canvas
+    driving: Driving[Any]
+    look: Look
 
 
 class Clip:
-    """A speaking picture, drawn when its frames are asked for.
+    """A moving picture, drawn when its frames are asked for.
 
-    Iterate for frames (H, W, 3) RGB uint8, or `save` it. `frames` is None where only the end of the driver will tell.
-    `audio` is the sound that belongs to it.
+    Iterate for frames (H, W, 3) RGB uint8, or `save` it; in a notebook it shows itself. Made by `Avatar.speak` and
+    `Avatar.animate`.
+
+    - `fps`; `frames`: how many there will be, None where only the end of the driver will tell;
+    - `sound`: what belongs to it, if anything does; `duration_s`: where the sound ends;
+    - `renderer`: the name of what draws; `note`: one line for people.
     """
 
     def __init__(
         self,
-        canvas: Canvas,
-        driver: MotionSource,
+        parts: Sequence[Part],
         renderer: Renderer,
-        settings: Settings,
         *,
-        audio: Path | None = None,
+        sound: Sound | None = None,
         duration_s: float | None = None,
         note: str = "",
     ) -> None:
-        self.audio, self.duration_s, self.note = audio, duration_s, note
-        self._canvas, self._driver, self._renderer, self._settings = canvas, driver, renderer, settings
-
-    @property
-    def fps(self) -> Fraction:
-        return self._driver.fps
-
-    @property
-    def frames(self) -> int | None:
-        return self._driver.frames
+        """`parts`: one for each face that moves, all of one picture or video, the first one's motion leading."""
+        if not parts:
+            raise InputError("a clip needs at least one face")
+        self.sound, self.duration_s, self.note = sound, duration_s, note
+        self._parts, self._renderer = tuple(parts), renderer
+        first = parts[0].driving
+        self.fps: Fraction = first.fps
+        self.frames: int | None = first.frames
 
     @property
     def renderer(self) -> str:
@@ -156,82 +74,149 @@ class Clip:
         return self._renderer.name
 
     @property
+    def faces(self) -> int:
+        """How many faces move."""
+        return len(self._parts)
+
+    @property
     def tracking(self) -> dict[str, dict[str, float]]:
-        """How tracking went so far, of the "driver" and of the "source"; without what was not tracked."""
-        found = {name: getattr(of, "report", None) for name, of in (("driver", self._driver), ("source", self._canvas))}
+        """How following faces has gone so far, of the "driver" and of the "source"; without what was not followed."""
+        first = self._parts[0]
+        found = {"driver": first.driving.report, "source": first.canvas.report}
         return {name: asdict(report) for name, report in found.items() if report is not None}
 
-    def motion(self) -> Iterator[Motion]:
-        """The driving motion as it is drawn: after the gains, in chunks."""
-        for chunk in self._driver:
-            yield apply_gains(chunk, self._settings.gains, self._settings.still)
+    def pictures(self, watch: Callable[[int, Motion], None] | None = None) -> Iterator[Frame]:
+        """Every frame as it is drawn; `watch` sees each face's number, from 0, and its motion before it is drawn."""
+        streams = [self._stream(number, part, watch) for number, part in enumerate(self._parts)]
+        if len(streams) == 1:
+            yield from streams[0]
+            return
+        for frames in zip(*streams, strict=False):
+            first = frames[0]
+            background = first.drawn.portrait.image.pixels
+            pixels = merge_changes(background, [frame.pixels for frame in frames])
+            yield Frame(pixels, first.number, first.time_s, first.drawn)
 
-    def drawn(self, watch: Callable[[Motion], None] | None = None) -> Iterator[Frame]:
-        """The renderer's frames before paste-back; `watch` sees each chunk of motion before it is drawn."""
+    def _stream(self, number: int, part: Part, watch: Callable[[int, Motion], None] | None) -> Iterator[Frame]:
+        """One face's frames: a session that is pushed its driver's motion, which is computed ahead in a thread."""
 
-        def watched() -> Iterator[Motion]:
-            for chunk in ahead(self.motion()):
-                if watch:
-                    watch(chunk)
-                yield chunk
+        def watched(motion: Motion) -> None:
+            if watch is not None:
+                watch(number, motion)
 
-        return self._renderer.render(self._canvas.portraits(), watched())
-
-    def finished(self, frame: Frame) -> Pixels:
-        """A drawn frame as it belongs into the video: pasted back, or the crop alone."""
-        if self._settings.framing != "picture":
-            return frame.pixels
-        return self._canvas.finished(frame, _pasted)
-
-    def pictures(self, watch: Callable[[Motion], None] | None = None) -> Iterator[tuple[Frame, Pixels]]:
-        """Every drawn frame with the finished picture it became."""
-        for frame in self.drawn(watch):
-            yield frame, self.finished(frame)
+        with Session(
+            part.canvas, self._renderer, part.driving.fps, look=part.look, single=part.driving.single, watch=watched
+        ) as session:
+            for motion in ahead(part.driving):
+                yield from session.draw(motion)
+                if session.has_ended:
+                    break
+            yield from session.draw_rest()
 
     def __iter__(self) -> Iterator[Pixels]:
-        for _, pixels in self.pictures():
-            yield pixels
+        for frame in self.pictures():
+            yield frame.pixels
 
     def save(
         self,
         path: str | Path,
         *,
         force: bool = False,
-        observer: Observer | None = None,
         progress: Callable[[int], None] | None = None,
         motion_to: Path | None = None,
+        report_to: Path | None = None,
+        opened_s: float = 0.0,
     ) -> Path:
         """Draw everything into the file `path`, with the sound; the file appears whole or not at all.
 
-        `progress` is called with the number of frames done; `observer` (see `quality.report`) sees every chunk of
-        motion and every frame; `motion_to` also writes the driving motion to a file.
+        Args:
+            force: replace what is there already.
+            progress: called with the number of frames done.
+            motion_to: also write the driving motion; with several faces one file for each: motion.npz becomes
+                motion-face1.npz, motion-face2.npz, ...
+            report_to: also measure the drawn frames and write a report (see `talkinghead.quality.report`); `opened_s`
+                is how long it took to open the clip, for that report.
 
         Raises:
-            OutputError: the file exists and `force` is not set, or it cannot be written.
+            OutputError: a file exists and `force` is not set, or it cannot be written.
         """
-        from talkinghead.media.video import write_video
+        from talkinghead.core.output import check_writable
+        from talkinghead.media.video import check_target, write_video
 
-        chunks: list[Motion] = []
-
-        def watch(chunk: Motion) -> None:
-            if observer:
-                observer.see_motion(chunk)
-            if motion_to:
-                chunks.append(chunk)
-
-        def frames() -> Iterator[Pixels]:
-            pictures = self.pictures(watch)
-            timed = observer.stages.each("draw and paste back", pictures) if observer else pictures
-            for done, (frame, pixels) in enumerate(timed, start=1):
-                if observer:
-                    observer.see_frame(frame, pixels)
-                yield pixels
-                if progress:
-                    progress(done)
-
-        write_video(path, frames(), self.fps, self.audio, duration_s=self.duration_s, force=force)
-        if motion_to:
+        check_target(path, force)
+        motion_files = [] if motion_to is None else self.motion_files(motion_to)
+        for extra in (*motion_files, *([report_to] if report_to else [])):
+            check_writable(extra, force)
+        chunks: list[list[Motion]] = [[] for _ in motion_files]
+        with self._observed(report_to) as observer, self.sound.file() if self.sound else nullcontext() as sound:
+            frames = self._watched(observer, chunks, progress)
+            write_video(path, frames, self.fps, sound, duration_s=self.duration_s, force=force)
+            if observer is not None and report_to is not None:
+                observer.stages.add("open", opened_s)
+                self._report(observer).save(report_to, force=force)
+        for target, motion in zip(motion_files, chunks):
             from talkinghead.motion.files import save_motion
 
-            save_motion(Motion.concatenate(chunks), motion_to, force=force)
+            save_motion(Motion.concatenate(motion), target, force=force)
         return Path(path)
+
+    def _watched(
+        self, observer: Observer | None, chunks: list[list[Motion]], progress: Callable[[int], None] | None
+    ) -> Iterator[Pixels]:
+        """The finished pictures, with everybody told who wants to know; motion goes to `chunks`, a list per face."""
+
+        def watch(number: int, motion: Motion) -> None:
+            if observer and number == 0:
+                observer.see_motion(motion)
+            if chunks:
+                chunks[number].append(motion)
+
+        pictures = self.pictures(watch)
+        timed = observer.stages.each("draw and paste back", pictures) if observer else pictures
+        for done, frame in enumerate(timed, start=1):
+            if observer:
+                observer.see_frame(frame.drawn, frame.pixels)
+            yield frame.pixels
+            if progress:
+                progress(done)
+
+    def _observed(self, report_to: Path | None) -> AbstractContextManager[Observer | None]:
+        """Measuring takes time and a face tracker: only where a report is asked for."""
+        if report_to is None:
+            return nullcontext()
+        from talkinghead.quality.report import Observer
+
+        return Observer(self.fps)
+
+    def _report(self, observer: Observer) -> Report:
+        from talkinghead.media.audio import SPEECH_RATE_HZ
+        from talkinghead.quality.report import silent_frames
+
+        if self.sound is None:
+            return replace(observer.report(self.renderer), tracking=self.tracking)
+        silent = silent_frames(self.sound.blocks(SPEECH_RATE_HZ), SPEECH_RATE_HZ, self.fps)
+        report = observer.report(self.renderer, audio_s=self.duration_s, silent=silent)
+        return replace(report, tracking=self.tracking)
+
+    def motion_files(self, path: Path) -> list[Path]:
+        """Where `save` writes the motion of each face when it is told `motion_to=path`."""
+        if len(self._parts) == 1:
+            return [path]
+        return [path.with_name(f"{path.stem}-face{number}{path.suffix}") for number in range(1, len(self._parts) + 1)]
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        """What a notebook shows: the video itself, of a long clip the command that writes it."""
+        return {"text/plain": repr(self), "text/html": self._repr_html_()}
+
+    def _repr_html_(self) -> str:
+        if self.frames is None or self.frames / self.fps > _SHOWN_S:
+            return f"<p>{html.escape(repr(self))}: too long to show here, use <code>clip.save('out.mp4')</code></p>"
+        with temporary_folder() as folder:
+            path = self.save(folder / "clip.mp4")
+            data = base64.b64encode(path.read_bytes()).decode("ascii")
+        return f'<video controls loop src="data:video/mp4;base64,{data}"></video>'
+
+    def __repr__(self) -> str:
+        length = "of unknown length" if self.frames is None else f"of {float(self.frames / self.fps):.1f} s"
+        heard = f", with {self.sound.name}" if self.sound else ""
+        return f"<talkinghead.Clip {length} at {self.fps} frames/s, drawn by {self.renderer}{heard}>"

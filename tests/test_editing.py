@@ -1,87 +1,76 @@
-"""Controls and blendshapes as one frame of motion."""
+"""One picture in, one picture out: `edit`, and sheets of values for choosing."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image as PillowImage
 
+import talkinghead
+from talkinghead import Avatar
 from talkinghead.core.errors import InputError
-from talkinghead.core.settings import Settings
+from talkinghead.core.settings import Gains
 from talkinghead.media.images import read_image
-from talkinghead.motion.blendshapes import BLENDSHAPE_INDEX
-from talkinghead.motion.controls import CONTROLS, Editor, Sheet, to_motion
+from talkinghead.media.sheet import CELL_PX
+from talkinghead.media.video import write_video
 
 
-def weight(motion, name):
-    return float(motion.blendshapes[0, BLENDSHAPE_INDEX[name]])
-
-
-def test_both_sides_of_a_control():
-    assert weight(to_motion({"smile": 0.6}), "mouthSmileLeft") == pytest.approx(0.6)
-    assert weight(to_motion({"smile": -0.6}), "mouthFrownRight") == pytest.approx(0.6)
-    assert weight(to_motion({"smile": -0.6}), "mouthSmileLeft") == 0
-
-
-def test_looking_to_the_person_s_left_turns_both_eyes_that_way():
-    motion = to_motion({"gaze_x": 0.5})
-    assert weight(motion, "eyeLookOutLeft") == weight(motion, "eyeLookInRight") == pytest.approx(0.5)
-    # In LivePortrait's keypoints that is to the picture's right.
-    assert motion.expression[0, 11, 0] > 0
-    assert motion.expression[0, 15, 0] > 0
-
-
-def test_pose_and_any_arkit_name():
-    motion = to_motion({"yaw": 12, "pitch": -3, "zoom": 1.1, "x": 0.1, "jawOpen": 0.3})
-    np.testing.assert_allclose(motion.rotation[0], [-3, 12, 0])
-    np.testing.assert_allclose(motion.translation[0], [0.1, 0, 0], atol=1e-7)
-    assert motion.scale[0] == pytest.approx(1.1)
-    assert weight(motion, "jawOpen") == pytest.approx(0.3)
-
-
-def test_nothing_asked_is_rest():
-    motion = to_motion({})
-    assert not motion.blendshapes.any()
-    assert not motion.rotation.any()
-
-
-@pytest.mark.parametrize("name", CONTROLS)
-def test_every_control_does_something(name):
-    rest, moved = to_motion({}), to_motion({name: 0.5})
-    parts = ("blendshapes", "rotation", "translation", "scale")
-    assert any(not np.array_equal(getattr(rest, part), getattr(moved, part)) for part in parts)
-
-
-@pytest.mark.parametrize(
-    ("controls", "message"),
-    [
-        ({"smiel": 1}, "no control 'smiel'"),
-        ({"smile": 2}, "between -1 and 1"),
-        ({"jawOpen": -0.1}, "between 0 and 1"),
-        ({"yaw": 90}, "between -30 and 30"),
-        ({"yaw": float("nan")}, "between -30 and 30"),
-    ],
-)
-def test_unknown_names_and_values_out_of_range_are_refused(controls, message):
-    with pytest.raises(InputError, match=message):
-        to_motion(controls)
+@pytest.fixture(scope="module")
+def astronaut(examples: Path) -> Avatar:
+    return Avatar(examples / "astronaut.png", renderer="warp")
 
 
 @pytest.mark.parametrize("name", ["astronaut.png", "grace_hopper.jpg"])
-def test_an_edit_of_nothing_leaves_the_picture_as_it_is(examples, name):
-    editor = Editor(examples / name, Settings(renderer="warp"))
-    np.testing.assert_array_equal(editor.draw({}), read_image(examples / name).pixels)
+def test_an_edit_of_nothing_leaves_the_picture_as_it_is(examples: Path, name: str) -> None:
+    pixels = read_image(examples / name).pixels
+    np.testing.assert_array_equal(talkinghead.edit(examples / name, {}, renderer="warp"), pixels)
 
 
-def test_an_edit_changes_the_face_and_not_the_corners(examples):
+def test_an_edit_changes_the_face_and_not_the_corners(astronaut: Avatar, examples: Path) -> None:
     before = read_image(examples / "astronaut.png").pixels.astype(int)
-    after = Editor(examples / "astronaut.png", Settings(renderer="warp")).draw({"smile": 0.8, "blink": 1})
-    change = np.abs(after - before).max(axis=2)
+    change = np.abs(astronaut.edit({"smile": 0.8, "blink": 1}) - before).max(axis=2)
     assert change[90:190, 180:270].max() > 40
     assert change[:20, :20].max() == 0
     assert change[400:].max() == 0
 
 
-def test_a_sheet_has_a_cell_for_every_value(examples):
-    editor = Editor(examples / "astronaut.png", Settings(renderer="warp", framing="crop"))
-    sheet = editor.draw_sheet({}, [Sheet("smile", (0, 1)), Sheet("yaw", (-5, 0, 5))], cell_px=100)
-    assert sheet.shape[0] == 3 * 128
-    cells = np.split(sheet, 2, axis=1)
-    assert not np.array_equal(*cells)
+def test_the_same_edit_of_a_path_an_array_and_a_pillow_picture(astronaut: Avatar, examples: Path) -> None:
+    path = examples / "astronaut.png"
+    once = astronaut.edit({"smile": 0.6, "yaw": 8})
+    with PillowImage.open(path) as picture:
+        for source in (path, str(path), read_image(path).pixels, picture):
+            np.testing.assert_array_equal(talkinghead.edit(source, {"smile": 0.6, "yaw": 8}, renderer="warp"), once)
+
+
+def test_gains_and_still_are_for_drivers_and_leave_an_edit_alone(astronaut: Avatar, examples: Path) -> None:
+    gains = Gains(mouth=0, head=0)
+    other = Avatar(examples / "astronaut.png", renderer="warp", still=True, gains=gains)
+    np.testing.assert_array_equal(other.edit({"smile": 0.6, "yaw": 8}), astronaut.edit({"smile": 0.6, "yaw": 8}))
+
+
+def test_a_sheet_has_a_cell_for_every_value(examples: Path) -> None:
+    avatar = Avatar(examples / "astronaut.png", renderer="warp", framing="crop")
+    sheet = avatar.edit_sheet({}, {"smile": (0, 1), "yaw": (-5, 0, 5)})
+    height = sheet.shape[0] // 3
+    assert height > CELL_PX
+    assert sheet.shape[0] == 3 * height
+    cells = [np.split(row, 2, axis=1) for row in np.split(sheet, 3, axis=0)]
+    faces = [cell[height - CELL_PX :] for row in cells for cell in row]
+    for number, face in enumerate(faces):
+        assert all(np.abs(face.astype(int) - other).max() > 30 for other in faces[:number])
+    row = avatar.edit_sheet({"yaw": 5}, {"smile": (0, 1)})
+    np.testing.assert_array_equal(row[height - CELL_PX :], np.hstack(faces[4:]))
+
+
+def test_what_cannot_be_edited_is_told(astronaut: Avatar, examples: Path, tmp_path: Path) -> None:
+    pixels = read_image(examples / "astronaut.png", max_side_px=320).pixels
+    write_video(tmp_path / "clip.mp4", [pixels] * 3, Fraction(25))
+    with pytest.raises(InputError, match=r"clip\.mp4 is a video: edit one picture"):
+        talkinghead.edit(tmp_path / "clip.mp4", {"smile": 1}, renderer="warp")
+    with pytest.raises(InputError, match="one or two controls, not 3"):
+        astronaut.edit_sheet({}, {"smile": (0,), "yaw": (0,), "roll": (0,)})
+    with pytest.raises(InputError, match="give a face's number"):
+        Avatar(examples / "astronaut.png", renderer="warp", face="all").edit({})

@@ -88,6 +88,7 @@ def test_every_option_that_is_named_exists() -> None:
         context = click.Context(group)
         for name in group.list_commands(context):
             command = group.get_command(context, name)
+            assert command is not None
             members = command.commands.values() if isinstance(command, click.Group) else [command]
             known |= {option for member in members for parameter in member.params for option in parameter.opts}
     # Without the lines that show other programs' options; a benchmark's are its own.

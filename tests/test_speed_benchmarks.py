@@ -10,6 +10,8 @@ from types import ModuleType
 import numpy as np
 import pytest
 
+from talkinghead.core.types import Floats
+
 BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"
 
 
@@ -71,7 +73,7 @@ def test_lateness_counts_from_the_sounds_arrival() -> None:
         def __init__(self) -> None:
             self.heard = self.given = 0
 
-        def push(self, samples: np.ndarray) -> SimpleNamespace | None:
+        def push(self, samples: Floats) -> SimpleNamespace | None:
             self.heard += len(samples)
             due = max(0, int((self.heard / 16000 - 0.1) * 25 + 1e-6) + 1) if self.heard >= 1600 else 0
             frames, self.given = due - self.given, max(due, self.given)

@@ -23,11 +23,12 @@ import numpy as np
 import numpy.typing as npt
 
 from audio2motion.arkit import BLENDSHAPE_INDEX
-from audio2motion.errors import Audio2MotionError
+from audio2motion.coarticulation import viseme_classes
 from audio2motion.corpus.sounds import RATE_HZ, Floats
 from audio2motion.corpus.takes import SPEECHLESS_SHARE, Take, TakeMaker
-from audio2motion.targets import LIP_BLENDSHAPES, phones_to_blendshapes, viseme_classes
 from audio2motion.corpus.voices import find_voices
+from audio2motion.errors import Audio2MotionError
+from audio2motion.targets import LIP_BLENDSHAPES, phones_to_blendshapes
 
 FORMAT = 1
 MOTION_RATE_HZ = 50
@@ -77,7 +78,10 @@ def _write_whole(path: Path, data: bytes) -> None:
 
 
 def save_shard(
-    path: Path, samples: list[Floats], motion: list[npt.NDArray[np.floating]], visemes: list[npt.NDArray[np.integer]]
+    path: Path,
+    samples: list[Floats],
+    motion: list[npt.NDArray[np.floating[Any]]],
+    visemes: list[npt.NDArray[np.integer[Any]]],
 ) -> None:
     """Write one shard whole: per take the sound (N,) in -1..1, the motion (T, C) and the viseme classes (T,)."""
     beside = path.with_name(path.name + ".part")
@@ -161,9 +165,9 @@ def make_corpus(
 
 def _check_same(found: CorpusInfo, wanted: CorpusInfo, folder: Path) -> None:
     """Audio2MotionError where the corpus that is in `folder` is not the one that is to be made there."""
+    there, asked = asdict(found), asdict(wanted)
     for name in ("channels", "seed", "engines", "shard_s"):
-        if getattr(found, name) != getattr(wanted, name):
+        if there[name] != asked[name]:
             raise Audio2MotionError(
-                f"{folder} holds a corpus with {name} {getattr(found, name)}, not {getattr(wanted, name)}: "
-                "choose another folder"
+                f"{folder} holds a corpus with {name} {there[name]}, not {asked[name]}: choose another folder"
             )

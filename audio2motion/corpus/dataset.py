@@ -42,7 +42,7 @@ class _Shard(NamedTuple):
 @lru_cache(maxsize=_SHARDS_AT_ONCE)
 def _load(path: Path) -> _Shard:
     try:
-        with np.load(path, allow_pickle=False) as data:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as data:
             return _Shard(*(data[name] for name in _Shard._fields))
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise Audio2MotionError(f"the shard {path} is damaged: delete it and make the corpus again ({error})") from None

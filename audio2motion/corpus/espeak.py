@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from audio2motion.errors import Audio2MotionError
-from audio2motion.targets import Phone
+from audio2motion.phones import Phone
 
 Floats = npt.NDArray[np.float32]
 

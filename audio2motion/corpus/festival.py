@@ -14,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
-from audio2motion.errors import Audio2MotionError
 from audio2motion.corpus.espeak import Floats, Speech
-from audio2motion.targets import Phone
+from audio2motion.errors import Audio2MotionError
+from audio2motion.phones import Phone
 
 _ROOT = Path("/usr/share/festival")
 _TIMEOUT_S = 120
@@ -75,7 +75,7 @@ class _Kind:
     files: str = ""
 
 
-_KINDS = (
+KINDS = (
     _Kind("en-us", CMU, "ascii", ("english/kal_diphone", "english/ked_diphone", "us/cmu_us_slt_arctic_hts")),
     _Kind("ca", _CATALAN, "iso-8859-15", ("catalan/upc_ca_ona_hts",), "upc_catalan"),
     _Kind("cs", _CZECH, "iso-8859-2", tuple(f"czech/czech_{name}" for name in ("dita", "krb", "machac", "ph"))),
@@ -86,7 +86,7 @@ _KINDS = (
     _Kind("te", _INDIC, "utf-8", ("telugu/telugu_NSK_diphone",), "telugu_scm"),
     _Kind("ru", _RUSSIAN, "utf-8", ("russian/msu_ru_nsh_clunits",)),
 )
-_KIND_OF = {kind.language: kind for kind in _KINDS}
+KIND_OF = {kind.language: kind for kind in KINDS}
 
 # Diphone voices take a pitch, HTS voices (whose rate is an option of their engine) and the Russian voice do not; the
 # Russian voice, cut from whole words, keeps its tempo too.
@@ -119,7 +119,7 @@ class FestivalVoice:
         return f"festival:{self.voice}"
 
     def speak(self, text: str, tempo: float, pitch: float) -> Speech:
-        kind = _KIND_OF[self.language]
+        kind = KIND_OF[self.language]
         with tempfile.TemporaryDirectory() as folder:
             wave, segments, script = (Path(folder) / f"speech.{end}" for end in ("wav", "seg", "scm"))
             quoted = text.replace("\\", " ").replace('"', " ")
@@ -134,14 +134,14 @@ class FestivalVoice:
             rows = [line.split() for line in segments.read_text("latin-1").splitlines()]
             ends = [(row[2], float(row[0])) for row in rows if len(row) == 3]
             if self.language == "ca":
-                ends = _lenited(ends)
+                ends = lenited(ends)
             speech = read_speech(wave, ends, kind.phones)
-            return replace(speech, samples=_repaired(speech.samples, speech.rate_hz))
+            return replace(speech, samples=repaired(speech.samples, speech.rate_hz))
 
 
-def _repaired(samples: Floats, rate_hz: int) -> Floats:
+def repaired(samples: Floats, rate_hz: int) -> Floats:
     """Diphone voices overflow 16 bits at some peaks: put what came out at the other end back where it belongs."""
-    repaired = samples.copy()
+    repaired: Floats = samples.copy()
     steps = np.diff(samples)
     jumps = np.flatnonzero(np.abs(steps) > 1)
     i = 0
@@ -155,7 +155,7 @@ def _repaired(samples: Floats, rate_hz: int) -> Floats:
     return repaired
 
 
-def _lenited(ends: list[tuple[str, float]]) -> list[tuple[str, float]]:
+def lenited(ends: list[tuple[str, float]]) -> list[tuple[str, float]]:
     """Catalan's b is two sounds: the lips close after a pause, a nasal or a stop, otherwise they only near."""
     before = ["pau", *(name for name, _ in ends)]
     closing = SILENCES | set("mnbdgptk")
@@ -196,7 +196,7 @@ def installed_voices() -> list[FestivalVoice]:
         return []
     return [
         FestivalVoice(path.split("/")[1], kind.language)
-        for kind in _KINDS
+        for kind in KINDS
         for path in kind.voices
         if (_ROOT / "voices" / path).is_dir() and (_ROOT / kind.files).is_dir()
     ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 from scipy.signal import butter, sosfilt
@@ -10,7 +12,7 @@ Floats = npt.NDArray[np.float32]
 RATE_HZ = 16000
 
 
-def _unit(samples: npt.NDArray[np.floating]) -> Floats:
+def _unit(samples: npt.NDArray[np.floating[Any]]) -> Floats:
     return (samples / max(float(np.sqrt(np.mean(np.square(samples)))), 1e-9)).astype(np.float32)
 
 
@@ -56,7 +58,7 @@ def _note(local_s: npt.NDArray[np.float64], hz: float, timbre: npt.NDArray[np.fl
     for k, strength in enumerate(timbre, 1):
         if k * hz < RATE_HZ / 2:
             out += strength * np.exp(-local_s * fade * (0.5 + 0.5 * k)) * np.sin(2 * np.pi * k * hz * local_s)
-    return (out * np.minimum(1, local_s / 0.01)).astype(np.float32)
+    return np.asarray(out * np.minimum(1, local_s / 0.01), np.float32)
 
 
 def music(count: int, rng: np.random.Generator) -> Floats:
@@ -104,7 +106,7 @@ def room(samples: Floats, rng: np.random.Generator) -> Floats:
     tail[0] = 1.0
     size = 1 << int(np.ceil(np.log2(len(samples) + count)))
     wet = np.fft.irfft(np.fft.rfft(samples, size) * np.fft.rfft(tail, size), size)
-    return wet[: len(samples)].astype(np.float32)
+    return np.asarray(wet[: len(samples)], np.float32)
 
 
 def equaliser(samples: Floats, rng: np.random.Generator) -> Floats:
@@ -120,7 +122,7 @@ def band_limit(samples: Floats, rng: np.random.Generator) -> Floats:
     """A telephone's or a cheap microphone's band."""
     low, high = (300.0, 3400.0) if rng.random() < 0.4 else (rng.uniform(60, 250), rng.uniform(3000, 7500))
     # Run forward only: real filters delay a little, and 4th order keeps that under a millisecond.
-    return sosfilt(butter(4, [low, high], "band", fs=RATE_HZ, output="sos"), samples).astype(np.float32)
+    return np.asarray(sosfilt(butter(4, [low, high], "band", fs=RATE_HZ, output="sos"), samples), np.float32)
 
 
 def codec(samples: Floats, rng: np.random.Generator) -> Floats:
@@ -134,7 +136,7 @@ def codec(samples: Floats, rng: np.random.Generator) -> Floats:
         peak = max(float(np.abs(samples).max()), 1e-6)
         squeezed = np.sign(samples) * np.log1p(255 * np.abs(samples) / peak) / np.log(256)
         coded = np.round(squeezed * 127) / 127
-        return (np.sign(coded) * (256 ** np.abs(coded) - 1) / 255 * peak).astype(np.float32)
+        return np.asarray(np.sign(coded) * (256 ** np.abs(coded) - 1) / 255 * peak, np.float32)
     container, subtype = (("MP3", "MPEG_LAYER_III"), ("OGG", "VORBIS"), ("OGG", "OPUS"))[kind]
     with io.BytesIO() as stream:
         level = float(rng.uniform(0.3, 0.95))

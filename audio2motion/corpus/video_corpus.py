@@ -15,11 +15,25 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from audio2motion.evaluation.clips import VIDEO_SUFFIXES, read_sound
+from audio2motion.amplitudes import MOUTH_AMPLITUDES as MOUTH
+from audio2motion.amplitudes import WIDTH_AMPLITUDES
 from audio2motion.corpus.build import MOTION_RATE_HZ, CorpusInfo, save_shard
-from audio2motion.errors import Audio2MotionError
-from audio2motion.evaluation.metrics import PUPIL_IN_OUTER_EYE
 from audio2motion.corpus.sounds import RATE_HZ
+from audio2motion.corpus.video import (
+    CHIN,
+    CORNER_A,
+    CORNER_B,
+    EYE_A,
+    EYE_B,
+    INNER_LOWER,
+    INNER_UPPER,
+    NOSE,
+    VIDEO_SUFFIXES,
+    distance,
+    measure_frames,
+    read_sound,
+)
+from audio2motion.errors import Audio2MotionError
 from audio2motion.targets import LIP_BLENDSHAPES
 
 Floats = npt.NDArray[np.float64]
@@ -27,9 +41,6 @@ Floats = npt.NDArray[np.float64]
 EXTRACTORS = "audio2motion.extractors"
 _LONGEST_GAP_S = 0.3  # frames without a face that may be bridged
 _SHORTEST_TAKE_S = 1.0
-# Mesh points: inner and outer lips, corners, nose base, chin, outer eye corners.
-_INNER_UP, _INNER_LOW, _CORNER_A, _CORNER_B, _NOSE, _CHIN, _EYE_A, _EYE_B = 13, 14, 78, 308, 2, 152, 33, 263
-_GAP_A, _UPPER, _LOWER, _JAW, _WIDTH = 0.24, 0.085, 0.10, 0.34, 0.26  # pupil distances at weight 1
 
 
 class Measured(NamedTuple):
@@ -65,13 +76,15 @@ def mouth_channels(measures: MouthMeasures) -> Floats:
     gap = measures.gap
     shut = gap <= np.nanpercentile(gap, 10)
     rest = MouthMeasures(*(np.full_like(gap, np.nanmedian(m[shut])) for m in measures))
-    opening = np.maximum(gap - rest.gap, 0) / _GAP_A
+    opening = np.maximum(gap - rest.gap, 0) / MOUTH.open_a
     # What the chin did not do, the lips did.
-    upper = np.clip((rest.upper - measures.upper) / _UPPER, 0, 1) * np.minimum(1, 4 * opening)
-    jaw = np.clip((measures.chin - rest.chin) / _JAW, 0, _GAP_A * opening / _JAW)
-    lower = np.clip((_GAP_A * opening - _JAW * jaw - _UPPER * upper) / _LOWER, 0, 1)
-    jaw = np.clip((_GAP_A * opening - _UPPER * upper - _LOWER * lower) / _JAW, 0, 1)
-    wider = (measures.width - rest.width) / _WIDTH
+    upper = np.clip((rest.upper - measures.upper) / MOUTH.upper_lip_up, 0, 1) * np.minimum(1, 4 * opening)
+    jaw = np.clip((measures.chin - rest.chin) / MOUTH.jaw_open, 0, MOUTH.open_a * opening / MOUTH.jaw_open)
+    lips = MOUTH.open_a * opening - MOUTH.jaw_open * jaw - MOUTH.upper_lip_up * upper
+    lower = np.clip(lips / MOUTH.lower_lip_down, 0, 1)
+    chin = MOUTH.open_a * opening - MOUTH.upper_lip_up * upper - MOUTH.lower_lip_down * lower
+    jaw = np.clip(chin / MOUTH.jaw_open, 0, 1)
+    wider = (measures.width - rest.width) / WIDTH_AMPLITUDES["mouthStretch"]
     values = {
         "jawOpen": jaw,
         "mouthUpperUp": upper,
@@ -92,36 +105,15 @@ class MeshExtractor:
 
     def extract(self, video: Path) -> Measured:
         """The largest face's lips; Audio2MotionError where there is no video or no face in it."""
-        import cv2
-        import mediapipe as mp
-
-        capture = cv2.VideoCapture(str(video))
-        fps = float(capture.get(cv2.CAP_PROP_FPS))
-        if not capture.isOpened() or not fps > 0:
-            raise Audio2MotionError(f"{video.name} cannot be read as a video")
-        rows: list[tuple[float, float, float, float]] = []
-        with mp.solutions.face_mesh.FaceMesh(max_num_faces=1, refine_landmarks=True) as mesh:
-            while True:
-                there, frame = capture.read()
-                if not there:
-                    break
-                found = mesh.process(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)).multi_face_landmarks
-                size = np.array([frame.shape[1], frame.shape[0], frame.shape[1]])
-                points = np.array([(p.x, p.y, p.z) for p in found[0].landmark]) * size if found else None
-                rows.append(_measure(points))
-        capture.release()
-        measured = np.array(rows, np.float64).reshape(-1, 4)
-        if not np.isfinite(measured).any():
-            raise Audio2MotionError(f"{video.name} shows no face")
+        measured, fps = measure_frames(video, _measures, 4)
         return Measured(mouth_channels(MouthMeasures(*measured.T)), fps)
 
 
-def _measure(points: Floats | None) -> tuple[float, float, float, float]:
-    if points is None:
-        return (np.nan,) * 4
-    pupils = float(np.linalg.norm(points[_EYE_A] - points[_EYE_B])) * PUPIL_IN_OUTER_EYE
-    pairs = ((_INNER_UP, _INNER_LOW), (_CORNER_A, _CORNER_B), (_NOSE, _CHIN), (_NOSE, _INNER_UP))
-    gap, width, chin, upper = (float(np.linalg.norm(points[a] - points[b])) / max(pupils, 1e-6) for a, b in pairs)
+def _measures(points: Floats) -> tuple[float, float, float, float]:
+    """What `MouthMeasures` has, of mesh points (478, 3)."""
+    pupils = max(distance(points, EYE_A, EYE_B) * (1 / MOUTH.outer_eyes), 1e-6)
+    pairs = ((INNER_UPPER, INNER_LOWER), (CORNER_A, CORNER_B), (NOSE, CHIN), (NOSE, INNER_UPPER))
+    gap, width, chin, upper = (distance(points, a, b) / pupils for a, b in pairs)
     return gap, width, chin, upper
 
 
@@ -139,7 +131,7 @@ def find_extractor(name: str) -> Extractor:
 
 def takes_of(measured: Measured, samples: npt.NDArray[np.float32]) -> list[tuple[npt.NDArray[np.float32], Floats]]:
     """(sound, motion at 50 Hz) of each run of frames with a face; runs under a second are dropped."""
-    known = np.isfinite(measured.values).all(1)
+    known = np.asarray(np.isfinite(measured.values).all(1))
     takes = []
     for start, stop in _runs(known, round(_LONGEST_GAP_S * measured.fps)):
         first_s, last_s = start / measured.fps, min((stop - 1) / measured.fps, len(samples) / RATE_HZ)

@@ -15,9 +15,9 @@ from typing import Protocol
 
 import numpy as np
 
-from audio2motion.errors import Audio2MotionError
 from audio2motion.corpus.espeak import Speech, shared_espeak
 from audio2motion.corpus.festival import CMU, installed_voices, read_speech, run_engine
+from audio2motion.errors import Audio2MotionError
 
 _FLITE_VOICES = ("awb", "rms", "slt", "kal16")
 

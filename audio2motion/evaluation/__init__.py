@@ -1,0 +1,1 @@
+"""How well a model follows measured mouths and known sounds."""

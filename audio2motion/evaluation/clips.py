@@ -9,7 +9,6 @@ where no face was found; anything else in the file is left alone. A `clips.json`
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,14 +17,24 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from audio2motion.corpus.video import (
+    CORNER_A,
+    CORNER_B,
+    EYE_A,
+    EYE_B,
+    INNER_LOWER,
+    INNER_UPPER,
+    SAMPLE_RATE_HZ,
+    VIDEO_SUFFIXES,
+    Doubles,
+    distance,
+    measure_frames,
+    read_sound,
+)
 from audio2motion.errors import Audio2MotionError
 from audio2motion.evaluation.metrics import Trace
 
 Floats = npt.NDArray[np.float32]
-
-SAMPLE_RATE_HZ = 16000
-VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".m4v"})
-_UPPER, _LOWER, _LEFT, _RIGHT, _EYE_A, _EYE_B = 13, 14, 78, 308, 33, 263
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +52,7 @@ class Clip:
 
 def _read_clip(path: Path, facts: dict[str, Any]) -> Clip:
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             fps, samples = float(file["fps"]), np.asarray(file["audio16k"], np.float32)
             aperture, width = (np.asarray(file[key], np.float64) for key in ("aperture", "width"))
     except (OSError, ValueError, KeyError) as error:
@@ -84,54 +93,17 @@ def open_clips(folder: Path, measured: Path, note: Callable[[str], None] | None 
     return read_clips(measured)
 
 
-def read_sound(path: Path) -> Floats:
-    """A video's first audio track, mono at 16 kHz."""
-    import imageio_ffmpeg
-
-    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-i", str(path), "-vn", "-ac", "1",
-               "-ar", str(SAMPLE_RATE_HZ), "-f", "f32le", "-"]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, check=False)
-    if done.returncode != 0 or not done.stdout:
-        reason = done.stderr.decode("utf-8", "replace").strip().splitlines()
-        raise Audio2MotionError(f"{path.name} has no sound that can be read: {reason[-1] if reason else 'no track'}")
-    return np.frombuffer(done.stdout, np.float32).copy()
-
-
-def _mouth(points: npt.NDArray[np.float64]) -> tuple[float, float]:
+def _mouth(points: Doubles) -> tuple[float, float]:
     """(aperture, width) of face mesh points (478, 3)."""
-    unit = float(np.linalg.norm(points[_EYE_A] - points[_EYE_B]))
+    unit = distance(points, EYE_A, EYE_B)
     if unit <= 0:
         return float("nan"), float("nan")
-    return (float(np.linalg.norm(points[_UPPER] - points[_LOWER])) / unit,
-            float(np.linalg.norm(points[_LEFT] - points[_RIGHT])) / unit)  # fmt: skip
+    return distance(points, INNER_UPPER, INNER_LOWER) / unit, distance(points, CORNER_A, CORNER_B) / unit
 
 
 def measure_mouth(path: Path) -> tuple[Trace, Trace]:
     """(aperture, width) of the face in a video, by MediaPipe's face mesh."""
-    import cv2
-    import mediapipe as mp
-
-    capture = cv2.VideoCapture(str(path))
-    fps = float(capture.get(cv2.CAP_PROP_FPS))
-    if not capture.isOpened() or not fps > 0:
-        raise Audio2MotionError(f"{path.name} cannot be read as a video")
-    rows: list[tuple[float, float]] = []
-    with mp.solutions.face_mesh.FaceMesh(max_num_faces=1, refine_landmarks=True) as mesh:
-        while True:
-            there, frame = capture.read()
-            if not there:
-                break
-            height, width = frame.shape[:2]
-            found = mesh.process(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)).multi_face_landmarks
-            if not found:
-                rows.append((float("nan"), float("nan")))
-                continue
-            points = np.array([(p.x * width, p.y * height, p.z * width) for p in found[0].landmark])
-            rows.append(_mouth(points))
-    capture.release()
-    if not rows or not np.isfinite(rows).any():
-        raise Audio2MotionError(f"{path.name} shows no face")
-    measured = np.array(rows)
+    measured, fps = measure_frames(path, _mouth, 2)
     return Trace(measured[:, 0], fps), Trace(measured[:, 1], fps)
 
 
@@ -141,10 +113,8 @@ def measure_video(path: Path) -> Clip:
     return Clip(path.stem, samples, *measure_mouth(path))
 
 
-def measure_videos(
-    videos: Path, clips: Path, note: Callable[[str], None] | None = None, force: bool = False
-) -> list[Path]:
-    """Measure every video of a folder into an .npz in `clips`; those already there are kept unless `force`.
+def measure_videos(videos: Path, clips: Path, note: Callable[[str], None] | None = None) -> list[Path]:
+    """Measure every video of a folder into an .npz in `clips`; those already there are kept.
 
     `note` hears of videos that were left out and why. Audio2MotionError where nothing at all came of it.
     """
@@ -152,7 +122,7 @@ def measure_videos(
     made: list[Path] = []
     for path in sorted(p for p in videos.iterdir() if p.suffix.lower() in VIDEO_SUFFIXES):
         target = clips / f"{path.stem}.npz"
-        if force or not target.exists():
+        if not target.exists():
             try:
                 clip = measure_video(path)
             except Audio2MotionError as error:

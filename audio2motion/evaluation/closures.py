@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from audio2motion.evaluation.metrics import CLOSED_BELOW, opening_of
+from audio2motion.evaluation.metrics import CLOSED_BELOW
 from audio2motion.evaluation.probes import KnownSpeech, not_speech
-from audio2motion.phones import VISEMES, articulations
-from audio2motion.targets import Phone, phones_to_blendshapes
+from audio2motion.phones import VISEMES, Phone, articulations
+from audio2motion.targets import opening_of, phones_to_blendshapes
 
 Floats = npt.NDArray[np.float32]
 Mouth = Callable[[Floats], Floats]  # samples (n,) at 16 kHz to blendshapes (T, 52) at RATE_HZ
@@ -57,12 +57,12 @@ class SpokenScores:
 
 
 def single_sounds(phones: Iterable[Phone]) -> Iterable[tuple[str, str, float, float]]:
-    """(viseme, seal, start, end) of every sound; labels of several sounds share their time."""
+    """(viseme, contact "lips", "teeth" or "", start, end) of every sound; labels of several sounds share their time."""
     for ipa, start_s, end_s in phones:
         parts = articulations(ipa)
         step = (end_s - start_s) / max(len(parts), 1)
         for k, part in enumerate(parts):
-            yield part.viseme, part.seal, start_s + k * step, start_s + (k + 1) * step
+            yield part.viseme, part.contact, start_s + k * step, start_s + (k + 1) * step
 
 
 def _span(opening: Floats, start_s: float, end_s: float) -> Floats:
@@ -80,11 +80,11 @@ def score_speech(mouth: Mouth, speeches: Iterable[KnownSpeech]) -> SpokenScores:
     for speech in speeches:
         opening = opening_of(mouth(speech.samples))
         target = opening_of(phones_to_blendshapes(speech.phones, RATE_HZ, len(speech.samples) / 16000))
-        for viseme, seal, start_s, end_s in single_sounds(speech.phones):
+        for viseme, contact, start_s, end_s in single_sounds(speech.phones):
             around = _span(opening, start_s - _EDGE_S, end_s + _EDGE_S)
             if not len(around):
                 continue
-            if seal == "lips":
+            if contact == "lips":
                 scores.closures.setdefault(speech.lang, Tally()).add(bool(around.min() < CLOSED_BELOW))
             elif viseme == "a" and end_s - start_s >= 0.06:
                 scores.open_vowels.add(bool(around.max() > 0.3))

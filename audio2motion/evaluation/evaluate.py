@@ -17,9 +17,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
+import numpy.typing as npt
 
 from audio2motion.evaluation.clips import Clip, loudness, open_clips
 from audio2motion.evaluation.closures import RATE_HZ, Mouth, score_not_speech, score_speech, viseme_table
@@ -33,14 +34,13 @@ from audio2motion.evaluation.metrics import (
     fisher_mean,
     jitter,
     lag_curve,
-    opening_of,
     paired_p,
     pooled_correlation,
     regression_slope,
-    width_of,
 )
 from audio2motion.evaluation.probes import known_speech
 from audio2motion.evaluation.results import ClipResult, Evaluation, Fit, Pooled, table
+from audio2motion.targets import opening_of, width_of
 
 __all__ = ["BASELINES", "ClipResult", "Evaluation", "Fit", "Pooled", "SpeechModel", "as_mouth", "evaluate", "table"]
 
@@ -49,10 +49,23 @@ BASELINES: tuple[tuple[str, float], ...] = tuple(
 )
 
 
+class Blendshapes(Protocol):
+    """What an evaluation reads of a prediction."""
+
+    @property
+    def blendshapes(self) -> npt.ArrayLike: ...
+
+
+@runtime_checkable
 class SpeechModel(Protocol):
     """What `audio2motion.Predictor` is to an evaluation."""
 
-    def predict(self, samples: Any, fps: Fraction, seed: int = 0, low_latency: bool = False) -> Any: ...
+    def predict(
+        self, samples: npt.ArrayLike, fps: Fraction, seed: int = 0, low_latency: bool = False
+    ) -> Blendshapes: ...
+
+
+Doubles = npt.NDArray[np.float64]
 
 
 @dataclass
@@ -68,11 +81,11 @@ class _Curves:
 
 def as_mouth(predictor: SpeechModel | Mouth, seed: int = 0, low_latency: bool = False) -> Mouth:
     """A predictor, or a function of the same use, as samples (n,) -> blendshapes (T, 52) at 50 Hz."""
-    if not hasattr(predictor, "predict"):
+    if not isinstance(predictor, SpeechModel):
         return predictor
-    predict = predictor.predict
+    model = predictor
     return lambda samples: np.asarray(
-        predict(samples, Fraction(RATE_HZ), seed, low_latency=low_latency).blendshapes, np.float32
+        model.predict(samples, Fraction(RATE_HZ), seed, low_latency=low_latency).blendshapes, np.float32
     )
 
 
@@ -84,7 +97,7 @@ def _curves(clip: Clip, mouth: Mouth, shift_ms: float) -> _Curves:
     return _Curves(clip, Trace(opening, RATE_HZ), Trace(width, RATE_HZ), baselines, shift_ms / 1000)
 
 
-def _aligned(predicted: Trace, measured: Trace, shift_s: float) -> np.ndarray:
+def _aligned(predicted: Trace, measured: Trace, shift_s: float) -> Doubles:
     return predicted.at(measured.times_s - shift_s)
 
 
@@ -109,7 +122,7 @@ def _result(curves: _Curves) -> ClipResult:
     return ClipResult(clip.name, clip.tier, clip.lang, len(clip.samples) / 16000, opening, width, baselines)
 
 
-def _pairs(group: Sequence[_Curves], pick: Callable[[_Curves], tuple[Trace, Trace]]) -> list[tuple[Any, Any]]:
+def _pairs(group: Sequence[_Curves], pick: Callable[[_Curves], tuple[Trace, Trace]]) -> list[tuple[Doubles, Doubles]]:
     return [(_aligned(*pick(c), c.shift_s), pick(c)[1].values) for c in group]
 
 
@@ -194,23 +207,34 @@ def evaluate(
         clips = open_clips(Path(clips_dir), Path(scratch if out is None else out) / "clips", note)
     curves = [_curves(clip, mouth, offset_ms + (clip.av_offset_ms if use_av_offset else 0.0)) for clip in clips]
     results = [_result(c) for c in curves]
-    groups = {"all": list(range(len(clips)))}
-    for key in ("tier", "lang"):
-        for value in sorted({getattr(clip, key) for clip in clips}):
-            groups[f"{key} {value}"] = [i for i, clip in enumerate(clips) if getattr(clip, key) == value]
-    pooled = {name: _pool([curves[i] for i in g], [results[i] for i in g], seed) for name, g in groups.items()}
+    pooled = {
+        name: _pool([curves[i] for i in group], [results[i] for i in group], seed)
+        for name, group in _groups(clips).items()
+    }
     evaluation = Evaluation(results, pooled)
     if known_sounds:
         evaluation.speech, evaluation.not_speech = _known_sounds(mouth, seed)
     if out is not None:
-        folder = Path(out)
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "evaluation.json").write_text(json.dumps(evaluation.to_dict(), indent=1) + "\n")
-        (folder / "evaluation.txt").write_text(table(evaluation) + "\n")
-        if plots:
-            from audio2motion.evaluation.plots import plot_clip
-
-            for one, result in zip(curves, results):
-                plot_clip(folder / f"{result.name}.png", result, one.clip, one.opening, one.width,
-                          loudness(one.clip.samples, 80.0))  # fmt: skip
+        _write(Path(out), evaluation, curves if plots else [])
     return evaluation
+
+
+def _groups(clips: Sequence[Clip]) -> dict[str, list[int]]:
+    """Places of the clips that are pooled together: all, those of a tier, those of a language."""
+    groups = {"all": list(range(len(clips)))}
+    for key, values in (("tier", [clip.tier for clip in clips]), ("lang", [clip.lang for clip in clips])):
+        for value in sorted(set(values)):
+            groups[f"{key} {value}"] = [i for i, other in enumerate(values) if other == value]
+    return groups
+
+
+def _write(folder: Path, evaluation: Evaluation, plotted: Sequence[_Curves]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "evaluation.json").write_text(json.dumps(evaluation.to_dict(), indent=1) + "\n")
+    (folder / "evaluation.txt").write_text(table(evaluation) + "\n")
+    if plotted:
+        from audio2motion.evaluation.plots import plot_clip
+
+        for one, result in zip(plotted, evaluation.clips):
+            plot_clip(folder / f"{result.name}.png", result, one.clip, one.opening, one.width,
+                      loudness(one.clip.samples, 80.0))  # fmt: skip

@@ -1,9 +1,4 @@
-"""How well a predicted mouth follows a measured one.
-
-Opening and width are read from blendshapes in one place, `audio2motion.targets`: both are linear in the weights
-(opening: jawOpen, mouthLowerDown, mouthUpperUp, less what a bite lifts without opening; width: mouthStretch and
-mouthSmile, less mouthPucker and mouthFunnel). They are passed on from here for whoever measures.
-"""
+"""How well a predicted mouth follows a measured one: correlations, lags, significance, smoothness."""
 
 from __future__ import annotations
 
@@ -14,20 +9,16 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from audio2motion.targets import opening_of, opening_weights, width_of, width_weights
-
-__all__ = ["CLOSED_BELOW", "LAGS_MS", "Trace", "best_lag_ms", "circular_p", "correlation", "fisher_mean", "jitter",
-           "lag_curve", "opening_of", "opening_weights", "paired_p", "pooled_correlation", "regression_slope",
-           "width_of", "width_weights"]  # fmt: skip
+from audio2motion.amplitudes import MOUTH_AMPLITUDES as MOUTH
 
 Doubles = npt.NDArray[np.float64]
 
 # An opening (1 = open a) below this is closed lips: a gap of a fiftieth of the pupil distance.
 CLOSED_BELOW = 0.08
 LAGS_MS: tuple[int, ...] = tuple(range(-240, 241, 20))
-# Outer eye corners are 1.43 pupil distances apart in the mean adult face; an open a parts the lips by 0.24 of them.
-PUPIL_IN_OUTER_EYE = 1 / 1.43
-APERTURE_OF_OPEN_A = 0.24 * PUPIL_IN_OUTER_EYE
+# In distances of the outer eye corners, which is what clips are measured in.
+PUPIL_IN_OUTER_EYE = 1 / MOUTH.outer_eyes
+APERTURE_OF_OPEN_A = MOUTH.open_a * PUPIL_IN_OUTER_EYE
 _FEWEST = 8
 
 

@@ -1,19 +1,24 @@
 """Sounds with a known answer: speech whose phonemes are known, and sounds at which a mouth should stay shut.
 
-The noise and music here are not those of the training corpus (`audio2motion.corpus.sounds`): strings plucked after Karplus and
-Strong, organ pipes, rain, engines, a clock.
+The noise and music here are not those of the training corpus (`audio2motion.corpus.sounds`): strings plucked after
+Karplus and Strong, organ pipes, rain, engines, a clock.
 """
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 from scipy.signal import lfilter
 
-from audio2motion.targets import Phone
+from audio2motion.phones import Phone
+
+if TYPE_CHECKING:
+    from audio2motion.corpus.espeak import Speech
 
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
@@ -46,35 +51,38 @@ class KnownSpeech:
     phones: list[Phone]
 
 
-def known_speech(voices: bool = True) -> Iterator[KnownSpeech]:
-    """Sentences in several languages from espeak-ng and, where it is installed, flite; 0.5 s of silence before and 1 s
-    after. `voices` False leaves flite out."""
-    import shutil
-
+def _padded(name: str, lang: str, speech: Speech) -> KnownSpeech:
+    """An engine's sentence at 16 kHz, with 0.5 s of silence before and 1 s after."""
     import soxr
 
+    samples = soxr.resample(speech.samples, speech.rate_hz, RATE_HZ).astype(np.float32)
+    padded = np.concatenate([np.zeros(RATE_HZ // 2, np.float32), samples, np.zeros(RATE_HZ, np.float32)])
+    return KnownSpeech(name, lang, padded, [(ipa, start + 0.5, end + 0.5) for ipa, start, end in speech.phones])
+
+
+def known_speech() -> Iterator[KnownSpeech]:
+    """Sentences in several languages from espeak-ng and, where it is installed, flite; 0.5 s of silence before and 1 s
+    after."""
     from audio2motion.corpus.espeak import shared_espeak
     from audio2motion.corpus.voices import FliteVoice
-
-    def ready(name: str, lang: str, speech: object) -> KnownSpeech:
-        samples, rate_hz, phones = speech.samples, speech.rate_hz, speech.phones  # type: ignore[attr-defined]
-        samples = soxr.resample(samples, rate_hz, RATE_HZ).astype(np.float32)
-        padded = np.concatenate([np.zeros(RATE_HZ // 2, np.float32), samples, np.zeros(RATE_HZ, np.float32)])
-        return KnownSpeech(name, lang, padded, [(ipa, start + 0.5, end + 0.5) for ipa, start, end in phones])
 
     for lang, texts in SENTENCES.items():
         for i, text in enumerate(texts):
             for variant in _SENTENCE_VARIANTS:
                 speech = shared_espeak().say(text, f"{lang}+{variant}", words_per_minute=160)
-                yield ready(f"espeak-ng {lang}+{variant} {i}", lang, speech)
-            if voices and lang == "en-us" and shutil.which("flite"):
+                yield _padded(f"espeak-ng {lang}+{variant} {i}", lang, speech)
+            if lang == "en-us" and shutil.which("flite"):
                 for voice in ("slt", "rms"):
-                    yield ready(f"flite {voice} {i}", lang, FliteVoice(voice).speak(text, 1.0, 1.0))
+                    yield _padded(f"flite {voice} {i}", lang, FliteVoice(voice).speak(text, 1.0, 1.0))
 
 
 def _scaled(samples: Doubles, level_db: float) -> Floats:
     rms = float(np.sqrt(np.mean(samples**2)))
     return (samples / max(rms, 1e-9) * 10 ** (level_db / 20)).clip(-1, 1).astype(np.float32)
+
+
+def _filtered(forward: list[float], feedback: list[float], samples: Doubles) -> Doubles:
+    return np.asarray(lfilter(forward, feedback, samples), np.float64)
 
 
 def _plucked(count: int, rng: np.random.Generator) -> Doubles:
@@ -108,13 +116,14 @@ def _organ(count: int, rng: np.random.Generator) -> Doubles:
 
 def _rain(count: int, rng: np.random.Generator) -> Doubles:
     drops = rng.standard_normal(count) * (rng.random(count) < 0.004) * 12
-    return lfilter([1, -0.6], [1], rng.standard_normal(count)) * 0.3 + lfilter([1], [1, -0.9], drops)
+    return _filtered([1, -0.6], [1], rng.standard_normal(count)) * 0.3 + _filtered([1], [1, -0.9], drops)
 
 
 def _engine(count: int, rng: np.random.Generator) -> Doubles:
     turns = np.cumsum(35 + np.cumsum(rng.standard_normal(count)) * 0.002) / RATE_HZ
     knock = np.maximum(0, np.sin(2 * np.pi * turns)) ** 8
-    return lfilter([1], [1, -0.97], rng.standard_normal(count)) * 0.4 + 4 * knock * rng.uniform(0.8, 1.2)
+    rumble = _filtered([1], [1, -0.97], rng.standard_normal(count))
+    return np.asarray(rumble * 0.4 + 4 * knock * rng.uniform(0.8, 1.2), np.float64)
 
 
 def _clock(count: int, rng: np.random.Generator) -> Doubles:
@@ -127,15 +136,16 @@ def _clock(count: int, rng: np.random.Generator) -> Doubles:
 
 def _hum(count: int, rng: np.random.Generator) -> Doubles:
     t = np.arange(count) / RATE_HZ
-    return sum(np.sin(2 * np.pi * 50 * k * t) / k for k in (1, 2, 3, 5)) + 0.1 * rng.standard_normal(count)
+    tone = np.sum([np.sin(2 * np.pi * 50 * k * t) / k for k in (1, 2, 3, 5)], axis=0)
+    return np.asarray(tone + 0.1 * rng.standard_normal(count), np.float64)
 
 
 _MAKERS: dict[str, tuple[str, Callable[[int, np.random.Generator], Doubles], float]] = {
     "digital silence": ("silence", lambda count, rng: np.zeros(count), 0.0),
-    "quiet room": ("silence", lambda count, rng: lfilter([1], [1, -0.8], rng.standard_normal(count)), -62.0),
-    "room": ("silence", lambda count, rng: lfilter([1], [1, -0.9], rng.standard_normal(count)), -48.0),
+    "quiet room": ("silence", lambda count, rng: _filtered([1], [1, -0.8], rng.standard_normal(count)), -62.0),
+    "room": ("silence", lambda count, rng: _filtered([1], [1, -0.9], rng.standard_normal(count)), -48.0),
     "white noise": ("noise", lambda count, rng: rng.standard_normal(count), -26.0),
-    "brown noise": ("noise", lambda count, rng: lfilter([1], [1, -0.99], rng.standard_normal(count)), -26.0),
+    "brown noise": ("noise", lambda count, rng: _filtered([1], [1, -0.99], rng.standard_normal(count)), -26.0),
     "rain": ("noise", _rain, -26.0),
     "engine": ("noise", _engine, -24.0),
     "clock": ("noise", _clock, -36.0),

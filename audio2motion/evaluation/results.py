@@ -72,10 +72,10 @@ class Evaluation:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values; unknown figures are null."""
-        return _plain(asdict(self))
+        return {name: _plain(value) for name, value in asdict(self).items()}
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

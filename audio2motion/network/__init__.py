@@ -1,0 +1,1 @@
+"""The network: encoder, motion transformer, heads, and what follows them. Needs PyTorch."""

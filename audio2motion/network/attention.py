@@ -1,4 +1,4 @@
-"""Causal attention over a window of the past, with what it must remember carried from call to call.
+"""Causal attention over a window of the past, with a streaming state carried from call to call.
 
 Running a sequence in one call or in many gives the same result: the state holds exactly the keys and values that
 the window still reaches.
@@ -44,15 +44,15 @@ def windowed_attention(
     chunks = -(-new // chunk)
     spare = chunks * chunk - new
     key, value = (_keys(x, reach - known, spare, chunk, reach) for x in (key, value))
-    query = _fold(nn.functional.pad(query, (0, 0, 0, spare)).unflatten(2, (chunks, chunk)))
+    query = _fold(torch.unflatten(nn.functional.pad(query, (0, 0, 0, spare)), 2, (chunks, chunk)))
     bias = _skewed(query @ distances.T * size**-0.5, chunk)
     if known < reach:
         # Before the beginning there is nothing to attend to.
         there = torch.arange(reach + chunk, device=query.device) - reach
         first = torch.arange(chunks, device=query.device).view(1, -1, 1, 1, 1) * chunk + there >= -known
-        bias = bias.unflatten(0, (batch, chunks)).masked_fill(~first, float("-inf")).flatten(0, 1)
+        bias = torch.unflatten(bias, 0, (batch, chunks)).masked_fill(~first, float("-inf")).flatten(0, 1)
     out = nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=bias)
-    out = out.unflatten(0, (batch, chunks)).transpose(1, 2).reshape(batch, heads, chunks * chunk, size)
+    out = torch.unflatten(out, 0, (batch, chunks)).transpose(1, 2).reshape(batch, heads, chunks * chunk, size)
     return out[:, :, :new], after
 
 
@@ -65,7 +65,7 @@ def _keys(x: torch.Tensor, before: int, spare: int, chunk: int, reach: int) -> t
     """Keys or values (B, heads, T, size) as each chunk sees them: (B chunks, heads, reach + chunk, size)."""
     if chunk <= reach:  # one chunk
         return nn.functional.pad(x, (0, 0, before, spare))
-    pieces = nn.functional.pad(x, (0, 0, before + 1, spare)).unflatten(2, (-1, chunk))
+    pieces = torch.unflatten(nn.functional.pad(x, (0, 0, before + 1, spare)), 2, (-1, chunk))
     return _fold(torch.cat([pieces[:, :, :-1, 1:], pieces[:, :, 1:]], 3))
 
 
@@ -76,7 +76,7 @@ def _skewed(scores: torch.Tensor, chunk: int) -> torch.Tensor:
     """
     width = scores.shape[3] + chunk
     padded = nn.functional.pad(scores, (0, chunk), value=float("-inf")).flatten(2)
-    return padded[:, :, : chunk * (width - 1)].unflatten(2, (chunk, width - 1))
+    return torch.unflatten(padded[:, :, : chunk * (width - 1)], 2, (chunk, width - 1))
 
 
 class WindowedSelfAttention(nn.Module):
@@ -90,7 +90,7 @@ class WindowedSelfAttention(nn.Module):
         self.distances = nn.Parameter(torch.randn(window, self.head_size) * 0.02)
 
     def forward(self, x: torch.Tensor, past: KeyValues | None) -> tuple[torch.Tensor, KeyValues]:
-        """(B, T, size) -> (B, T, size), and what to remember."""
+        """(B, T, size) -> (B, T, size), and the streaming state after it."""
         batch, steps, size = x.shape
         parts = self.project(x).view(batch, steps, 3, self.heads, self.head_size).permute(2, 0, 3, 1, 4)
         out, past = windowed_attention(parts[0], parts[1], parts[2], self.distances, past)

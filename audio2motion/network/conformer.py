@@ -1,8 +1,8 @@
-"""The parameters of Wav2Vec2-BERT's conformer layers (arXiv 2005.08100), named as transformers names them.
+"""The parameters of a conformer layer (arXiv 2005.08100), named as those of transformers' `Wav2Vec2BertEncoderLayer`.
 
 `network.encoder` runs these layers step by step with carried state, so of transformers' own modules only the
-parameters were left in use; importing them takes two seconds, which a short clip waits for. A test holds these layers
-to transformers' `Wav2Vec2BertEncoderLayer`: the same state dict, the same results.
+parameters would be in use; importing them takes two seconds, which a short clip waits for. A test holds these layers
+to transformers': the same state dict, the same results.
 """
 
 from __future__ import annotations

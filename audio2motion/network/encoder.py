@@ -1,12 +1,13 @@
 """Speech encoders: sound in, one vector per 20 ms out, streaming.
 
-Both kinds are networks of the Wav2Vec2 family. `ConformerEncoder` runs the layers of Wav2Vec2-BERT (conformer, arXiv
-2005.08100; causal convolutions) step by step with carried state, so its attention reaches a fixed way back and
-never ahead. `PretrainedEncoder` runs any Wav2Vec2, HuBERT or WavLM of the hub over windows at fixed places.
+`ConformerEncoder` is the project's own, "conformer-small": conformer layers (arXiv 2005.08100) of the structure of
+Wav2Vec2-BERT's, few and narrow, run step by step with a streaming state, so that attention reaches a fixed way back and
+never ahead. `PretrainedEncoder` runs any published Wav2Vec2, HuBERT or WavLM of the hub over windows at fixed places.
 """
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,22 +19,22 @@ from torch import nn
 from audio2motion.config import SAMPLE_RATE_HZ, SAMPLES_PER_FRAME, EncoderConfig
 from audio2motion.errors import Audio2MotionError
 from audio2motion.network.attention import KeyValues, windowed_attention
-from audio2motion.network.conformer import ConformerLayer
+from audio2motion.network.augment import augmented
+from audio2motion.network.conformer import ConformerLayer, Convolution, SelfAttention
 from audio2motion.network.features import HOP, REACH, FeatureState, LogMel
 from audio2motion.network.front import AHEAD, FeatureEncoder, FrontState
-from audio2motion.network.voice_activity import Presence, PresenceState
-from audio2motion.training.augment import augmented
+from audio2motion.network.voice_activity import VoiceActivity, VoiceActivityState
 
 
 class Encoded(NamedTuple):
-    """`steps` (B, T, size); `presence` (B, T): the log-odds that somebody speaks."""
+    """`steps` (B, T, size); `voice_activity` (B, T): log-odds that somebody speaks."""
 
     steps: torch.Tensor
-    presence: torch.Tensor
+    voice_activity: torch.Tensor
 
 
 class LayerState(NamedTuple):
-    """What one conformer layer remembers: attention's past, and the convolution's last inputs (B, C, kernel - 1)."""
+    """Streaming state of a conformer layer: attention's past, the convolution's last inputs (B, C, kernel - 1)."""
 
     attention: KeyValues
     convolution: torch.Tensor
@@ -41,26 +42,26 @@ class LayerState(NamedTuple):
 
 @dataclass
 class ConformerState:
-    """What the encoder remembers: the log-mel features' state, the feature encoder's, the presence's, the layers'."""
+    """Streaming state: of the log-mel features, the feature encoder, the voice activity head, and each layer."""
 
     features: FeatureState
     front: FrontState
-    presence: PresenceState
+    voice_activity: VoiceActivityState
     layers: list[LayerState | None]
 
 
 class SpeechEncoder(nn.Module):
-    """Contract: `start` a state, then `forward` pushes of sound (B, N) give the steps that they complete.
+    """Contract: `start` gives a streaming state, `forward` pushes sound (B, N) and gives the steps that it completes.
 
     Step j belongs to time j / 50 s and comes out once `reach` samples after that time are known, and `settle` samples
-    more where it was not started `quick`.
+    more unless it was started in low latency.
     """
 
     size: int
     reach: int
     settle: int = 0
 
-    def start(self, batch: int = 1, quick: bool = False) -> Any:
+    def start(self, batch: int = 1, low_latency: bool = False) -> Any:
         raise NotImplementedError
 
     def forward(self, samples: torch.Tensor, state: Any) -> tuple[Encoded, Any]:
@@ -68,7 +69,7 @@ class SpeechEncoder(nn.Module):
 
 
 class ConformerEncoder(SpeechEncoder):
-    """A convolutional feature encoder over log-mel features, then Wav2Vec2-BERT's layers, causal."""
+    """Log-mel features, a convolutional front end, then causal conformer layers: see `EncoderConfig`."""
 
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
@@ -76,17 +77,17 @@ class ConformerEncoder(SpeechEncoder):
         settle = round(100 * config.settle_s)
         self.features, self.settle = LogMel(config.mel_bands, config.equalise, settle), settle * HOP
         self.front = FeatureEncoder(config)
-        self.presence = Presence(config.hidden_size)
+        self.voice_activity = VoiceActivity(config.hidden_size)
         self.layers = nn.ModuleList(ConformerLayer(config) for _ in range(config.layers))
         for name, weight in self.layers.named_parameters():
             if name.endswith("distance_embedding.weight"):
                 # PyTorch's unit normal would drown what is heard in where it is.
                 nn.init.normal_(weight, std=0.02)
 
-    def start(self, batch: int = 1, quick: bool = False) -> ConformerState:
-        """The state before any sound."""
-        features, front = self.features.start(batch, quick), self.front.start(batch)
-        return ConformerState(features, front, self.presence.start(batch), [None] * len(self.layers))
+    def start(self, batch: int = 1, low_latency: bool = False) -> ConformerState:
+        """The streaming state before any sound."""
+        features, front = self.features.start(batch, low_latency), self.front.start(batch)
+        return ConformerState(features, front, self.voice_activity.start(batch), [None] * len(self.layers))
 
     def forward(self, samples: torch.Tensor, state: ConformerState) -> tuple[Encoded, ConformerState]:
         """Sound (B, N) to the steps it completes."""
@@ -94,24 +95,25 @@ class ConformerEncoder(SpeechEncoder):
         if self.training and mel.shape[1]:
             mel = augmented(mel)
         x, front = self.front(mel, state.front)
-        there, presence = self.presence(x, state.presence)
+        log_odds, voice_activity = self.voice_activity(x, state.voice_activity)
         past: list[LayerState | None] = list(state.layers)
         if x.shape[1]:
             x, past = self.encode(x, past)
-        return Encoded(x, there), ConformerState(features, front, presence, past)
+        return Encoded(x, log_odds), ConformerState(features, front, voice_activity, past)
 
     def encode(
         self, x: torch.Tensor, layers: Sequence[LayerState | None]
     ) -> tuple[torch.Tensor, list[LayerState | None]]:
-        """Run the conformer layers on new steps (B, T, size), given what each remembers."""
+        """Run the conformer layers on new steps (B, T, size), given the streaming state of each."""
         past: list[LayerState | None] = []
         for layer, before in zip(self.layers, layers):
+            assert isinstance(layer, ConformerLayer)
             x, after = _layer(layer, x, before)
             past.append(after)
         return x, past
 
 
-def _layer(layer: Any, x: torch.Tensor, past: LayerState | None) -> tuple[torch.Tensor, LayerState]:
+def _layer(layer: ConformerLayer, x: torch.Tensor, past: LayerState | None) -> tuple[torch.Tensor, LayerState]:
     """`Wav2Vec2BertEncoderLayer.forward` on new steps (B, T, C), given what it saw before."""
     x = x + 0.5 * layer.ffn1(layer.ffn1_layer_norm(x))
     attended, memory = _attend(layer.self_attn, layer.self_attn_layer_norm(x), past.attention if past else None)
@@ -122,11 +124,12 @@ def _layer(layer: Any, x: torch.Tensor, past: LayerState | None) -> tuple[torch.
     return layer.final_layer_norm(x), LayerState(memory, tail)
 
 
-def _attend(attention: Any, x: torch.Tensor, past: KeyValues | None) -> tuple[torch.Tensor, KeyValues]:
+def _attend(attention: SelfAttention, x: torch.Tensor, past: KeyValues | None) -> tuple[torch.Tensor, KeyValues]:
     batch, steps, size = x.shape
 
     def split(linear: nn.Module) -> torch.Tensor:
-        return linear(x).view(batch, steps, attention.num_heads, attention.head_size).transpose(1, 2)
+        projected: torch.Tensor = linear(x)
+        return projected.view(batch, steps, attention.num_heads, attention.head_size).transpose(1, 2)
 
     out, past = windowed_attention(
         split(attention.linear_q),
@@ -138,7 +141,7 @@ def _attend(attention: Any, x: torch.Tensor, past: KeyValues | None) -> tuple[to
     return attention.linear_out(out.transpose(1, 2).reshape(batch, steps, size)), past
 
 
-def _convolve(module: Any, x: torch.Tensor, past: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
+def _convolve(module: Convolution, x: torch.Tensor, past: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
     # Convolutions over one step are matrix products, and those take a fraction of the time on a CPU.
     widened = nn.functional.linear(module.layer_norm(x), module.pointwise_conv1.weight.squeeze(2))
     x = nn.functional.glu(widened, dim=2).transpose(1, 2)
@@ -157,36 +160,36 @@ def _convolve(module: Any, x: torch.Tensor, past: torch.Tensor | None) -> tuple[
 
 @dataclass
 class WindowState:
-    """Sound that later windows still need: `samples` (B, n) from sample `first`; `done` steps were given out."""
+    """Streaming state: `samples` (B, n) that later windows still need, from sample `first`; `done` steps given out."""
 
     samples: torch.Tensor
     first: int
     done: int
-    presence: PresenceState
+    voice_activity: VoiceActivityState
 
 
 class PretrainedEncoder(SpeechEncoder):
     """A hub model over windows at fixed places: block b is steps b n to (b + 1) n, with context on both sides.
 
-    Only (HF_HUB_OFFLINE honoured) models that give 50 steps a second from 16 kHz sound fit.
+    Models that give 50 steps a second from 16 kHz sound fit; HF_HUB_OFFLINE is honoured.
     """
 
     def __init__(self, config: EncoderConfig, weights: bool = True) -> None:
         super().__init__()
         self.hub = _hub_model(config.name, weights)
         self.size = int(self.hub.config.hidden_size)
-        self.presence = Presence(self.size)
+        self.voice_activity = VoiceActivity(self.size)
         self.block = max(1, round(config.block_s * 50))
         self.context, self.look_ahead = round(config.context_s * 50), round(config.look_ahead_s * 50)
         self.reach = (self.block + self.look_ahead) * SAMPLES_PER_FRAME + 400
         if config.frozen:
             self.hub.requires_grad_(False)
 
-    def start(self, batch: int = 1, quick: bool = False) -> WindowState:
-        """The state before any sound: silence, as long as the context."""
+    def start(self, batch: int = 1, low_latency: bool = False) -> WindowState:
+        """The streaming state before any sound: silence, as long as the context."""
         device = next(self.hub.parameters()).device
         before = self.context * SAMPLES_PER_FRAME
-        return WindowState(torch.zeros(batch, before, device=device), -before, 0, self.presence.start(batch))
+        return WindowState(torch.zeros(batch, before, device=device), -before, 0, self.voice_activity.start(batch))
 
     def forward(self, samples: torch.Tensor, state: WindowState) -> tuple[Encoded, WindowState]:
         """Sound (B, N) to the steps of every block that is complete."""
@@ -201,12 +204,13 @@ class PretrainedEncoder(SpeechEncoder):
             done += self.block
         drop = max(0, (done - self.context) * SAMPLES_PER_FRAME - first)
         steps = torch.cat(blocks, 1) if blocks else waiting.new_zeros(len(waiting), 0, self.size)
-        there, presence = self.presence(steps, state.presence)
-        return Encoded(steps, there), WindowState(waiting[:, drop:], first + drop, done, presence)
+        log_odds, voice_activity = self.voice_activity(steps, state.voice_activity)
+        return Encoded(steps, log_odds), WindowState(waiting[:, drop:], first + drop, done, voice_activity)
 
     def _encode(self, window: torch.Tensor) -> torch.Tensor:
         scale = window.std(1, keepdim=True).clamp(min=1e-4)
-        return self.hub((window - window.mean(1, keepdim=True)) / scale).last_hidden_state
+        hidden: torch.Tensor = self.hub((window - window.mean(1, keepdim=True)) / scale).last_hidden_state
+        return hidden
 
 
 def _hub_model(name: str, weights: bool) -> Any:
@@ -215,7 +219,7 @@ def _hub_model(name: str, weights: bool) -> Any:
     offline = bool(os.environ.get("HF_HUB_OFFLINE"))
     try:
         config = AutoConfig.from_pretrained(name, local_files_only=offline)
-        if getattr(config, "inputs_to_logits_ratio", 0) != SAMPLE_RATE_HZ // 50:
+        if math.prod(config.to_dict().get("conv_stride", ())) != SAMPLE_RATE_HZ // 50:
             raise Audio2MotionError(f"the encoder {name!r} does not give 50 steps a second from raw sound")
         if weights:
             return AutoModel.from_pretrained(name, local_files_only=offline)

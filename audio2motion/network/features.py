@@ -4,7 +4,7 @@ One frame every 10 ms, centred on its time: frame k sees samples 160 k - 200 to 
 running level: the mean log power of the last seconds, weighted by power, so that loud frames count and pauses do not.
 With `equalise` the recording's colour (microphone, room, codec) is taken out likewise: each band's running mean over
 loud frames is brought to the usual one of speech, the more the longer the voice has been heard (cepstral mean
-normalisation, with a prior). Both means know the past, and `settle` frames more unless they are in haste (`quick`).
+normalisation, with a prior). Both means know the past, and `settle` frames more except in low latency.
 """
 
 from __future__ import annotations
@@ -54,10 +54,10 @@ def usual_colour(bands: int) -> torch.Tensor:
 
 @dataclass
 class FeatureState:
-    """What features remember between pushes: unread `samples` (B, n), the `power` (B, settle, bands) of frames that
-    still settle, the level's two running sums (B,), and the colour's: per band (B, bands), and of its weights (B,)."""
+    """Streaming state: unread `samples` (B, n), the `power` (B, settle, bands) of frames that wait for their level and
+    colour, the level's two running sums (B,), and the colour's: per band (B, bands), and of its weights (B,)."""
 
-    quick: bool
+    low_latency: bool
     samples: torch.Tensor
     power: torch.Tensor
     weighted: torch.Tensor
@@ -71,9 +71,6 @@ class LogMel(nn.Module):
 
     filters: torch.Tensor
     window: torch.Tensor
-    decays: torch.Tensor
-    carry: torch.Tensor
-
     usual: torch.Tensor
 
     def __init__(self, bands: int, equalise: bool = False, settle: int = 0) -> None:
@@ -86,15 +83,19 @@ class LogMel(nn.Module):
         decay = torch.exp(torch.tensor(-1 / (100 * _MEMORY_S), dtype=torch.float64))
         steps = torch.arange(_BLOCK)
         ages = (steps[:, None] - steps[None, :]).clamp(min=0)
-        self.register_buffer("decays", (decay**ages).tril(), persistent=False)
-        self.register_buffer("carry", decay ** (steps + 1), persistent=False)
+        # No buffers: there are devices that know no double precision, and none must be asked for it.
+        self._decays, self._carry = (decay**ages).tril(), decay ** (steps + 1)
 
-    def start(self, batch: int = 1, quick: bool = False) -> FeatureState:
-        """The state before any sound: silence."""
+    def _fading(self, steps: int, like: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """How `steps` new frames fade within themselves (steps, steps), and what was before them (steps,)."""
+        return self._decays[:steps, :steps].to(like), self._carry[:steps].to(like)
+
+    def start(self, batch: int = 1, low_latency: bool = False) -> FeatureState:
+        """The streaming state before any sound: silence."""
         bands, device = len(self.filters), self.filters.device
-        zeros = torch.zeros(batch, dtype=torch.float64, device=device)
+        zeros = torch.zeros(batch, dtype=_exact(device), device=device)
         samples, power = torch.zeros(batch, REACH, device=device), torch.zeros(batch, 0, bands, device=device)
-        return FeatureState(quick, samples, power, zeros, zeros, zeros[:, None].expand(-1, bands), zeros)
+        return FeatureState(low_latency, samples, power, zeros, zeros, zeros[:, None].expand(-1, bands), zeros)
 
     def forward(self, samples: torch.Tensor, state: FeatureState) -> tuple[torch.Tensor, FeatureState]:
         """As many frames as `samples` (B, N) complete and settle, and the state after them."""
@@ -108,29 +109,28 @@ class LogMel(nn.Module):
         with torch.autocast(frames.device.type, enabled=False):
             spectrum = torch.fft.rfft(frames, _FFT)
             power = (spectrum.real**2 + spectrum.imag**2) @ self.filters.T / (WINDOW * 60.0)
-        level, after = self._level(power.mean(2).double(), state)
+        level, after = self._level(power.mean(2).to(_exact(power.device)), state)
         after.samples = waiting[:, count * HOP :]
         colour = self._colour(power, level, state, after) if self.equalise else None
-        held = torch.cat([state.power, power], 1)
-        ready = max(0, held.shape[1] - (0 if state.quick else self.settle))
-        after.power = held[:, ready:]
+        waiting_power = torch.cat([state.power, power], 1)
+        ready = max(0, waiting_power.shape[1] - (0 if state.low_latency else self.settle))
+        after.power = waiting_power[:, ready:]
         if ready == 0:
             return power[:, :0], after
         # What is known `settle` frames later says what these frames' level and colour are.
-        features = _features(held[:, :ready], level[:, -ready:])
+        features = _features(waiting_power[:, :ready], level[:, -ready:])
         return (features if colour is None else features - colour[:, -ready:]), after
 
     def _colour(
         self, power: torch.Tensor, level: torch.Tensor, state: FeatureState, after: FeatureState
     ) -> torch.Tensor:
         """The running difference (B, T, bands) between loud frames and usual speech; its sums go into `after`."""
-        away = (_features(power, level) - self.usual).double()
-        loud = (power.mean(2).double() / level).clamp(max=1.0)
+        away = (_features(power, level) - self.usual).to(level)
+        loud = (power.mean(2).to(level) / level).clamp(max=1.0)
         sums, total = state.colour, state.loud
         out = []
-        for part, weights in zip(away.split(_BLOCK, 1), loud.split(_BLOCK, 1)):
-            n = part.shape[1]
-            decays, carry = self.decays[:n, :n], self.carry[:n]
+        for part, weights in zip(torch.split(away, _BLOCK, 1), torch.split(loud, _BLOCK, 1)):
+            decays, carry = self._fading(part.shape[1], part)
             running = decays @ (part * weights[:, :, None]) + sums[:, None] * carry[:, None]
             counts = weights @ decays.T + total[:, None] * carry
             out.append(running / (counts + _PRIOR_FRAMES)[:, :, None])
@@ -142,15 +142,19 @@ class LogMel(nn.Module):
         """The running level (B, T) as power: exp of the power-weighted mean of the log power so far."""
         weighted, weight = state.weighted, state.weight
         levels = []
-        for block in (power + 1e-12).split(_BLOCK, 1):
-            n = block.shape[1]
-            decays, carry = self.decays[:n, :n], self.carry[:n]
+        for block in torch.split(power + 1e-12, _BLOCK, 1):
+            decays, carry = self._fading(block.shape[1], block)
             sums = (block * torch.log(block)) @ decays.T + weighted[:, None] * carry
             weights = block @ decays.T + weight[:, None] * carry
             levels.append(torch.exp(sums / weights))
             weighted, weight = sums[:, -1], weights[:, -1]
         level = torch.cat(levels, 1).clamp(min=_QUIETEST)
         return level, replace(state, weighted=weighted, weight=weight)
+
+
+def _exact(device: torch.device) -> torch.dtype:
+    """What running sums are kept in: double precision, where the device knows it (Apple's does not)."""
+    return torch.float32 if device.type == "mps" else torch.float64
 
 
 def _features(power: torch.Tensor, level: torch.Tensor) -> torch.Tensor:

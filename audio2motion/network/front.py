@@ -30,22 +30,22 @@ class FeatureEncoder(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
 
     def start(self, batch: int = 1) -> FrontState:
-        """The state before any sound: what each convolution still needs of its input (B, n, C)."""
+        """The streaming state before any sound: the last inputs of each convolution (B, n, C)."""
         like = next(self.parameters())
         return tuple(like.new_zeros(batch, _KERNEL // 2, size) for size in self._sizes[:-1])
 
     def forward(self, x: torch.Tensor, state: FrontState) -> tuple[torch.Tensor, FrontState]:
         """As many steps as the frames complete, and the state after them."""
         after = []
-        for convolution, norm, held, stride, size in zip(
+        for convolution, norm, past, stride, size in zip(
             self.convolutions, self.norms, state, _STRIDES, self._sizes[1:]
         ):
-            held = torch.cat([held.to(x), x], 1)
-            count = max(0, (held.shape[1] - _KERNEL) // stride + 1)
+            past = torch.cat([past.to(x), x], 1)
+            count = max(0, (past.shape[1] - _KERNEL) // stride + 1)
             if count:
-                used = held[:, : (count - 1) * stride + _KERNEL]
+                used = past[:, : (count - 1) * stride + _KERNEL]
                 x = torch.relu(norm(convolution(used.transpose(1, 2)).transpose(1, 2)))
             else:
-                x = held.new_zeros(len(held), 0, size)
-            after.append(held[:, count * stride :])
+                x = past.new_zeros(len(past), 0, size)
+            after.append(past[:, count * stride :])
         return self.dropout(x), tuple(after)

@@ -2,7 +2,7 @@
 
 Everything is causal but for one place: the motion transformer's step j is made of the encoder's steps j to
 j + `look_ahead`, at places that lie the wider apart the later they are. So streaming needs no windows that overlap, and
-the result does not depend on how the sound was cut. In haste the steps up to j + `quick_look_ahead` must do.
+the result does not depend on how the sound was cut. In low latency those up to j + `low_latency_look_ahead` must do.
 """
 
 from __future__ import annotations
@@ -15,33 +15,33 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
-from audio2motion.config import SAMPLES_PER_FRAME, ModelConfig
+from audio2motion.checkpoint import CONFIG_FILE, WEIGHTS_FILE, current_weights, format_of
+from audio2motion.config import SAMPLES_PER_FRAME, ModelConfig, read_values
 from audio2motion.errors import Audio2MotionError
 from audio2motion.network.attention import KeyValues, WindowedSelfAttention
 from audio2motion.network.encoder import Encoded, make_encoder
 from audio2motion.phones import VISEMES
 
-WEIGHTS_FILE, CONFIG_FILE = "model.safetensors", "config.json"
 N_EXPRESSION = 63
 
 
 class Output(NamedTuple):
-    """Per step: `motion` (B, T, channels), `visemes` (B, T, 20) logits, `presence` (B, T) log-odds of speech."""
+    """Per step: `motion` (B, T, channels), `visemes` (B, T, 20) logits, `voice_activity` (B, T) log-odds of speech."""
 
     motion: torch.Tensor
     visemes: torch.Tensor
-    presence: torch.Tensor
+    voice_activity: torch.Tensor
 
 
 @dataclass
 class ModelState:
-    """What the model remembers between pushes; `held`: the encoder's steps whose motion waits for later ones;
-    `quick`: working at the short look-ahead."""
+    """Streaming state; `waiting`: the encoder's steps whose motion waits for later ones; `low_latency`: working at the
+    short look-ahead."""
 
     encoder: Any
     blocks: list[KeyValues | None]
-    held: Encoded
-    quick: bool
+    waiting: Encoded
+    low_latency: bool
 
 
 class MotionBlock(nn.Module):
@@ -56,7 +56,7 @@ class MotionBlock(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, x: torch.Tensor, past: KeyValues | None) -> tuple[torch.Tensor, KeyValues]:
-        """(B, T, size) -> (B, T, size), and what to remember."""
+        """(B, T, size) -> (B, T, size), and the streaming state after it."""
         attended, past = self.attention(self.attention_norm(x), past)
         x = x + self.dropout(attended)
         return x + self.dropout(self.feed(self.feed_norm(x))), past
@@ -69,7 +69,7 @@ class SpeechMotionModel(nn.Module):
         super().__init__()
         self.config = config
         self.encoder = make_encoder(config.encoder, encoder_weights)
-        self.places = (_places(config.look_ahead), _places(config.quick_look_ahead))
+        self.places = (_places(config.look_ahead), _places(config.low_latency_look_ahead))
         self.bridges = nn.ModuleList(
             nn.Linear(len(places) * self.encoder.size, config.hidden_size) for places in self.places
         )
@@ -81,38 +81,39 @@ class SpeechMotionModel(nn.Module):
         nn.init.normal_(self.motion_head.weight, std=0.02)
         nn.init.zeros_(self.motion_head.bias)
 
-    def look_ahead_s(self, quick: bool = False) -> float:
+    def look_ahead_s(self, low_latency: bool = False) -> float:
         """Sound that must be known after a step's time before its motion comes out."""
-        frames = self.config.quick_look_ahead if quick else self.config.look_ahead
-        settle = 0 if quick else self.encoder.settle
+        frames = self.config.low_latency_look_ahead if low_latency else self.config.look_ahead
+        settle = 0 if low_latency else self.encoder.settle
         return (frames * SAMPLES_PER_FRAME + self.encoder.reach + settle) / self.config.sample_rate_hz
 
-    def start(self, batch: int = 1, quick: bool = False) -> ModelState:
-        """The state before any sound."""
+    def start(self, batch: int = 1, low_latency: bool = False) -> ModelState:
+        """The streaming state before any sound."""
         weight = self.norm.weight
-        held = Encoded(weight.new_zeros(batch, 0, self.encoder.size), weight.new_zeros(batch, 0))
-        return ModelState(self.encoder.start(batch, quick), [None] * len(self.blocks), held, quick)
+        waiting = Encoded(weight.new_zeros(batch, 0, self.encoder.size), weight.new_zeros(batch, 0))
+        return ModelState(self.encoder.start(batch, low_latency), [None] * len(self.blocks), waiting, low_latency)
 
     def forward(self, samples: torch.Tensor, state: ModelState) -> tuple[Output, ModelState]:
         """Push sound (B, N); the steps that it completes come out, the first being time 0."""
         encoded, encoder = self.encoder(samples, state.encoder)
-        return self.decode(encoded, ModelState(encoder, state.blocks, state.held, state.quick))
+        return self.decode(encoded, ModelState(encoder, state.blocks, state.waiting, state.low_latency))
 
     def decode(self, encoded: Encoded, state: ModelState) -> tuple[Output, ModelState]:
         """New steps of the encoder to the motion of those steps that have heard far enough."""
         blocks: list[KeyValues | None] = list(state.blocks)
-        places, bridge = self.places[state.quick], self.bridges[int(state.quick)]
-        held, presence = (torch.cat([before.to(new), new], 1) for before, new in zip(state.held, encoded))
-        steps = max(0, held.shape[1] - places[-1])
-        x = bridge(torch.cat([held[:, k : k + steps] for k in places], 2))
+        places, bridge = self.places[state.low_latency], self.bridges[int(state.low_latency)]
+        heard, voice_activity = (torch.cat([before.to(new), new], 1) for before, new in zip(state.waiting, encoded))
+        steps = max(0, heard.shape[1] - places[-1])
+        x = bridge(torch.cat([heard[:, k : k + steps] for k in places], 2))
         if steps:
             for i, block in enumerate(self.blocks):
                 x, blocks[i] = block(x, blocks[i])
         hidden = self.norm(x)
-        # Presence is causal: the last step that may be heard knows most.
-        there = presence[:, places[-1] : places[-1] + steps]
-        output = Output(self.motion_head(hidden), self.viseme_head(hidden), there)
-        return output, ModelState(state.encoder, blocks, Encoded(held[:, steps:], presence[:, steps:]), state.quick)
+        # Voice activity is causal: the last step that may be heard knows most.
+        active = voice_activity[:, places[-1] : places[-1] + steps]
+        output = Output(self.motion_head(hidden), self.viseme_head(hidden), active)
+        waiting = Encoded(heard[:, steps:], voice_activity[:, steps:])
+        return output, ModelState(state.encoder, blocks, waiting, state.low_latency)
 
 
 def _places(look_ahead: int) -> tuple[int, ...]:
@@ -122,15 +123,16 @@ def _places(look_ahead: int) -> tuple[int, ...]:
 
 
 def save_model(model: SpeechMotionModel, folder: Path) -> None:
-    """Write config.json and model.safetensors; a frozen hub encoder's weights stay on the hub."""
+    """Write config.json and model.safetensors in the current format; a frozen hub encoder's weights stay on the hub."""
     from safetensors.torch import save_file
 
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {name: value.detach().cpu().contiguous() for name, value in _own_weights(model).items()}
-    beside = folder / (WEIGHTS_FILE + ".part")
-    save_file(tensors, str(beside))
-    beside.replace(folder / WEIGHTS_FILE)
-    (folder / CONFIG_FILE).write_text(json.dumps(model.config.to_dict(), indent=1) + "\n")
+    weights, config = folder / (WEIGHTS_FILE + ".part"), folder / (CONFIG_FILE + ".part")
+    save_file(tensors, str(weights))
+    config.write_text(json.dumps(model.config.to_dict(), indent=1) + "\n")
+    weights.replace(folder / WEIGHTS_FILE)
+    config.replace(folder / CONFIG_FILE)
 
 
 def _own_weights(model: SpeechMotionModel) -> dict[str, torch.Tensor]:
@@ -139,18 +141,17 @@ def _own_weights(model: SpeechMotionModel) -> dict[str, torch.Tensor]:
 
 
 def load_model(folder: Path, device: str | torch.device = "cpu") -> SpeechMotionModel:
-    """Read a checkpoint folder; Audio2MotionError where a file is missing, damaged or does not fit its config."""
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
+    """Read a checkpoint folder of any format onto a device, ready for inference.
 
-    config = ModelConfig.read(folder / CONFIG_FILE)
+    Audio2MotionError where there is no such device, or a file is missing, damaged or does not fit its config.
+    """
+    where = _device(device)
+    values = read_values(folder / CONFIG_FILE)
+    config = ModelConfig.from_dict(values)
     path = folder / WEIGHTS_FILE
     if not path.is_file():
         raise Audio2MotionError(f"{path} is missing: {folder} is not a whole audio2motion checkpoint")
-    try:
-        tensors = load_file(str(path))
-    except (OSError, SafetensorError) as error:
-        raise Audio2MotionError(f"{path} cannot be read: {error}") from None
+    tensors = current_weights(_read_weights(path), format_of(values))
     model = SpeechMotionModel(config, encoder_weights=config.encoder.frozen)
     wanted = {name: tuple(value.shape) for name, value in _own_weights(model).items()}
     given = {name: tuple(value.shape) for name, value in tensors.items()}
@@ -158,4 +159,28 @@ def load_model(folder: Path, device: str | torch.device = "cpu") -> SpeechMotion
         odd = sorted(set(wanted.items()) ^ set(given.items()))[0]
         raise Audio2MotionError(f"{path} does not fit its config.json: {odd[0]} {odd[1]}")
     model.load_state_dict({name: value.float() for name, value in tensors.items()}, strict=False)
-    return model.to(device).eval()
+    return model.to(where).eval()
+
+
+def _read_weights(path: Path) -> dict[str, torch.Tensor]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        tensors: dict[str, torch.Tensor] = load_file(str(path))
+    except (OSError, SafetensorError) as error:
+        raise Audio2MotionError(f"{path} cannot be read: {error}") from None
+    return tensors
+
+
+def _device(device: str | torch.device) -> torch.device:
+    """The device, proved to be there by a tensor on it."""
+    try:
+        found = torch.device(device)
+        if found.type == "meta":
+            raise RuntimeError("meta tensors hold no values")
+        torch.zeros(1, device=found).cpu()
+    except (RuntimeError, AssertionError, NotImplementedError, ValueError) as error:
+        reason = str(error).splitlines()[0] if str(error) else "not available"
+        raise Audio2MotionError(f"PyTorch has no device {str(device)!r} here: choose cpu ({reason})") from None
+    return found

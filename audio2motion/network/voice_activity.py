@@ -1,4 +1,7 @@
-"""Is somebody speaking? A head of its own, so that noise and music need not teach the lips to distrust noisy speech."""
+"""Voice activity detection: is somebody speaking?
+
+It is a head of its own, so that noise and music need not teach the lips to distrust noisy speech.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,15 @@ import torch
 from torch import nn
 
 _SIZE, _KERNEL, _DILATIONS = 48, 3, (1, 2, 4, 8, 16)  # hears 62 steps back
+_UNTRAINED_LOG_ODDS = 4.0  # an untrained head takes everything for speech
 
-PresenceState = tuple[torch.Tensor, ...]
+VoiceActivityState = tuple[torch.Tensor, ...]
 
 
-class Presence(nn.Module):
+class VoiceActivity(nn.Module):
     """Causal dilated convolutions (WaveNet, van den Oord et al. 2016): steps (B, T, C) to log-odds (B, T) of speech.
 
-    What makes the steps learns nothing from it. Untrained, it takes everything for speech.
+    Its input is detached: the encoder learns nothing from it.
     """
 
     def __init__(self, size: int) -> None:
@@ -23,18 +27,18 @@ class Presence(nn.Module):
         self.norms = nn.ModuleList(nn.LayerNorm(_SIZE) for _ in _DILATIONS)
         self.out = nn.Linear(_SIZE, 1)
         nn.init.zeros_(self.out.weight)
-        nn.init.constant_(self.out.bias, 4.0)
+        nn.init.constant_(self.out.bias, _UNTRAINED_LOG_ODDS)
 
-    def start(self, batch: int = 1) -> PresenceState:
-        """The state before any sound: what each convolution still needs of its input."""
+    def start(self, batch: int = 1) -> VoiceActivityState:
+        """The streaming state before any sound: the last inputs of each convolution (B, 2 dilation, 48)."""
         return tuple(self.out.weight.new_zeros(batch, (_KERNEL - 1) * d, _SIZE) for d in _DILATIONS)
 
-    def forward(self, steps: torch.Tensor, state: PresenceState) -> tuple[torch.Tensor, PresenceState]:
+    def forward(self, steps: torch.Tensor, state: VoiceActivityState) -> tuple[torch.Tensor, VoiceActivityState]:
         """As many log-odds as there are steps, and the state after them."""
         x = torch.relu(self.reduce(steps.detach()))
         after = []
-        for convolution, norm, held in zip(self.convolutions, self.norms, state):
-            heard = torch.cat([held.to(x), x], 1)
+        for convolution, norm, past in zip(self.convolutions, self.norms, state):
+            heard = torch.cat([past.to(x), x], 1)
             after.append(heard[:, x.shape[1] :])
             if x.shape[1]:
                 x = x + torch.relu(norm(convolution(heard.transpose(1, 2)).transpose(1, 2)))

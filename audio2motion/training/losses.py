@@ -24,7 +24,7 @@ class LossWeights:
     width: float = 6.0
     velocity: float = 2.0
     viseme: float = 0.1
-    presence: float = 0.2
+    voice_activity: float = 0.2
     closed: float = 1.5
 
 
@@ -49,7 +49,7 @@ class MotionLoss(nn.Module):
         w = self.weights
         steps = min(output.motion.shape[1], motion.shape[1])
         said, wanted, classes = output.motion[:, :steps].float(), motion[:, :steps], visemes[:, :steps]
-        terms = self._presence(output.presence[:, :steps].float(), classes)
+        terms = self._voice_activity(output.voice_activity[:, :steps].float(), classes)
         # Where lips are unknown (noise, a lost face), there is nothing to learn from.
         known = wanted.isfinite().all(2)
         said, wanted = said * known[:, :, None], wanted.nan_to_num() * known[:, :, None]
@@ -67,10 +67,10 @@ class MotionLoss(nn.Module):
             terms["viseme"] = w.viseme * nn.functional.cross_entropy(logits, classes.flatten())
         return terms
 
-    def _presence(self, log_odds: torch.Tensor, classes: torch.Tensor) -> dict[str, torch.Tensor]:
-        """The term of `presence`: is there speech within `_ABOUT` steps? Only where sounds are known."""
+    def _voice_activity(self, log_odds: torch.Tensor, classes: torch.Tensor) -> dict[str, torch.Tensor]:
+        """The term of voice activity: is there speech within `_ABOUT` steps? Only where sounds are known."""
         if not (classes >= 0).any():
             return {}
         spoken = nn.functional.max_pool1d((classes > _SILENCE).float(), 2 * _ABOUT + 1, 1, _ABOUT)
         error = nn.functional.binary_cross_entropy_with_logits(log_odds, spoken, reduction="none")
-        return {"presence": self.weights.presence * error[classes >= 0].mean()}
+        return {"voice_activity": self.weights.voice_activity * error[classes >= 0].mean()}

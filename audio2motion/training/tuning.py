@@ -11,29 +11,29 @@ from audio2motion.errors import Audio2MotionError
 from audio2motion.network.model import SpeechMotionModel
 
 
-def reaching(model: SpeechMotionModel, config: ModelConfig) -> SpeechMotionModel:
-    """The same model under a config that hears more or less far ahead (`look_ahead`, `settle_s`).
+def extend_look_ahead(model: SpeechMotionModel, config: ModelConfig) -> SpeechMotionModel:
+    """The same model under a config with another look-ahead (`look_ahead`, `settle_s`).
 
-    At first it makes of that what it makes in haste. Raises Audio2MotionError where the look-ahead leaves out what the
-    model hears in haste.
+    Before further training it predicts from that what it predicts in low latency. Raises Audio2MotionError where the
+    look-ahead leaves out what the model hears in low latency.
     """
     other = SpeechMotionModel(config, encoder_weights=False)
-    hasty, places = model.places[1], other.places[0]
-    if not set(hasty) <= set(places):
+    known, places = model.places[1], other.places[0]
+    if not set(known) <= set(places):
         raise Audio2MotionError(
-            f"a model that hears {hasty[-1]} frames ahead in haste cannot learn to hear {config.look_ahead}"
+            f"a model that hears {known[-1]} frames ahead in low latency cannot learn to hear {config.look_ahead}"
         )
     weights = model.state_dict()
-    blocks = dict(zip(hasty, weights["bridges.1.weight"].split(model.encoder.size, 1)))
-    nothing = torch.zeros_like(blocks[0])
-    weights["bridges.0.weight"] = torch.cat([blocks.get(place, nothing) for place in places], 1)
+    blocks = dict(zip(known, torch.split(weights["bridges.1.weight"], model.encoder.size, 1)))
+    unheard = torch.zeros_like(blocks[0])
+    weights["bridges.0.weight"] = torch.cat([blocks.get(place, unheard) for place in places], 1)
     weights["bridges.0.bias"] = weights["bridges.1.bias"]
     other.load_state_dict(weights)
     return other
 
 
-def blended(tuned: SpeechMotionModel, first: SpeechMotionModel, keep: float) -> SpeechMotionModel:
-    """A model whose weights are `keep` those of `first`, from which `tuned` was trained, and the rest `tuned`'s.
+def interpolate_weights(tuned: SpeechMotionModel, first: SpeechMotionModel, keep: float) -> SpeechMotionModel:
+    """A model whose weights are `keep` times those of `first`, from which `tuned` was trained, and the rest `tuned`'s.
 
     Such a model has most of what tuning taught and still knows what tuning did not show (Wortsman et al., "Robust
     fine-tuning of zero-shot models", arXiv 2109.01903).

@@ -1,6 +1,6 @@
 """A video as the canvas: every frame a portrait, for as long as the sound lasts.
 
-Landmarks are tracked, gaps in them filled, and filtered without lag (see `sources.tracking.filters`), so that what is
+Landmarks are tracked, gaps in them filled, and filtered without lag (see `talkinghead.motion.filters`), so that what is
 drawn onto the face does not tremble. When the driver outlasts the video, it runs backwards and forwards: there is no
 jump at the turn. Frames are decoded as they are needed and landmarks kept in a temporary file, so that memory does not
 grow with length.
@@ -12,23 +12,23 @@ import itertools
 import tempfile
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 
 from talkinghead.core.errors import FaceError
-from talkinghead.core.types import N_LANDMARKS, Face, Floats, Frame, Image, Pixels, Portrait
-from talkinghead.drivers.tracking.filters import Array, Settings, ZeroPhaseOneEuro
-from talkinghead.drivers.tracking.neutral import pupil_distance
+from talkinghead.core.types import N_LANDMARKS, Doubles, DrawnCrop, Face, Floats, Image, Pixels, Portrait, TrackReport
 from talkinghead.faces import FaceTracker
+from talkinghead.faces.geometry import pupil_distance
+from talkinghead.faces.paste import paste_back
 from talkinghead.media.video import VideoReader
+from talkinghead.motion.filters import FilterSettings, ZeroPhaseOneEuro
 
 Cropper = Callable[[Image, Face], Portrait]
 
 # In pupil distances and seconds: steady in rest, without rounding off what lids and lips do.
-_FILTER = Settings(min_cutoff_hz=3.0, beta=15.0)
+_FILTER = FilterSettings(min_cutoff_hz=3.0, beta=15.0)
 _MARGIN_S = 0.3
 # A face that is away for longer than this is gone, and its frames stay as they are.
 _HOLD_S = 0.25
@@ -36,16 +36,8 @@ _SEGMENT_BYTES = 200_000_000
 _COLUMNS = N_LANDMARKS * 3 + 1
 
 
-@dataclass(frozen=True)
-class VideoReport:
-    """What tracking found: `frames` so far, `lost` without a face."""
-
-    frames: int
-    lost: int
-
-
 class SourceVideo:
-    """A canvas (see `talkinghead.clip`) over a video file.
+    """A canvas over a video file (see `talkinghead.canvas.Canvas`).
 
     `crop` makes a renderer's portrait of a picture and its face. `fps`: the driver's frame rate, to which the video is
     brought; None keeps its own. `frames` is the number of frames before the first turn, where it is known, and None
@@ -69,10 +61,13 @@ class SourceVideo:
         self._reader = VideoReader(self._path, fps)
         self.fps, self.size_px = self._reader.fps, self._reader.size_px
         self.has_audio = self._reader.has_audio
-        self.report = VideoReport(0, 0)
+        self.report: TrackReport | None = TrackReport()
+
+    portrait: Portrait | None = None  # every frame brings one of its own
 
     @property
     def frames(self) -> int | None:
+        """Number of frames; None where the video is repeated without end, or does not tell."""
         return None if self._loop else self._reader.frames
 
     def portraits(self) -> Iterator[Portrait]:
@@ -92,9 +87,10 @@ class SourceVideo:
                     if 0 < number < seen:
                         yield self._portrait(self._image(pixels), rows[number])
 
-    def finished(self, frame: Frame, pasted: Callable[[Frame], Pixels]) -> Pixels:
-        """A drawn frame in its place; where the video shows no face, the video's own frame."""
-        return frame.portrait.image.pixels if isinstance(frame.portrait, _Faceless) else pasted(frame)
+    def placed(self, drawn: DrawnCrop) -> Pixels:
+        """A drawn crop in its place; where the video shows no face, the video's own frame."""
+        portrait = drawn.portrait
+        return portrait.image.pixels if isinstance(portrait, _Faceless) else paste_back(portrait.image.pixels, drawn)
 
     def _image(self, pixels: Pixels) -> Image:
         return Image(pixels, name=self._path.name)
@@ -108,13 +104,13 @@ class SourceVideo:
     def _forward(self) -> Iterator[tuple[Image, Floats]]:
         """Every frame with its row: 478 filtered landmarks, then whether the frame shows the face."""
         waiting: deque[Image] = deque()
-        smoother = Smoother(float(self.fps))
+        smoother = LandmarkSmoother(float(self.fps))
         with FaceTracker(index=self._face) as tracker:
             for pixels in self._reader:
                 waiting.append(self._image(pixels))
                 found = tracker.track(pixels)
                 ready = smoother.push(None if found is None else found.landmarks)
-                self.report = VideoReport(smoother.frames, smoother.lost)
+                self.report = smoother.report
                 for row in ready:
                     yield waiting.popleft(), row
                 if not smoother.started and len(waiting) > self.fps:
@@ -136,18 +132,18 @@ class SourceVideo:
                 yield number, self._image(segment.pop())
 
 
-class Smoother:
+class LandmarkSmoother:
     """Landmarks (478, 3) in pixels, or None, to filtered rows (1435,): landmarks, then 1 where the face is there.
 
     Short gaps hold the last face; before the first face, its own landmarks stand in.
     """
 
     def __init__(self, rate_hz: float) -> None:
-        self.frames = self.lost = 0
+        self.report = TrackReport()
         self._rate_hz = rate_hz
         self._filter = ZeroPhaseOneEuro(rate_hz, _FILTER, _MARGIN_S)
         self._unit_px = 1.0
-        self._last: Array | None = None
+        self._last: Doubles | None = None
         self._missing = 0
         self._there: deque[bool] = deque()
 
@@ -158,9 +154,11 @@ class Smoother:
 
     def push(self, landmarks: Floats | None) -> list[Floats]:
         """The next frame's landmarks in; rows that are ready out."""
-        self.frames += 1
-        self.lost += landmarks is None
         self._missing = self._missing + 1 if landmarks is None else 0
+        self.report.frames += 1
+        self.report.lost += landmarks is None
+        self.report.gaps += self._missing == 1
+        self.report.longest_s = max(self.report.longest_s, self._missing / self._rate_hz)
         self._there.append(self._missing <= _HOLD_S * self._rate_hz if self.started else landmarks is not None)
         if landmarks is None and self._last is None:
             return []
@@ -177,7 +175,7 @@ class Smoother:
         """What is still waiting."""
         return self._rows(self._filter.finish())
 
-    def _rows(self, filtered: Array) -> list[Floats]:
+    def _rows(self, filtered: Doubles) -> list[Floats]:
         return [np.append(row * self._unit_px, self._there.popleft()).astype(np.float32) for row in filtered]
 
 

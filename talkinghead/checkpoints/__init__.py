@@ -1,7 +1,7 @@
 """Weights: which there are, where they lie, whether they are what they should be.
 
     resolve("liveportrait")                 the files of a set, verified before anything is run from them
-    embedded_checkpoint()                   the folder of the speech model that every installation carries
+    speech_model_folder()                   the folder of the speech model that every installation carries
     talkinghead.checkpoints.hub.pull(...)   download a set
 
 Files in the default folder must have the published hashes, as must files that were pulled into any other. In a folder
@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from talkinghead.checkpoints import places, verify
-from talkinghead.checkpoints.registry import EMBEDDED, WeightFile, WeightSet, data_folder, weight_set
+from talkinghead.checkpoints.registry import WeightFile, WeightSet, weight_set
 from talkinghead.checkpoints.verify import State
 from talkinghead.core.errors import CheckpointError
 
-__all__ = ["CheckpointSet", "Finding", "embedded_checkpoint", "findings", "resolve"]
+__all__ = ["CheckpointSet", "FileFinding", "findings", "resolve", "speech_model_folder"]
 
 _log = logging.getLogger("talkinghead")
 _warned: set[Path] = set()
@@ -41,7 +41,7 @@ class CheckpointSet:
     verified: bool
 
 
-class Finding(NamedTuple):
+class FileFinding(NamedTuple):
     """One file of a set in one directory; `pulled` where the directory's lock file knows it."""
 
     file: WeightFile
@@ -50,7 +50,7 @@ class Finding(NamedTuple):
     pulled: bool
 
 
-def findings(weights: WeightSet, directory: Path, *, fresh: bool = False) -> Iterator[Finding]:
+def findings(weights: WeightSet, directory: Path, *, fresh: bool = False) -> Iterator[FileFinding]:
     """Look at every file of a set; `fresh` hashes it whatever is remembered.
 
     Raises:
@@ -61,7 +61,7 @@ def findings(weights: WeightSet, directory: Path, *, fresh: bool = False) -> Ite
         file = next(file for file in weights.files if file.name == name)
         size, sha256 = verify.pin_of(file, path, directory, pins)
         pulled = verify.recorded(path, directory, pins) is not None
-        yield Finding(file, path, verify.examine(path, size, sha256, fresh=fresh), pulled)
+        yield FileFinding(file, path, verify.state_of(path, size, sha256, fresh=fresh), pulled)
 
 
 def resolve(name: str, directory: Path | None = None) -> CheckpointSet:
@@ -80,7 +80,7 @@ def resolve(name: str, directory: Path | None = None) -> CheckpointSet:
     found = list(findings(weights, folder))
     _refuse_incomplete(weights, folder, found)
     paths: dict[str, Path] = {}
-    strange: list[Finding] = []
+    strange: list[FileFinding] = []
     for finding in found:
         if finding.state is State.MISSING:
             continue
@@ -92,7 +92,7 @@ def resolve(name: str, directory: Path | None = None) -> CheckpointSet:
     return CheckpointSet(name, folder, paths, verified=not strange)
 
 
-def _refuse_incomplete(weights: WeightSet, folder: Path, found: list[Finding]) -> None:
+def _refuse_incomplete(weights: WeightSet, folder: Path, found: list[FileFinding]) -> None:
     missing = [f for f in found if f.state is State.MISSING and not f.file.optional]
     if not missing:
         return
@@ -106,7 +106,7 @@ def _refuse_incomplete(weights: WeightSet, folder: Path, found: list[Finding]) -
     )
 
 
-def _refuse_damaged(weights: WeightSet, finding: Finding, named: Path | None) -> None:
+def _refuse_damaged(weights: WeightSet, finding: FileFinding, named: Path | None) -> None:
     """Stop at a file that should have a known hash and has not, or that its own checksums call damaged.
 
     `named` is the folder that somebody named, if so: files of their own may lie there.
@@ -142,13 +142,15 @@ def _warn(weights: WeightSet, folder: Path, strange: list[Path]) -> None:
         )
 
 
-def embedded_checkpoint() -> Path:
-    """The folder of the embedded speech model, in a source checkout as in an installed package.
+def speech_model_folder() -> Path:
+    """The folder of the speech model that every installation carries: `audio2motion.embedded_checkpoint`.
 
     Raises:
         CheckpointError: the installation is not complete.
     """
-    folder = data_folder() / EMBEDDED
-    if not folder.is_dir():
-        raise CheckpointError(f"the embedded speech model is missing ({folder}): install talkinghead again")
-    return folder
+    from audio2motion import Audio2MotionError, embedded_checkpoint
+
+    try:
+        return embedded_checkpoint()
+    except Audio2MotionError as error:
+        raise CheckpointError(str(error)) from error

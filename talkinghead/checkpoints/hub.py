@@ -43,7 +43,7 @@ def pull(weights: WeightSet, directory: Path | None = None, *, force: bool = Fal
         CheckpointError: the hub cannot be reached, serves other files than the published ones, or the disk is full.
             What has come so far is kept and continued next time.
     """
-    from huggingface_hub.utils import WeakFileLock
+    from huggingface_hub.utils import WeakFileLock  # type: ignore[attr-defined]
 
     named = places.named_directory(directory)
     folder = named or places.default_directory()
@@ -61,7 +61,7 @@ def _pull_file(weights: WeightSet, file: WeightFile, folder: Path, may_replace: 
     pins = verify.read_lock(folder)
     path = places.locate(weights, folder)[file.name]
     size, sha256 = verify.pin_of(file, path, folder, pins)
-    state = verify.examine(path, size, sha256)
+    state = verify.state_of(path, size, sha256)
     if state is State.GOOD:
         progress(path.name, path.stat().st_size, path.stat().st_size)
         return

@@ -11,7 +11,7 @@ from typing import Any
 from talkinghead.core.errors import CheckpointError
 
 _VERSION = 1
-EMBEDDED = "audio2motion"
+EMBEDDED_SET = "audio2motion"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,12 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from talkinghead.core.errors import CheckpointError
+
+if TYPE_CHECKING:
+    from huggingface_hub.errors import HfHubHTTPError
 
 _PARTIAL = 206
 _BUSY = (408, 429, 500, 502, 503, 504)
@@ -66,7 +69,7 @@ def _append(stream: IO[bytes], url: str, size: int, tell: Callable[[int], None])
 def _get(url: str, headers: dict[str, str]) -> Iterator[tuple[int, Iterator[bytes]]]:
     """Status and body of a GET through the client's own session."""
     from huggingface_hub import constants, get_session
-    from huggingface_hub.utils import build_hf_headers, hf_raise_for_status
+    from huggingface_hub.utils import build_hf_headers, hf_raise_for_status  # type: ignore[attr-defined]
 
     session: Any = get_session()
     sent = {**build_hf_headers(), "Accept-Encoding": "identity", **headers}
@@ -86,8 +89,14 @@ def _is_transient(error: Exception) -> bool:
     from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 
     if isinstance(error, HfHubHTTPError):
-        return getattr(error.response, "status_code", None) in _BUSY
+        return _status_of(error) in _BUSY
     return _is_of_the_network(error) and not isinstance(error, OfflineModeIsEnabled)
+
+
+def _status_of(error: HfHubHTTPError) -> int | None:
+    """The HTTP status with which the hub refused; None where there was no answer, as older clients say."""
+    answer: Any = error.response
+    return None if answer is None else int(answer.status_code)
 
 
 def _is_of_the_network(error: Exception) -> bool:
@@ -111,7 +120,7 @@ def explained(repository: str, place: str, path: Path) -> Iterator[None]:
     except OfflineModeIsEnabled:
         raise CheckpointError(f"HF_HUB_OFFLINE is set and {path.name} is not here: unset it, {by_hand}") from None
     except HfHubHTTPError as error:
-        code = getattr(error.response, "status_code", None)
+        code = _status_of(error)
         advice = {401: "set HF_TOKEN", 403: "set HF_TOKEN", 404: "it has been moved or removed"}.get(
             code or 0, "try again later"
         )

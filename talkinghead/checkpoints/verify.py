@@ -86,7 +86,7 @@ def recorded(path: Path, directory: Path, pins: dict[str, Pin]) -> Pin | None:
         return None
 
 
-def examine(path: Path, size: int | None, sha256: str | None, *, fresh: bool = False) -> State:
+def state_of(path: Path, size: int | None, sha256: str | None, *, fresh: bool = False) -> State:
     """Compare a file with the size and hash that it must have; `fresh` hashes it whatever is remembered.
 
     Raises:
@@ -144,7 +144,8 @@ def _archive_is_whole(path: Path) -> bool:
         return False
 
 
-def _memory() -> Path:
+def memory_path() -> Path:
+    """The file in the user's cache that remembers what was hashed."""
     return platformdirs.user_cache_path("talkinghead", appauthor=False) / "verified.json"
 
 
@@ -155,18 +156,20 @@ def _remembered(path: Path, what: str, compute: Callable[[], str | bool]) -> str
     key = f"{what}:{path.resolve()}"
     known = _recall()
     entry = known.get(key)
-    if isinstance(entry, dict) and entry.get("stamp") == stamp and isinstance(entry.get("value"), str | bool):
-        return entry["value"]
+    if isinstance(entry, dict) and entry.get("stamp") == stamp:
+        remembered: object = entry.get("value")
+        if isinstance(remembered, str | bool):
+            return remembered
     value = compute()
     # A read-only home costs time, nothing else.
     with contextlib.suppress(OSError):
-        _write_json(_memory(), {**_recall(), key: {"stamp": stamp, "value": value}})
+        _write_json(memory_path(), {**_recall(), key: {"stamp": stamp, "value": value}})
     return value
 
 
 def _recall() -> dict[str, Any]:
     try:
-        known = json.loads(_memory().read_text(encoding="utf-8"))
+        known = json.loads(memory_path().read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return known if isinstance(known, dict) else {}

@@ -81,3 +81,12 @@ def main() -> None:
     talkinghead speak portrait.png speech.wav     writes portrait--speech.mp4
     talkinghead doctor                            says what is here and what would make it better
     """
+
+
+def run() -> None:
+    """The program `talkinghead`: `main` in a process of its own."""
+    if "--debug" not in sys.argv:
+        from talkinghead.cli.native_output import keep_to_ourselves
+
+        keep_to_ourselves()
+    main(prog_name="talkinghead")

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from talkinghead.cli.options import (
-    Box,
-    drawing_options,
-    liveportrait_options,
+    BOX,
+    FACE,
+    GAINS,
+    RENDERER,
+    RENDERERS_OWN,
+    GroupedCommand,
+    from_table,
     logging_options,
-    motion_options,
+    option,
     output_options,
     settings_from,
 )
@@ -21,21 +25,24 @@ from talkinghead.cli.progress import say
 from talkinghead.cli.saving import check_targets, save
 from talkinghead.cli.stopping import stop_at_once
 
+if TYPE_CHECKING:
+    from talkinghead.clip import Clip
+
 _PICTURES = frozenset({".png", ".jpg", ".jpeg", ".webp"})
 
 
-@click.command()
+@click.command(cls=GroupedCommand)
 @click.argument("source", type=click.Path(path_type=Path))
 @click.argument("driving", type=click.Path(path_type=Path))
-@click.option("--audio", type=click.Path(path_type=Path), metavar="FILE", help="Sound instead of the driver's own.")
-@click.option("--no-audio", is_flag=True, help="Write no sound.")
-@click.option("--driving-face", type=click.IntRange(min=1), metavar="N",
-              help="Which face of DRIVING, counted from the largest.")  # fmt: skip
-@click.option("--driving-box", type=Box(), help="Where a driving picture's face is, if none is found.")
+@option("--audio", section="voice", type=click.Path(path_type=Path), metavar="FILE",
+        help="Sound instead of the driver's own.")  # fmt: skip
+@option("--no-audio", section="voice", is_flag=True, help="Write no sound.")
+@option("--driving-face", section="motion", type=click.IntRange(min=1), metavar="N",
+        help="Which face of DRIVING, counted from the largest.")  # fmt: skip
+@option("--driving-box", section="motion", type=BOX, metavar="X,Y,W,H",
+        help="Where a driving picture's face is, if none is found.")  # fmt: skip
 @output_options
-@drawing_options
-@motion_options
-@liveportrait_options
+@from_table((*RENDERER, "fps", *FACE, *GAINS, *RENDERERS_OWN))
 @logging_options
 def command(
     source: Path,
@@ -66,42 +73,55 @@ def command(
     begin = time.monotonic()
     if audio and no_audio:
         raise click.UsageError("--audio and --no-audio exclude each other")
+    if options["face"] == "all":
+        raise click.UsageError("--face all is for `speak`: give a face's number")
     settings = settings_from(options)
     out = output or f"{source.stem}--{driving.stem}.mp4"
     single = Path(out).suffix.lower() in _PICTURES and not out.endswith("/")
     if single:
-        if save_motion or report:
-            raise click.UsageError("--save-motion and --report are for videos: name a .mp4")
-        from talkinghead.media.images import check_picture_target
-
-        check_picture_target(Path(out), force)
+        _check_single(out, force, {"--save-motion": save_motion, "--report": report, "--fps": settings.fps,
+                                   "--audio": audio})  # fmt: skip
     else:
         check_targets(out, save_motion, report, force)
     with stop_at_once():
-        from talkinghead.drivers.opening import animate
+        from talkinghead.calls import animate
 
         clip = animate(
-            source, driving, settings, audio=audio, silent=no_audio, driving_face=driving_face, driving_box=driving_box,
-            single=single,
+            source, driving, audio=audio, silent=no_audio, driving_face=driving_face, driving_box=driving_box,
+            single=single, settings=settings,
         )  # fmt: skip
     say(clip.note, quiet)
     if single:
-        if clip.frames != 1:
-            raise click.UsageError(f"a video does not fit into {out}: name a .mp4, or a folder ending in /")
-        from talkinghead.media.images import write_image
-
-        write_image(Path(out), next(iter(clip)), force=force)
-        if not quiet:
-            click.echo(out)
+        _write_single(clip, Path(out), force, quiet)
         return
     save(clip, out, force=force, motion_to=save_motion, report=report, quiet=quiet, verbose=verbose, begin_s=begin)
-    _warn_of_lost_faces(clip.track, quiet)
+    _warn_of_lost_faces(clip, quiet)
 
 
-def _warn_of_lost_faces(track: Any, quiet: bool) -> None:
-    if track is not None and track.lost:
+def _check_single(out: str, force: bool, given: dict[str, object]) -> None:
+    """One picture out: nothing that only a video has may be asked for."""
+    from talkinghead.media.images import check_picture_target
+
+    if meaningless := [name for name, value in given.items() if value is not None]:
+        raise click.UsageError(f"{meaningless[0]} is for videos, and {out} is one picture: name a .mp4")
+    check_picture_target(Path(out), force)
+
+
+def _write_single(clip: Clip, out: Path, force: bool, quiet: bool) -> None:
+    from talkinghead.media.images import SYNTHETIC_PICTURE, write_image
+
+    if clip.frames != 1:
+        raise click.UsageError(f"a video does not fit into {out}: name a .mp4, or a folder ending in /")
+    write_image(out, next(iter(clip)), force=force, comment=SYNTHETIC_PICTURE)
+    if not quiet:
+        click.echo(out)
+
+
+def _warn_of_lost_faces(clip: Clip, quiet: bool) -> None:
+    track = clip.tracking.get("driver")
+    if track is not None and track["lost"]:
         say(
-            f"no face in {track.lost} of {track.frames} driving frames ({track.gaps} gaps, the longest "
-            f"{track.longest_s:.1f} s): the last pose was held, then eased to rest",
+            f"no face in {track['lost']} of {track['frames']} driving frames ({track['gaps']} gaps, the longest "
+            f"{track['longest_s']:.1f} s): the last pose was held, then eased to rest",
             quiet,
         )

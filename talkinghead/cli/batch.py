@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from talkinghead.cli.options import logging_options
+from talkinghead.cli.options import quiet_options
 from talkinghead.cli.progress import say
 
 
@@ -19,7 +19,7 @@ from talkinghead.cli.progress import say
 @click.option("--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True)
 @click.option("--ray-address", metavar="ADDRESS", help="Of the Ray cluster; without it, as Ray finds one.")
 @click.option("--force", is_flag=True, help="Overwrite videos that this batch did not make.")
-@logging_options
+@quiet_options
 def command(
     manifest: Path,
     output: Path,
@@ -28,7 +28,6 @@ def command(
     ray_address: str | None,
     force: bool,
     quiet: bool,
-    verbose: bool,
 ) -> None:
     """Make every video that MANIFEST (.csv or .jsonl) lists.
 
@@ -42,17 +41,19 @@ def command(
     What went well is remembered in DIR/batch-journal.jsonl: a second run does only what is missing. Exits with code 1
     where a job failed.
     """
-    from talkinghead.batch import runner as batch
+    from talkinghead.batch.jobs import Outcome
+    from talkinghead.batch.manifest import read_manifest
+    from talkinghead.batch.runner import run
 
-    jobs = batch.read_manifest(manifest, output)
+    jobs = read_manifest(manifest, output)
 
-    def report(outcome: batch.Outcome) -> None:
+    def report(outcome: Outcome) -> None:
         if outcome.error is not None:
             click.echo(f"row {outcome.row} failed: {' '.join(outcome.error.split())}", err=True)
         else:
             say(f"row {outcome.row}: {outcome.output}", quiet)
 
-    outcomes = batch.run(
+    outcomes = run(
         jobs,
         output,
         workers=workers,

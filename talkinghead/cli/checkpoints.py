@@ -14,7 +14,7 @@ from talkinghead.cli.options import logging_options
 from talkinghead.cli.progress import say
 
 if TYPE_CHECKING:
-    from talkinghead.checkpoints import Finding
+    from talkinghead.checkpoints import FileFinding
     from talkinghead.checkpoints.hub import Progress
     from talkinghead.checkpoints.registry import WeightSet
 
@@ -35,10 +35,10 @@ def command() -> None:
 def list_(directory: Path | None, quiet: bool, verbose: bool) -> None:
     """Show which weights there are, whether they are here, their size, licence and place (-v: every file)."""
     from talkinghead.checkpoints import findings
-    from talkinghead.checkpoints.registry import EMBEDDED, downloadable
+    from talkinghead.checkpoints.registry import EMBEDDED_SET, downloadable
 
-    rows = [(EMBEDDED, *_embedded_state(), "MIT", "the speech model that every installation carries")]
-    details: dict[str, list[Finding]] = {}
+    rows = [(EMBEDDED_SET, *_embedded_state(), "MIT", "the speech model that every installation carries")]
+    details: dict[str, list[FileFinding]] = {}
     folder = _folder(directory)
     for weights in downloadable().values():
         found = details[weights.name] = list(findings(weights, folder))
@@ -82,15 +82,15 @@ def verify(names: tuple[str, ...], directory: Path | None, quiet: bool, verbose:
     Exits with code 1 where a file is damaged, or a set that was named is not complete.
     """
     from talkinghead.checkpoints import findings
-    from talkinghead.checkpoints.registry import EMBEDDED, downloadable, weight_set
+    from talkinghead.checkpoints.registry import EMBEDDED_SET, downloadable, weight_set
     from talkinghead.checkpoints.verify import State
 
     failed = False
-    if not names or EMBEDDED in names:
+    if not names or EMBEDDED_SET in names:
         state, _ = _embedded_state()
         failed |= state != "present"
-        say_result(EMBEDDED, state, quiet and state == "present")
-    for weights in [weight_set(name) for name in names if name != EMBEDDED] if names else downloadable().values():
+        say_result(EMBEDDED_SET, state, quiet and state == "present")
+    for weights in [weight_set(name) for name in names if name != EMBEDDED_SET] if names else downloadable().values():
         for finding in findings(weights, _folder(directory), fresh=True):
             missing = finding.state is State.MISSING
             bad = _is_damaged(finding, directory) or (missing and bool(names) and not finding.file.optional)
@@ -113,7 +113,7 @@ def _folder(directory: Path | None) -> Path:
     return named_directory(directory) or default_directory()
 
 
-def _is_damaged(finding: Finding, directory: Path | None) -> bool:
+def _is_damaged(finding: FileFinding, directory: Path | None) -> bool:
     """Whether a file has other contents than it must have here; in a folder of one's own only its checksums count."""
     from talkinghead.checkpoints.verify import State, is_whole
 
@@ -122,7 +122,7 @@ def _is_damaged(finding: Finding, directory: Path | None) -> bool:
     return finding.state in (State.OTHER, State.UNKNOWN) and not is_whole(finding.path)
 
 
-def _word(finding: Finding, directory: Path | None) -> str:
+def _word(finding: FileFinding, directory: Path | None) -> str:
     from talkinghead.checkpoints.verify import State
 
     if _is_damaged(finding, directory):
@@ -130,7 +130,7 @@ def _word(finding: Finding, directory: Path | None) -> str:
     return "present, not the published file" if finding.state is State.OTHER else finding.state.value
 
 
-def _state(found: list[Finding], directory: Path | None) -> str:
+def _state(found: list[FileFinding], directory: Path | None) -> str:
     """One word for a set."""
     from talkinghead.checkpoints.verify import State
 
@@ -143,7 +143,7 @@ def _state(found: list[Finding], directory: Path | None) -> str:
     return "present" if all(finding.state is not State.OTHER for finding in needed) else "present (own)"
 
 
-def _size(weights: WeightSet, found: list[Finding]) -> str:
+def _size(weights: WeightSet, found: list[FileFinding]) -> str:
     """Size of what is here, else of what would be pulled, as far as it is known before."""
     here = sum(finding.path.stat().st_size for finding in found if finding.path.is_file())
     known = sum(file.bytes or 0 for file in weights.files)
@@ -154,11 +154,11 @@ def _size(weights: WeightSet, found: list[Finding]) -> str:
 
 def _embedded_state() -> tuple[str, str]:
     """State and size of the embedded speech model; safetensors itself notices a truncated file."""
-    from talkinghead.checkpoints import embedded_checkpoint
+    from talkinghead.checkpoints import speech_model_folder
     from talkinghead.core.errors import CheckpointError
 
     try:
-        folder = embedded_checkpoint()
+        folder = speech_model_folder()
     except CheckpointError:
         return "missing", ""
     from safetensors import SafetensorError, safe_open

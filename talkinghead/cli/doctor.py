@@ -15,15 +15,17 @@ import click
 from talkinghead.cli.options import logging_options
 from talkinghead.core.errors import CheckpointError, TalkingHeadError
 
-_NEEDED = ("torch", "transformers", "mediapipe", "opencv-contrib-python", "numpy", "librosa", "soundfile", "soxr",
-           "imageio-ffmpeg", "safetensors", "huggingface_hub", "click", "rich")  # fmt: skip
-_OPTIONAL = {
-    "torchaudio": "training on a GPU: pip install 'talkinghead[cuda]'",
+# What pyproject.toml requires, and what its extras add (tests/test_packaging.py compares).
+NEEDED = ("torch", "transformers", "safetensors", "huggingface_hub", "platformdirs", "soundfile", "soxr", "numpy",
+          "scipy", "opencv-python", "onnxruntime", "imageio-ffmpeg", "pillow", "pillow-heif", "click", "rich",
+          "espeakng-loader", "typing_extensions")  # fmt: skip
+OPTIONAL = {
     "accelerate": "training: pip install 'talkinghead[train]'",
-    "onnxruntime": "ONNX export and LivePortrait's own landmarks: pip install 'talkinghead[onnx]'",
+    "tensorboard": "watching a training: pip install 'talkinghead[train]'",
+    "matplotlib": "plots of motion and training: pip install 'talkinghead[train]'",
+    "onnx": "ONNX export: pip install 'talkinghead[onnx]'",
     "pyvirtualcam": "virtual camera: pip install 'talkinghead[live]'",
     "ray": "batches on a cluster: pip install 'talkinghead[ray]'",
-    "espeakng-loader": "text to speech: pip install 'talkinghead[tts]'",
 }
 
 
@@ -48,13 +50,13 @@ def _version(package: str) -> str | None:
 
 def _packages() -> Iterator[Finding]:
     yield Finding("ok", f"Python {platform.python_version()} on {platform.system()} {platform.machine()}")
-    for package in _NEEDED:
+    for package in NEEDED:
         version = _version(package)
         if version:
             yield Finding("ok", f"{package} {version}", detail=True)
         else:
             yield Finding("!!", package, f"pip install {package}")
-    for package, use in _OPTIONAL.items():
+    for package, use in OPTIONAL.items():
         version = _version(package)
         yield Finding("ok", f"{package} {version}") if version else Finding("--", package, use)
 
@@ -70,7 +72,7 @@ def _torchaudio() -> Iterator[Finding]:
             "!!",
             f"torchaudio {_version('torchaudio')} cannot be imported beside torch {_version('torch')}: "
             f"{str(error).splitlines()[0]}",
-            "pip uninstall torchaudio (only training on a GPU needs it)",
+            "pip uninstall torchaudio (talkinghead does not need it)",
         )
 
 
@@ -95,10 +97,10 @@ def _devices() -> Iterator[Finding]:
 
 
 def _weights(directory: Path | None) -> Iterator[Finding]:
-    from talkinghead.checkpoints import embedded_checkpoint, resolve
+    from talkinghead.checkpoints import resolve, speech_model_folder
 
     try:
-        yield Finding("ok", f"speech model: embedded, {embedded_checkpoint().name}")
+        yield Finding("ok", f"speech model: embedded, {speech_model_folder().name}")
     except CheckpointError as error:
         yield Finding("!!", "speech model", str(error))
     for name, use in (("liveportrait", "the neural renderer"), ("joyvasa", "lips learnt from real speech")):

@@ -7,11 +7,9 @@ from typing import Any
 
 import click
 
-from talkinghead.cli.options import drawing_options, logging_options, settings_from
+from talkinghead.cli.options import FACE, RENDERER, GroupedCommand, from_table, logging_options, option, settings_from
 from talkinghead.cli.progress import say
 from talkinghead.cli.stopping import stop_at_once
-
-SYNTHETIC = "Synthetic picture: the face was changed by talkinghead."
 
 _HELP = {
     "smile": "-1 (frown) to 1",
@@ -35,7 +33,9 @@ _HELP = {
 
 def _controls(function: Any) -> Any:
     for name, text in reversed(_HELP.items()):
-        function = click.option(f"--{name.replace('_', '-')}", name, type=float, help=text)(function)
+        function = option(
+            f"--{name.replace('_', '-')}", name, section="motion", type=float, metavar="VALUE", help=text
+        )(function)
     return function
 
 
@@ -59,16 +59,17 @@ def _sheet(text: str) -> tuple[str, tuple[float, ...]]:
         raise click.UsageError(f"{text!r} is not NAME=V1,V2,..., e.g. smile=0,0.5,1") from None
 
 
-@click.command()
+@click.command(cls=GroupedCommand)
 @click.argument("picture", type=click.Path(path_type=Path))
-@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="OUT",
-              help="Picture to write  [default: PICTURE--edited.png]")  # fmt: skip
-@click.option("--force", is_flag=True, help="Overwrite OUT.")
+@option("-o", "--output", section="make", type=click.Path(path_type=Path, dir_okay=False), metavar="OUT",
+        help="Picture to write  [default: PICTURE--edited.png]")  # fmt: skip
+@option("--force", section="make", is_flag=True, help="Overwrite OUT.")
 @_controls
-@click.option("--set", "shapes", multiple=True, metavar="NAME=VALUE", help="Any ARKit blendshape; repeatable.")
-@click.option("--sheet", "sheets", multiple=True, metavar="NAME=V1,V2,...",
-              help="Draw several values side by side; twice for a table.")  # fmt: skip
-@drawing_options
+@option("--set", "shapes", section="motion", multiple=True, metavar="NAME=VALUE",
+        help="Any ARKit blendshape; repeatable.")  # fmt: skip
+@option("--sheet", "sheets", section="make", multiple=True, metavar="NAME=V1,V2,...",
+        help="Draw several values side by side; twice for a table.")  # fmt: skip
+@from_table((*RENDERER, *FACE, "crop-size", "region", "no-stitching", "multiplier", "normalize-lip", "compile"))
 @logging_options
 def command(
     picture: Path,
@@ -86,24 +87,30 @@ def command(
     talkinghead edit face.png --smile 0.6 --yaw 12 --set jawOpen=0.3
     talkinghead edit face.png --sheet smile=-0.5,0,0.5,1 --sheet yaw=-10,0,10
     """
-    from talkinghead.media.images import check_picture_target, write_image
-    from talkinghead.motion.controls import Editor, Sheet, to_motion
+    from talkinghead.media.images import SYNTHETIC_PICTURE, check_picture_target, write_image
+    from talkinghead.motion.controls import controls_to_motion
 
     out = output or Path(f"{picture.stem}--edited.png")
     controls = {name: value for name in _HELP if (value := options.pop(name)) is not None}
     controls.update(_assignments(shapes))
-    tables = [Sheet(*_sheet(text)) for text in sheets]
+    tables = [_sheet(text) for text in sheets]
     if len(tables) > 2:
         raise click.UsageError("a sheet varies one or two controls: give --sheet at most twice")
+    if len(dict(tables)) < len(tables):
+        raise click.UsageError(f"--sheet varies {tables[0][0]} twice: name two controls, or all values in one")
+    if options["face"] == "all":
+        raise click.UsageError("--face all is for `speak`: give a face's number")
     settings = settings_from(options)
     # What is misspelt, out of range or in the way is told before the picture is opened.
     check_picture_target(out, force)
-    for values in [controls, *({table.control: value} for table in tables for value in table.values)]:
-        to_motion(values)
+    for values in [controls, *({name: value} for name, column in tables for value in column)]:
+        controls_to_motion(values)
     with stop_at_once():
-        editor = Editor(picture, settings)
-    say(editor.note, quiet)
-    pixels = editor.draw_sheet(controls, tables) if tables else editor.draw(controls)
-    write_image(out, pixels, force=force, comment=SYNTHETIC)
+        from talkinghead.calls import editor
+
+        avatar = editor(picture, settings)
+    say(avatar.note, quiet)
+    pixels = avatar.edit_sheet(controls, dict(tables)) if tables else avatar.edit(controls)
+    write_image(out, pixels, force=force, comment=SYNTHETIC_PICTURE)
     if not quiet:
         click.echo(out)

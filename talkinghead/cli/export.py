@@ -50,7 +50,8 @@ def onnx(
 
     def tell(exported: Exported) -> None:
         checked = "" if exported.error is None else f"  within {exported.error:.0e} of PyTorch"
-        say(f"{exported.path.name}{checked}", quiet)
+        size = f"  {exported.path.stat().st_size / 1e6:.1f} MB" if verbose else ""
+        say(f"{exported.path.name}{checked}{size}", quiet)
 
     weights = resolve("liveportrait-animals" if animals else "liveportrait", checkpoints)
     export_onnx(load_models(weights.paths), directory, check=not no_check, force=force, progress=tell)

@@ -7,25 +7,36 @@ from typing import Any
 
 import click
 
-from talkinghead.cli.options import drawing_options, logging_options, motion_options, settings_from
+from talkinghead.cli.options import (
+    FACE,
+    GAINS,
+    RENDERER,
+    RENDERERS_OWN,
+    GroupedCommand,
+    from_table,
+    logging_options,
+    option,
+    settings_from,
+)
 from talkinghead.cli.progress import say
 from talkinghead.cli.stopping import stop_at_once
 
 
-@click.command()
+@click.command(cls=GroupedCommand)
 @click.argument("portrait", type=click.Path(path_type=Path))
-@click.option("--camera", default="0", show_default=True, metavar="CAMERA",
-              help="Number of a webcam, a video file, or a stream's URL.")  # fmt: skip
-@click.option("--camera-face", type=click.IntRange(min=1), metavar="N", help="Which of the faces before the camera.")
-@click.option("--no-window", is_flag=True, help="Show nothing.")
-@click.option("--virtual-camera", is_flag=True, help="Send the frames to a camera that other programs see.")
-@click.option("--record", type=click.Path(path_type=str), metavar="OUT", help="Also write a video, without sound.")
-@click.option("--force", is_flag=True, help="Overwrite OUT.")
-@click.option("--max-side", type=click.IntRange(min=64), default=720, show_default=True, metavar="PX",
-              help="Shrink the portrait to this before anything is drawn.")  # fmt: skip
-@click.option("--max-frames", type=click.IntRange(min=1), metavar="N", help="Stop after so many frames.")
-@drawing_options
-@motion_options
+@option("--camera", section="motion", default="0", show_default=True, metavar="CAMERA",
+        help="Number of a webcam, a video file, or a stream's URL.")  # fmt: skip
+@option("--camera-face", section="motion", type=click.IntRange(min=1), metavar="N",
+        help="Which of the faces before the camera.")  # fmt: skip
+@option("--no-window", section="make", is_flag=True, help="Show nothing.")
+@option("--virtual-camera", section="make", is_flag=True, help="Send the frames to a camera that other programs see.")
+@option("--record", section="make", type=click.Path(path_type=str), metavar="OUT",
+        help="Also write a video, without sound.")  # fmt: skip
+@option("--force", section="make", is_flag=True, help="Overwrite OUT.")
+@option("--max-side", section="make", type=click.IntRange(min=64), default=720, show_default=True, metavar="PX",
+        help="Shrink the portrait to this before anything is drawn.")  # fmt: skip
+@option("--max-frames", section="make", type=click.IntRange(min=1), metavar="N", help="Stop after so many frames.")
+@from_table((*RENDERER, *FACE, *GAINS, *RENDERERS_OWN))
 @logging_options
 def command(
     portrait: Path,
@@ -47,23 +58,25 @@ def command(
     """
     if no_window and not record and not virtual_camera and max_frames is None:
         raise click.UsageError("--no-window leaves nothing to do: add --record, --virtual-camera or --max-frames")
+    if options["face"] == "all":
+        raise click.UsageError("--face all is for `speak`: give a face's number")
     settings = settings_from(options)
-    from talkinghead.live.loop import open_session
-
     with stop_at_once():
-        session = open_session(
-            portrait,
-            settings,
+        from talkinghead.avatar import Avatar
+        from talkinghead.live.loop import open_live
+        from talkinghead.media.images import read_image
+
+        loop = open_live(
+            Avatar(read_image(portrait, max_side_px=max_side), settings=settings),
             camera=camera,
             camera_face=camera_face,
             window=not no_window,
             virtual_camera=virtual_camera,
             record=record,
             force=force,
-            max_side_px=max_side,
         )
-    say(session.note, quiet)
-    report = session.run(max_frames)
+    say(loop.note, quiet)
+    report = loop.run(max_frames)
     say(report.summary(), quiet)
     if record and not quiet:
         click.echo(record)

@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from talkinghead.cli.options import FrameRate, logging_options
+from talkinghead.cli.options import FRAME_RATE, quiet_options
 from talkinghead.cli.progress import progress, say
 
 if TYPE_CHECKING:
+    from talkinghead.drivers.driving import Driving
     from talkinghead.motion.motion import Motion
-    from talkinghead.motion.protocols import MotionSource
 
 _FORMATS = ".npz (everything), .csv (ARKit, Live Link Face) or .pkl (LivePortrait)"
 _force = click.option("--force", is_flag=True, help="Overwrite OUT.")
-_fps = click.option("--fps", type=FrameRate(), help="Frames per second of the result: 25, 29.97, 30000/1001.")
+_fps = click.option("--fps", type=FRAME_RATE, help="Frames per second of the result: 25, 29.97, 30000/1001.")
 _file = click.Path(path_type=Path, dir_okay=False)
 
 
@@ -38,7 +38,7 @@ def command() -> None:
 @click.option("--seed", type=int, default=0, show_default=True, help="Of speech's blinks, brows and head motion.")
 @_fps
 @_force
-@logging_options
+@quiet_options
 def extract(
     source: Path,
     output: Path | None,
@@ -49,10 +49,10 @@ def extract(
     fps: Fraction | None,
     force: bool,
     quiet: bool,
-    verbose: bool,
 ) -> None:
     """Write the motion of SOURCE: a video's face, or what the speech model makes of a recording (or - for stdin)."""
     from talkinghead.core.output import check_writable
+    from talkinghead.drivers.video import tracked_video
     from talkinghead.motion.files import check_suffix, save_motion
     from talkinghead.motion.motion import Motion
 
@@ -60,10 +60,10 @@ def extract(
     check_suffix(out)
     check_writable(out, force)
     if by == "face" or (by == "auto" and _has_picture(source)):
-        driver = _tracked(source, face)
+        driving: Driving[Any] = tracked_video(source, face=face)
     else:
-        driver = _predicted(source, motion_model, fps, seed)
-    motion = Motion.concatenate(list(_counted(driver, quiet)))
+        driving = _predicted(source, motion_model, fps, seed)
+    motion = Motion.concatenate(list(_counted(driving, quiet)))
     if fps is not None:
         motion = motion.resampled(fps)
     save_motion(motion, out, force)
@@ -74,30 +74,23 @@ def extract(
 
 def _has_picture(source: Path) -> bool:
     """Whether SOURCE holds a video; sound with a cover picture does not."""
-    from talkinghead.media.audio import audio_path
     from talkinghead.media.ffmpeg import describe, stream_lines
 
-    return bool(stream_lines(describe(audio_path(source)), "Video"))
+    return str(source) != "-" and bool(stream_lines(describe(source), "Video"))
 
 
-def _tracked(source: Path, face: int | None) -> MotionSource:
-    from talkinghead.drivers.video import VideoMotionSource
+def _predicted(source: Path, motion_model: str, fps: Fraction | None, seed: int) -> Driving[Any]:
+    from talkinghead.core.settings import DEFAULT_FPS
+    from talkinghead.drivers.opening import SpeechModel
+    from talkinghead.media.sound import open_sound
 
-    return VideoMotionSource(source, face=face)
-
-
-def _predicted(source: Path, motion_model: str, fps: Fraction | None, seed: int) -> MotionSource:
-    from talkinghead.avatar import open_driver
-    from talkinghead.core.settings import DEFAULT_FPS, Settings
-    from talkinghead.media.audio import probe_audio
-
-    return open_driver(motion_model, source, fps or DEFAULT_FPS, probe_audio(source).duration_s, Settings(seed=seed))
+    return SpeechModel(motion_model).driving(open_sound(source), fps or DEFAULT_FPS, seed=seed)
 
 
-def _counted(driver: MotionSource, quiet: bool) -> Iterable[Motion]:
+def _counted(driving: Driving[Any], quiet: bool) -> Iterable[Motion]:
     done = 0
-    with progress("extracting", driver.frames, quiet) as advance:
-        for chunk in driver:
+    with progress("extracting", driving.frames, quiet) as advance:
+        for chunk in driving:
             done += len(chunk)
             advance(done)
             yield chunk
@@ -108,8 +101,8 @@ def _counted(driver: MotionSource, quiet: bool) -> Iterable[Motion]:
 @click.argument("out", type=_file)
 @_fps
 @_force
-@logging_options
-def convert(file: Path, out: Path, fps: Fraction | None, force: bool, quiet: bool, verbose: bool) -> None:
+@quiet_options
+def convert(file: Path, out: Path, fps: Fraction | None, force: bool, quiet: bool) -> None:
     """Write the motion in FILE to OUT in the format of its suffix: .npz, .csv or .pkl.
 
     Only .npz keeps everything: .csv has blendshapes and head rotation, .pkl LivePortrait's expression and pose.
@@ -130,8 +123,8 @@ def convert(file: Path, out: Path, fps: Fraction | None, force: bool, quiet: boo
 @click.option("-o", "--output", type=_file, metavar="OUT.png", help="Where to plot  [default: FILE--motion.png]")
 @click.option("--no-plot", is_flag=True, help="Print the facts alone.")
 @_force
-@logging_options
-def info(file: Path, output: Path | None, no_plot: bool, force: bool, quiet: bool, verbose: bool) -> None:
+@quiet_options
+def info(file: Path, output: Path | None, no_plot: bool, force: bool, quiet: bool) -> None:
     """Print what the motion in FILE is, and plot its main channels."""
     from talkinghead.motion.files import load_motion
     from talkinghead.motion.plot import facts, plot

@@ -1,74 +1,115 @@
-"""Options that several commands share, and the one place where they become Settings."""
+"""Options that several commands share, made from the one table in `core.settings`, and listed in groups by --help."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-from fractions import Fraction
+import logging
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from talkinghead.core.device import DEVICES, PRECISIONS
 from talkinghead.core.errors import InputError
-from talkinghead.core.settings import RENDERERS, Framing, Gains, Settings, parse_fps
+from talkinghead.core.options import Option
+from talkinghead.core.settings import OPTIONS, Settings, parse_box, parse_fps, settings_of
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+Decorator = Callable[[Any], Any]
 
-ALL_FACES = 0
-REGIONS = ("all", "exp", "pose", "lip", "eyes")
-DRIVING_OPTIONS = ("expression-friendly", "pose-friendly")
+SECTIONS = {
+    "make": "What to make",
+    "face": "The face",
+    "motion": "The motion",
+    "voice": "The voice",
+    "neural": "The liveportrait renderer",
+    "warp": "The warp renderer",
+    "saying": "Saying less or more",
+}
 
 
-class FrameRate(click.ParamType):
-    """25, 29.97 or 30000/1001."""
+class GroupedOption(click.Option):
+    """An option that knows under which heading --help lists it."""
 
-    name = "rate"
+    def __init__(self, *args: Any, section: str = "make", **kwargs: Any) -> None:
+        self.section = section
+        super().__init__(*args, **kwargs)
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Fraction:
-        if isinstance(value, Fraction):
+
+class GroupedCommand(click.Command):
+    """A command whose --help lists options under headings, those of nobody's at the end."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        rows: dict[str, list[tuple[str, str]]] = {section: [] for section in SECTIONS}
+        for parameter in self.get_params(ctx):
+            record = None if isinstance(parameter, click.Argument) else parameter.get_help_record(ctx)
+            if record is not None:
+                section = parameter.section if isinstance(parameter, GroupedOption) else "saying"
+                rows[section].append(record)
+        for section, heading in SECTIONS.items():
+            if rows[section]:
+                with formatter.section(heading):
+                    formatter.write_dl(rows[section])
+
+
+class Text(click.ParamType):  # type: ignore[type-arg]  # generic only from click 8.4 on
+    """A value that one of our own readers understands: its InputError is a usage error."""
+
+    def __init__(self, read: Callable[[str], Any], name: str) -> None:
+        self._read, self.name = read, name
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not isinstance(value, str):
             return value
         try:
-            return parse_fps(value)
+            return self._read(value)
         except InputError as error:
             self.fail(str(error), param, ctx)
 
 
-class FaceChoice(click.ParamType):
-    """A face's number, counted from the largest, or "all" (0)."""
-
-    name = "N|all"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        if value == "all":
-            return ALL_FACES
-        try:
-            number = int(value)
-        except ValueError:
-            number = -1
-        if number < 1 and value != ALL_FACES:
-            self.fail(f"{value!r} is not a face: write its number, 1 for the largest, or all", param, ctx)
-        return number
+FRAME_RATE = Text(parse_fps, "rate")
+BOX = Text(parse_box, "x,y,w,h")
 
 
-class Box(click.ParamType):
-    """x,y,width,height in pixels."""
+def option(*names: str, section: str, **kwargs: Any) -> Decorator:
+    """`click.option` under a heading of --help."""
+    return click.option(*names, cls=GroupedOption, section=section, **kwargs)
 
-    name = "x,y,w,h"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, ...]:
-        if isinstance(value, tuple):
-            return value
-        try:
-            x, y, width, height = (float(part) for part in value.split(","))
-        except ValueError:
-            self.fail(f"{value!r} is not a box: write x,y,width,height in pixels", param, ctx)
-        if not all(map(math.isfinite, (x, y, width, height))):
-            self.fail(f"{value!r} is not a box: write x,y,width,height in pixels", param, ctx)
-        if width <= 0 or height <= 0:
-            self.fail(f"{value!r} has no area", param, ctx)
-        return x, y, width, height
+def from_table(names: Iterable[str]) -> Decorator:
+    """The options of the table by their long names, in this order."""
+    return together(*(_made(OPTIONS[name]) for name in names))
+
+
+def _made(item: Option) -> Decorator:
+    """One option of the table as click wants it; its value arrives under its long name."""
+    names, section = (f"--{item.name}", item.name.replace("-", "_")), item.group
+    if item.is_flag:
+
+        def chosen(ctx: click.Context, param: click.Parameter, given: bool) -> Any:
+            return item.stored if given else item.default
+
+        return option(*names, section=section, is_flag=True, callback=chosen, help=item.help)
+    if item.name == "checkpoints":
+        return option(*names, section=section, type=click.Path(path_type=Path, file_okay=False), metavar=item.metavar,
+                      envvar="TALKINGHEAD_CHECKPOINTS", help=item.help)  # fmt: skip
+    kind = click.Choice(item.choices) if item.choices else Text(item.read, item.name)
+    text = item.help if item.default is None else f"{item.help}  [default: {_short(item.default)}]"
+    return option(*names, section=section, type=kind, default=item.default, metavar=item.metavar, help=text)
+
+
+def _short(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def together(*decorators: Decorator) -> Decorator:
+    """Several option decorators as one, listed in the order in which --help shows them."""
+
+    def decorate(function: Any) -> Any:
+        for decorator in reversed(decorators):
+            function = decorator(function)
+        return function
+
+    return decorate
 
 
 def _remember_debug(ctx: click.Context, param: click.Parameter, value: bool) -> bool:
@@ -77,93 +118,50 @@ def _remember_debug(ctx: click.Context, param: click.Parameter, value: bool) -> 
     return value
 
 
-def _all(*decorators: Callable[[Decorated], Decorated]) -> Callable[[Decorated], Decorated]:
-    """Several option decorators as one, listed in the order in which --help shows them."""
-
-    def decorate(function: Decorated) -> Decorated:
-        for decorator in reversed(decorators):
-            function = decorator(function)
-        return function
-
-    return decorate
+def _say_more(ctx: click.Context, param: click.Parameter, value: bool) -> bool:
+    """Show what the library's rooms log of their own accord."""
+    if value:
+        logging.basicConfig(format="talkinghead: %(message)s")
+        logging.getLogger("talkinghead").setLevel(logging.INFO)
+    return value
 
 
-logging_options = _all(
-    click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors."),
-    click.option("-v", "--verbose", is_flag=True, help="Say more."),
-    click.option("--debug", is_flag=True, expose_value=False, is_eager=True, callback=_remember_debug,
-                 help="Show the traceback of an error."),
+_quiet = option("-q", "--quiet", section="saying", is_flag=True, help="Print nothing but errors.")
+_debug = option("--debug", section="saying", is_flag=True, expose_value=False, is_eager=True, callback=_remember_debug,
+                help="Show the traceback of an error.")  # fmt: skip
+# For commands that have more to say, and for those that have not.
+logging_options = together(
+    _quiet,
+    option("-v", "--verbose", section="saying", is_flag=True, callback=_say_more, help="Say more."),
+    _debug,
+)
+quiet_options = together(_quiet, _debug)
+
+output_options = together(
+    option("-o", "--output", section="make", type=click.Path(path_type=str), metavar="OUT",
+           help="File to write: .mp4 .mov .mkv .webm .gif, or a folder ending in / for numbered PNG frames."),
+    option("--force", section="make", is_flag=True, help="Overwrite OUT."),
+    option("--save-motion", section="make", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+           help="Also write the driving motion: .npz, .csv (ARKit) or .pkl (LivePortrait)."),
+    option("--report", section="make", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.json",
+           help="Measure the result and write timings and quality figures."),
 )  # fmt: skip
 
-output_options = _all(
-    click.option("-o", "--output", type=click.Path(path_type=str), metavar="OUT",
-                 help="File to write: .mp4 .mov .mkv .webm .gif, or a folder ending in / for numbered PNG frames."),
-    click.option("--force", is_flag=True, help="Overwrite OUT."),
-    click.option("--save-motion", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
-                 help="Also write the driving motion: .npz, .csv (ARKit) or .pkl (LivePortrait)."),
-    click.option("--report", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.json",
-                 help="Measure the result and write timings and quality figures."),
-)  # fmt: skip
-
-drawing_options = _all(
-    click.option("--renderer", type=click.Choice(RENDERERS), default="auto", show_default=True),
-    click.option("--checkpoints", type=click.Path(path_type=Path, file_okay=False), envvar="TALKINGHEAD_CHECKPOINTS",
-                 metavar="DIR", help="Folder of downloaded weights."),
-    click.option("--device", type=click.Choice(DEVICES), default="auto", show_default=True),
-    click.option("--precision", type=click.Choice(PRECISIONS), default="auto", show_default=True),
-    click.option("--fps", type=FrameRate(), help="Frames per second: 25, 29.97, 30000/1001."),
-    click.option("--crop", is_flag=True, help="Write the face crop alone, without pasting it back."),
-    click.option("--no-crop", is_flag=True, help="SOURCE already is a face crop."),
-    click.option("--face", type=FaceChoice(), help="Which face, counted from the largest."),
-    click.option("--box", type=Box(), help="Where the face is, if none is found."),
-    click.option("--seed", type=int, default=0, show_default=True, help="Of blinks, brows and head motion."),
-)  # fmt: skip
-
-motion_options = _all(
-    click.option("--still", is_flag=True, help="Keep the head still."),
-    click.option("--mouth", type=float, default=1.0, help="Gain of jaw and lips  [default: 1]"),
-    click.option("--head", type=float, default=1.0, help="Gain of head motion  [default: 1]"),
-    click.option("--blink", type=float, default=1.0, help="Gain of the lids  [default: 1]"),
-    click.option("--expression", type=float, default=1.0, help="Gain of brows, gaze and cheeks  [default: 1]"),
-)  # fmt: skip
-
-liveportrait_options = _all(
-    click.option("--region", type=click.Choice(REGIONS), default="all", help="Part that moves (liveportrait)."),
-    click.option("--absolute", is_flag=True, help="Take the driver's pose and expression as they are (liveportrait)."),
-    click.option("--no-stitching", is_flag=True, help="Do not fit the shoulders (liveportrait)."),
-    click.option("--multiplier", type=float, default=1.0, help="Of the keypoints' motion (liveportrait)."),
-    click.option("--driving-option", type=click.Choice(DRIVING_OPTIONS), default="expression-friendly",
-                 help="How an absolute driver's size is met (liveportrait)."),
-    click.option("--lip-retargeting", is_flag=True, help="Fit the driver's lip opening (liveportrait)."),
-    click.option("--eye-retargeting", is_flag=True, help="Fit the driver's eye opening (liveportrait)."),
-    click.option("--normalize-lip", is_flag=True, help="Close the source's open mouth first (liveportrait)."),
-    click.option("--compile", is_flag=True, help="Let torch.compile fuse the networks (liveportrait)."),
-)  # fmt: skip
+RENDERER = ("renderer", "checkpoints", "device", "precision")
+FACE = ("face", "box", "crop", "no-crop")
+GAINS = ("still", "mouth", "head", "blink", "expression")
+RENDERERS_OWN = ("crop-size", "region", "absolute", "no-stitching", "multiplier", "driving-option", "lip-retargeting",
+                 "eye-retargeting", "normalize-lip", "compile")  # fmt: skip
 
 
 def settings_from(options: dict[str, Any]) -> Settings:
     """Settings from a command's keyword arguments; what a command does not offer keeps its default.
 
     Raises:
-        click.UsageError: --crop and --no-crop together.
+        click.UsageError: two of them exclude each other.
     """
-    if options.get("crop") and options.get("no_crop"):
-        raise click.UsageError("--crop and --no-crop exclude each other")
-    framing: Framing = "crop" if options.get("crop") else "whole" if options.get("no_crop") else "picture"
-    gains = Gains(**{part: options.get(part, 1.0) for part in ("mouth", "head", "blink", "expression")})
-    neural = {
-        "region": options.get("region", "all"),
-        "absolute": options.get("absolute", False),
-        "stitching": not options.get("no_stitching", False),
-        "multiplier": options.get("multiplier", 1.0),
-        "driving_option": options.get("driving_option", "expression-friendly"),
-        "lip_retargeting": options.get("lip_retargeting", False),
-        "eye_retargeting": options.get("eye_retargeting", False),
-        "normalize_lip": options.get("normalize_lip", False),
-        "compile": options.get("compile", False),
-    }
-    shared = ("renderer", "checkpoints", "device", "precision", "fps", "face", "box", "seed", "still")
-    given = {name: options[name] for name in shared if name in options}
-    if given.get("face") == ALL_FACES:
-        raise click.UsageError("--face all is for `speak`: give a face's number")
-    return Settings(framing=framing, gains=gains, liveportrait=neural, **given)
+    given = {name.replace("_", "-"): value for name, value in options.items()}
+    try:
+        return settings_of({name: value for name, value in given.items() if name in OPTIONS})
+    except InputError as error:
+        raise click.UsageError(str(error)) from None

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +12,6 @@ from talkinghead.cli.progress import progress, say
 
 if TYPE_CHECKING:
     from talkinghead.clip import Clip
-    from talkinghead.quality.report import Observer, Report
 
 
 def check_targets(out: str, motion_to: Path | None, report: Path | None, force: bool) -> None:
@@ -40,6 +37,18 @@ def check_targets(out: str, motion_to: Path | None, report: Path | None, force: 
             named.append(extra.absolute())
 
 
+def check_motion_files(clip: Clip, motion_to: Path | None, force: bool) -> None:
+    """Whether each face's motion can be written, now that it is known how many there are.
+
+    Raises:
+        OutputError: one exists and `force` is not set, or its folder cannot be written.
+    """
+    from talkinghead.core.output import check_writable
+
+    for path in clip.motion_files(motion_to) if motion_to else ():
+        check_writable(path, force)
+
+
 def save(
     clip: Clip,
     out: str,
@@ -52,25 +61,25 @@ def save(
     begin_s: float,
 ) -> None:
     """Draw `clip` into the file `out` and say so; `begin_s` is the monotonic time at which the command began."""
-    if out.lower().endswith(".gif") and clip.audio is not None:
+    if out.lower().endswith(".gif") and clip.sound is not None:
         say("a GIF has no sound: name a .mp4 to hear it", quiet)
     opened_s = time.monotonic() - begin_s
     if verbose:
         length = "unknown" if clip.frames is None else f"{clip.frames}"
-        say(f"opened in {opened_s:.1f} s; {length} frames at {clip.fps}/s; sound: {clip.audio or 'none'}", quiet)
-    with _observer(clip, report) as observer:
-        drawn = _draw(clip, out, force=force, motion_to=motion_to, observer=observer, quiet=quiet)
-        if observer is not None and report is not None:
-            observer.stages.add("open", opened_s)
-            replace(_report(clip, observer), tracking=clip.tracking).save(report, force=force)
-            say(f"report: {report}", quiet)
+        heard = clip.sound.name if clip.sound else "none"
+        say(f"opened in {opened_s:.1f} s; {length} frames at {clip.fps}/s; sound: {heard}", quiet)
+    drawn = _draw(clip, out, force=force, motion_to=motion_to, report_to=report, opened_s=opened_s, quiet=quiet)
+    if report is not None:
+        say(f"report: {report}", quiet)
     took_s = time.monotonic() - begin_s
     say(f"{drawn} frame{'' if drawn == 1 else 's'}, {float(drawn / clip.fps):.1f} s of video in {took_s:.1f} s", quiet)
     if not quiet:
         click.echo(out)
 
 
-def _draw(clip: Clip, out: str, *, force: bool, motion_to: Path | None, observer: Observer | None, quiet: bool) -> int:
+def _draw(
+    clip: Clip, out: str, *, force: bool, motion_to: Path | None, report_to: Path | None, opened_s: float, quiet: bool
+) -> int:
     """Draw the clip with a bar; returns the number of frames."""
     drawn = 0
     with progress("drawing", clip.frames, quiet) as advance:
@@ -80,24 +89,5 @@ def _draw(clip: Clip, out: str, *, force: bool, motion_to: Path | None, observer
             drawn = done
             advance(done)
 
-        clip.save(out, force=force, progress=count, motion_to=motion_to, observer=observer)
+        clip.save(out, force=force, progress=count, motion_to=motion_to, report_to=report_to, opened_s=opened_s)
     return drawn
-
-
-def _observer(clip: Clip, report: Path | None) -> AbstractContextManager[Observer | None]:
-    """Measuring takes time and a face tracker: only where a report is asked for."""
-    if report is None:
-        return nullcontext()
-    from talkinghead.quality.report import Observer
-
-    return Observer(clip.fps)
-
-
-def _report(clip: Clip, observer: Observer) -> Report:
-    if clip.audio is None:
-        return observer.report(clip.renderer)
-    from talkinghead.media.audio import read_audio_blocks
-    from talkinghead.quality.report import silent_frames
-
-    silent = silent_frames(read_audio_blocks(clip.audio), 16000, clip.fps)
-    return observer.report(clip.renderer, audio_s=clip.duration_s, silent=silent)

@@ -1,4 +1,4 @@
-"""`talkinghead speak`: a picture and a recording in, a lip-synced video out."""
+"""`talkinghead speak`: a picture or a video speaks a recording or a text."""
 
 from __future__ import annotations
 
@@ -9,16 +9,19 @@ from typing import Any
 import click
 
 from talkinghead.cli.options import (
-    ALL_FACES,
-    drawing_options,
-    liveportrait_options,
+    FACE,
+    GAINS,
+    RENDERER,
+    RENDERERS_OWN,
+    GroupedCommand,
+    from_table,
     logging_options,
-    motion_options,
+    option,
     output_options,
     settings_from,
 )
 from talkinghead.cli.progress import say
-from talkinghead.cli.saving import check_targets, save
+from talkinghead.cli.saving import check_motion_files, check_targets, save
 from talkinghead.cli.stopping import stop_at_once
 
 
@@ -33,21 +36,20 @@ def _tracks(texts: tuple[str, ...]) -> dict[int, Path]:
     return out
 
 
-@click.command()
+@click.command(cls=GroupedCommand)
 @click.argument("source", type=click.Path(path_type=Path))
 @click.argument("audio", type=click.Path(path_type=Path, allow_dash=True), required=False)
-@click.option("--text", help="Speak this text instead of AUDIO.")
-@click.option("--voice", metavar="NAME", help="Of --text: a language of espeak-ng (de, en-gb, fr+f2)  [default: en-us]")
-@click.option("--tts-command", metavar="COMMAND",
-              help="Another program for --text, e.g. 'piper --output_file {out}', that reads it on stdin.")  # fmt: skip
-@click.option("--motion-model", default="auto", show_default=True, metavar="NAME",
-              help="auto, embedded, joyvasa, or the folder of an audio2motion checkpoint.")  # fmt: skip
-@click.option("--track", "tracks", multiple=True, metavar="N=FILE",
-              help="With --face all: face N speaks FILE; repeatable.")  # fmt: skip
+@option("--text", section="voice", help="Speak this text instead of AUDIO.")
+@option("--voice", section="voice", metavar="NAME",
+        help="Of --text: a language of espeak-ng (de, en-gb, fr+f2)  [default: en-us]")  # fmt: skip
+@option("--tts-command", section="voice", metavar="COMMAND",
+        help="Another program for --text, e.g. 'piper --output_file {out}', that reads it on stdin.")  # fmt: skip
+@option("--motion-model", section="motion", default="auto", metavar="NAME",
+        help="auto, embedded, joyvasa, or the folder of an audio2motion checkpoint  [default: auto]")  # fmt: skip
+@option("--track", "tracks", section="voice", multiple=True, metavar="N=FILE",
+        help="With --face all: face N speaks FILE; repeatable.")  # fmt: skip
 @output_options
-@drawing_options
-@motion_options
-@liveportrait_options
+@from_table((*RENDERER, "fps", *FACE, "seed", *GAINS, *RENDERERS_OWN))
 @logging_options
 def command(
     source: Path,
@@ -70,7 +72,7 @@ def command(
     Writes SOURCE--AUDIO.mp4 into the current folder, with the original sound.
     """
     begin = time.monotonic()
-    together = options["face"] == ALL_FACES
+    together = options["face"] == "all"
     if tracks and not together:
         raise click.UsageError("--track is for --face all")
     if (audio is None) == (text is None):
@@ -79,24 +81,17 @@ def command(
         raise click.UsageError("--voice and --tts-command are for --text")
     if text is not None and together:
         raise click.UsageError("--text is for one face: --face all takes recordings")
-    settings = settings_from({**options, "face": None} if together else options)
-    heard = audio or Path("-")
-    said = "text" if text is not None else "stdin" if str(heard) == "-" else heard.stem
+    settings = settings_from(options)
+    said = "text" if text is not None else "stdin" if str(audio) == "-" else audio.stem if audio else ""
     out = output or f"{source.stem}--{said}.mp4"
     check_targets(out, save_motion, report, force)
     with stop_at_once():
-        from talkinghead.avatar import speak
+        from talkinghead.calls import speak
+        from talkinghead.tts.engines import open_engine
 
-        if text is not None:
-            from talkinghead.telling import tell
-            from talkinghead.tts.engines import open_engine
-
-            clip = tell(source, text, open_engine(voice, tts_command), settings, motion_model=motion_model)
-        elif together:
-            from talkinghead.canvas.several import speak_together
-
-            clip = speak_together(source, heard, _tracks(tracks), settings, motion_model=motion_model)
-        else:
-            clip = speak(source, heard, settings, motion_model=motion_model)
+        engine = None if text is None else open_engine(voice, tts_command)
+        clip = speak(source, audio, text=text, voice=engine, tracks=_tracks(tracks), motion_model=motion_model,
+                     settings=settings)  # fmt: skip
+        check_motion_files(clip, save_motion, force)
     say(clip.note, quiet)
     save(clip, out, force=force, motion_to=save_motion, report=report, quiet=quiet, verbose=verbose, begin_s=begin)

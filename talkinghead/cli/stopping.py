@@ -6,14 +6,16 @@ for ever. Nothing has been written yet, so that the process simply ends.
 
 from __future__ import annotations
 
-import atexit
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from types import FrameType
+
+from talkinghead.core.temporary import remove_all
 
 _PATIENCE_S = 2.0
 STOPPED = 130
@@ -22,12 +24,12 @@ STOPPED = 130
 def _stop(terminal: int | None, number: int, frame: FrameType | None) -> None:
     if terminal is not None:
         os.write(terminal, b"talkinghead: stopped\n")
-    # Temporary files are removed at exit; should that hang on a lock, the process ends all the same.
+    # Should removing what is temporary hang, the process ends all the same.
     watch = threading.Timer(_PATIENCE_S, os._exit, (STOPPED,))
     watch.daemon = True
     watch.start()
     try:
-        atexit._run_exitfuncs()
+        remove_all()
     finally:
         os._exit(STOPPED)
 
@@ -39,7 +41,6 @@ def stop_at_once() -> Iterator[None]:
     if not main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
         yield
         return
-    # Standard error of its own: a library's may be turned away while it loads.
     terminal = _copy_of_stderr()
     signal.signal(signal.SIGINT, partial(_stop, terminal))
     try:
@@ -52,6 +53,6 @@ def stop_at_once() -> Iterator[None]:
 
 def _copy_of_stderr() -> int | None:
     try:
-        return os.dup(2)
-    except OSError:
+        return os.dup(sys.stderr.fileno())
+    except (OSError, AttributeError, ValueError):  # there is none, or it is no file
         return None

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from talkinghead.core.errors import DeviceError
 
 if TYPE_CHECKING:
     import torch
 
-DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "fp32", "bf16", "fp16", "int8"]
 
 # So few frames take no longer than loading the weights does.
 FEW_FRAMES = 8
 DEVICES: tuple[str, ...] = ("auto", "cpu", "cuda", "mps")
-PRECISIONS: tuple[str, ...] = ("auto", "fp32", "bf16", "fp16", "int8")
+PRECISIONS: tuple[str, ...] = get_args(Precision)
 
 
 def resolve_device(name: str = "auto") -> torch.device:
@@ -38,15 +37,10 @@ def has_bf16(device: torch.device) -> bool:
     import torch
 
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type == "cpu":
         return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
     return False
-
-
-def precision_for(name: str, frames: int | None) -> str:
-    """`name`, but full precision where `auto` meets so few frames that speed gains nothing (None: unknown, many)."""
-    return "fp32" if name == "auto" and frames is not None and frames <= FEW_FRAMES else name
 
 
 def resolve_precision(name: str, device: torch.device) -> Literal["fp32", "bf16", "fp16", "int8"]:

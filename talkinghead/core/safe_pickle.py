@@ -76,7 +76,8 @@ def _array(raw: Any, dtype: Any, shape: Any, order: str) -> npt.NDArray[Any]:
         raise _Refused("an array of impossible shape")
     try:
         # Arrays share the pickle's bytes: copies of one that is named a thousand times would fill the memory.
-        return np.frombuffer(bytes(raw), dtype.numpy()).reshape(shape, order=order)  # type: ignore[call-overload]
+        array: npt.NDArray[Any] = np.frombuffer(bytes(raw), dtype.numpy()).reshape(shape, order=order)  # type: ignore[call-overload]
+        return array
     except (ValueError, TypeError, OverflowError):
         raise _Refused("an array whose shape does not fit its bytes") from None
 

@@ -2,19 +2,77 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypedDict, TypeVar, get_args
 
+from talkinghead.core.device import DEVICES, Precision
 from talkinghead.core.errors import InputError
+from talkinghead.core.options import Option, option, options_of
+from talkinghead.core.renderer_options import LivePortraitOptions, WarpOptions
 
 RendererName = Literal["auto", "warp", "liveportrait", "liveportrait-animals"]
 RENDERERS: tuple[str, ...] = get_args(RendererName)
 Framing = Literal["picture", "crop", "whole"]
+Box = tuple[float, float, float, float]
+FaceChoice = int | Literal["all"] | None
 
 DEFAULT_FPS = Fraction(25)
 MAX_FPS = 120
+MAX_GAIN = 3
+
+Options = TypeVar("Options", WarpOptions, LivePortraitOptions)
+
+
+def parse_fps(text: str) -> Fraction:
+    """A frame rate as people write it: `25`, `29.97`, `30000/1001`. NTSC's decimals become their exact fractions.
+
+    Raises:
+        InputError: it is none.
+    """
+    try:
+        rate = Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        raise InputError(f"{text!r} is not a frame rate: write 25, 29.97 or 30000/1001") from None
+    for whole in (24, 30, 48, 60, 120):
+        exact = Fraction(whole * 1000, 1001)
+        if rate.denominator != 1 and abs(rate - exact) < Fraction(1, 100):
+            return exact
+    return rate
+
+
+def parse_face(text: str) -> int | Literal["all"]:
+    """A face's number, counted from 1, the largest, or "all".
+
+    Raises:
+        InputError: it is neither.
+    """
+    if text.strip() == "all":
+        return "all"
+    number = int(text) if text.strip().isdigit() else 0
+    if number < 1:
+        raise InputError(f"{text!r} is not a face: write its number, 1 for the largest, or all")
+    return number
+
+
+def parse_box(text: str) -> Box:
+    """`x,y,width,height` in pixels.
+
+    Raises:
+        InputError: it is no box, or has no area.
+    """
+    try:
+        x, y, width, height = (float(part) for part in text.split(","))
+    except ValueError:
+        raise InputError(f"{text!r} is not a box: write x,y,width,height in pixels") from None
+    if not all(map(math.isfinite, (x, y, width, height))):
+        raise InputError(f"{text!r} is not a box: write x,y,width,height in pixels")
+    if width <= 0 or height <= 0:
+        raise InputError(f"the box {text!r} has no area: write x,y,width,height in pixels")
+    return x, y, width, height
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,16 +82,17 @@ class Gains:
     `mouth`: jaw and lips; `head`: pose; `blink`: lids; `expression`: brows, gaze, cheeks and nose.
     """
 
-    mouth: float = 1.0
-    head: float = 1.0
-    blink: float = 1.0
-    expression: float = 1.0
+    mouth: float = option(1.0, "Gain of jaw and lips.", group="motion", metavar="GAIN")
+    head: float = option(1.0, "Gain of head motion.", group="motion", metavar="GAIN")
+    blink: float = option(1.0, "Gain of the lids.", group="motion", metavar="GAIN")
+    expression: float = option(1.0, "Gain of brows, gaze and cheeks.", group="motion", metavar="GAIN")
 
     def __post_init__(self) -> None:
-        for item in fields(self):
-            value = getattr(self, item.name)
-            if not 0 <= value <= 3:
-                raise InputError(f"the {item.name} gain must lie between 0 and 3, not {value:g}")
+        for name, value in (
+            ("mouth", self.mouth), ("head", self.head), ("blink", self.blink), ("expression", self.expression)
+        ):  # fmt: skip
+            if not 0 <= value <= MAX_GAIN:
+                raise InputError(f"the {name} gain must lie between 0 and {MAX_GAIN}, not {value:g}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,50 +105,122 @@ class Settings:
     - `fps`: frames per second (25, 29.97, "30000/1001"), None for the driver's own (25 for speech);
     - `framing`: "picture" pastes the drawn face back, "crop" keeps the face crop alone, "whole" takes the picture as
       being a face crop already;
-    - `face`: which face, counted from 1 (None: the largest); `box`: (x, y, width, height) where none is found;
+    - `face`: which face, counted from 1 (None: the largest), or "all"; `box`: (x, y, width, height) where none is
+      found;
     - `still`: no head motion; `gains`: factors on the motion; `seed`: of blinks, brows and head motion;
-    - `keep_mouth`: start from the picture's mouth as it is rather than closed (warp; for edits);
-    - `liveportrait`: options of the neural renderer's motion rules, by name.
+    - `warp`, `liveportrait`: options of one renderer; those of a renderer that does not draw are refused.
     """
 
-    renderer: RendererName = "auto"
-    checkpoints: Path | None = None
-    device: str = "auto"
-    precision: str = "auto"
-    fps: Fraction | None = None
+    renderer: RendererName = option("auto", "What draws.", group="make", choices=RendererName)
+    checkpoints: Path | None = option(None, "Folder of downloaded weights.", group="make", metavar="DIR", read=Path)
+    device: str = option("auto", f"{', '.join(DEVICES)}, or one of several: cuda:1.", group="make", metavar="DEVICE")
+    precision: str = option("auto", "Of the neural renderer.", group="neural", choices=Precision)
+    fps: Fraction | None = option(
+        None, "Frames per second: 25, 29.97, 30000/1001.", group="make", metavar="RATE", read=parse_fps
+    )
     framing: Framing = "picture"
-    face: int | None = None
-    box: tuple[float, float, float, float] | None = None
-    still: bool = False
+    face: FaceChoice = option(
+        None, "Which face, counted from the largest, or all.", group="face", metavar="N|all", read=parse_face
+    )
+    box: Box | None = option(
+        None, "Where the face is, if none is found.", group="face", metavar="X,Y,W,H", read=parse_box
+    )
+    still: bool = option(False, "Keep the head still.", group="motion")
     gains: Gains = field(default_factory=Gains)
-    seed: int = 0
-    keep_mouth: bool = False
-    liveportrait: dict[str, Any] = field(default_factory=dict)
+    seed: int = option(0, "Of blinks, brows and head motion.", group="motion", metavar="N")
+    warp: WarpOptions = field(default_factory=WarpOptions)
+    liveportrait: LivePortraitOptions = field(default_factory=LivePortraitOptions)
 
     def __post_init__(self) -> None:
         if self.renderer not in RENDERERS:
             raise InputError(f"there is no renderer {self.renderer!r}: choose one of {', '.join(RENDERERS)}")
         if self.framing not in get_args(Framing):
             raise InputError(f"there is no framing {self.framing!r}: choose one of {', '.join(get_args(Framing))}")
-        # From Python a rate is often a plain number or a text, and a folder a text.
-        if self.fps is not None and not isinstance(self.fps, Fraction):
-            object.__setattr__(self, "fps", parse_fps(str(self.fps)))
-        if self.checkpoints is not None:
-            object.__setattr__(self, "checkpoints", Path(self.checkpoints))
+        # From Python a rate is often a plain number or a text, a folder a text, and options a dictionary.
+        for name, value in (
+            ("fps", self.fps if self.fps is None or isinstance(self.fps, Fraction) else parse_fps(str(self.fps))),
+            ("checkpoints", None if self.checkpoints is None else Path(self.checkpoints)),
+            ("warp", _options(WarpOptions, self.warp)),
+            ("liveportrait", _options(LivePortraitOptions, self.liveportrait)),
+        ):
+            object.__setattr__(self, name, value)
+        if self.face != "all" and self.face is not None and self.face < 1:
+            raise InputError(f"faces count from 1, the largest: there is no face {self.face}")
         if self.seed < 0:
             raise InputError(f"the seed must not be negative: {self.seed}")
         if self.fps is not None and not 1 <= self.fps <= MAX_FPS:
             raise InputError(f"the frame rate must lie between 1 and {MAX_FPS}, not {self.fps}")
 
 
-def parse_fps(text: str) -> Fraction:
-    """A frame rate as people write it: `25`, `29.97`, `30000/1001`. NTSC's decimals become their exact fractions."""
-    try:
-        rate = Fraction(text)
-    except (ValueError, ZeroDivisionError):
-        raise InputError(f"{text!r} is not a frame rate: write 25, 29.97 or 30000/1001") from None
-    for whole in (24, 30, 48, 60, 120):
-        exact = Fraction(whole * 1000, 1001)
-        if rate.denominator != 1 and abs(rate - exact) < Fraction(1, 100):
-            return exact
-    return rate
+class SettingsKeywords(TypedDict, total=False):
+    """The fields of `Settings` as keyword arguments; a test holds the two together."""
+
+    renderer: RendererName
+    checkpoints: Path | str | None
+    device: str
+    precision: str
+    fps: Fraction | float | str | None
+    framing: Framing
+    face: FaceChoice
+    box: Box | None
+    still: bool
+    gains: Gains
+    seed: int
+    warp: WarpOptions | Mapping[str, Any]
+    liveportrait: LivePortraitOptions | Mapping[str, Any]
+
+
+def _options(kind: type[Options], given: Options | Mapping[str, Any]) -> Options:
+    """A renderer's options, which may be given as a dictionary.
+
+    Raises:
+        InputError: an unknown name.
+    """
+    if isinstance(given, kind):
+        return given
+    known = [item.name for item in fields(kind)]
+    if unknown := [name for name in given if name not in known]:  # type: ignore[union-attr]
+        raise InputError(f"there is no option {unknown[0]!r}: choose among {', '.join(known)}")
+    return kind(**given)  # type: ignore[arg-type]
+
+
+# Where in Settings each option goes: "" for a field of its own.
+_PARTS: dict[str, type[Any]] = {
+    "": Settings, "gains": Gains, "warp": WarpOptions, "liveportrait": LivePortraitOptions
+}  # fmt: skip
+_CROP = Option("crop", "framing", "Write the face crop alone, without pasting it back.", "face", "picture", str,
+               stored="crop")  # fmt: skip
+_WHOLE = Option("no-crop", "framing", "SOURCE already is a face crop.", "face", "picture", str, stored="whole")
+_PLACES: dict[str, tuple[str, Option]] = {
+    **{item.name: (part, item) for part, kind in _PARTS.items() for item in options_of(kind)},
+    _CROP.name: ("", _CROP),
+    _WHOLE.name: ("", _WHOLE),
+}
+
+# Every option of a drawing by its long name, as the command line and manifests write it.
+OPTIONS: dict[str, Option] = {name: item for name, (_, item) in _PLACES.items()}
+
+
+def settings_of(values: Mapping[str, Any]) -> Settings:
+    """Settings from values by their options' long names ("no-stitching", "fps"); what is missing keeps its default.
+
+    Raises:
+        InputError: an unknown name, a value out of its range, or two options that exclude each other.
+    """
+    if values.get(_CROP.name, "picture") != "picture" and values.get(_WHOLE.name, "picture") != "picture":
+        raise InputError("crop and no-crop exclude each other: choose one")
+    parts: dict[str, dict[str, Any]] = {part: {} for part in _PARTS}
+    for name, value in values.items():
+        if name not in _PLACES:
+            raise InputError(f"there is no option {name!r}: choose among {', '.join(sorted(_PLACES))}")
+        part, item = _PLACES[name]
+        if value != item.default or item.field not in parts[part]:
+            parts[part][item.field] = value
+    own = parts.pop("")
+    return Settings(**own, **{part: _PARTS[part](**given) for part, given in parts.items()})
+
+
+def given_options(options: WarpOptions | LivePortraitOptions) -> list[str]:
+    """The long names of a renderer's options that are not at their defaults."""
+    values = asdict(options)
+    return [item.name for item in options_of(type(options)) if values[item.field] != item.default]

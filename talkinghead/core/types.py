@@ -7,12 +7,15 @@ integers. What drives and what draws meet in `talkinghead.motion.Motion`.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 Pixels = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
+Doubles = npt.NDArray[np.float64]
+AnyFloats = npt.NDArray[np.floating[Any]]
 
 N_LANDMARKS = 478
 
@@ -53,7 +56,7 @@ class Face:
         """Distance between the irises' centres (points 468 and 473): the study's unit D."""
         return float(np.linalg.norm(self.landmarks[468, :2] - self.landmarks[473, :2]))
 
-    def moved(self, matrix: npt.NDArray[np.floating]) -> Face:
+    def moved(self, matrix: AnyFloats) -> Face:
         """This face under an affine map (2, 3) of the picture plane; z is scaled alike."""
         m = np.asarray(matrix, np.float64)
         scale = np.sqrt(abs(np.linalg.det(m[:, :2])))
@@ -65,7 +68,7 @@ class Face:
 class Crop:
     """A window on a picture: `matrix` (2, 3) float64 maps picture pixels to crop pixels; `size_px` (width, height)."""
 
-    matrix: npt.NDArray[np.float64]
+    matrix: Doubles
     size_px: tuple[int, int]
 
 
@@ -88,8 +91,8 @@ class Portrait:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Frame:
-    """One drawn frame: `pixels` (h, w, 3) in the crop of `portrait`; `mask` (h, w) uint8 says where to paste it.
+class DrawnCrop:
+    """What a renderer draws: `pixels` (h, w, 3) in the crop of `portrait`; `mask` (h, w) uint8 says where to paste it.
 
     Without a mask the whole crop replaces the picture's rectangle.
     """
@@ -97,3 +100,27 @@ class Frame:
     pixels: Pixels
     portrait: Portrait
     mask: Pixels | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """One frame of a session: `pixels` (H, W, 3) RGB uint8 as it is to be shown at `time_s` seconds.
+
+    `number` counts the session's frames from 0, and `time_s` is `number` over the frame rate: the time of the sound
+    that was pushed. `drawn` is the face before it was pasted back, for whoever composes pictures of their own.
+    """
+
+    pixels: Pixels
+    number: int
+    time_s: float
+    drawn: DrawnCrop
+
+
+@dataclass
+class TrackReport:
+    """How following a face went: `frames` in all, `lost` without it, in `gaps` runs, the longest `longest_s` s."""
+
+    frames: int = 0
+    lost: int = 0
+    gaps: int = 0
+    longest_s: float = 0.0

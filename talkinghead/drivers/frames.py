@@ -9,8 +9,10 @@ from pathlib import Path
 
 from talkinghead.core.errors import VideoError
 from talkinghead.core.types import Face, Pixels
-from talkinghead.drivers.video import TrackedMotionSource
+from talkinghead.drivers.driving import Driving
+from talkinghead.drivers.video import tracked
 from talkinghead.media.images import read_image
+from talkinghead.media.sound import FileSound
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"})
 _SOUND = "audio.wav"
@@ -41,12 +43,12 @@ def _number(path: Path) -> tuple[list[int], str]:
     return [int(digits) for digits in re.findall(r"\d+", path.stem)], path.name
 
 
-class FolderMotionSource(TrackedMotionSource):
-    """A MotionSource over a folder of pictures at `fps` (see `TrackedMotionSource`)."""
-
-    def __init__(
-        self, path: str | Path, *, fps: Fraction, portrait: Face | None = None, face: int | None = None
-    ) -> None:
-        folder = Folder(path)
-        super().__init__(folder, fps, name=Path(path).name, frames=len(folder.paths), portrait=portrait, face=face)
-        self.audio = folder.audio
+def tracked_folder(
+    path: str | Path, *, fps: Fraction, portrait: Face | None = None, face: int | None = None
+) -> Driving[Pixels]:
+    """The motion of a face in a folder of pictures at `fps`; the sound is audio.wav beside them, where it is there."""
+    folder = Folder(path)
+    sound = FileSound(folder.audio) if folder.audio else None
+    return tracked(
+        folder, fps, name=Path(path).name, frames=len(folder.paths), portrait=portrait, face=face, sound=sound
+    )  # fmt: skip

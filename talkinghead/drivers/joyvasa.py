@@ -2,83 +2,119 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import threading
+from collections.abc import Iterable
 from fractions import Fraction
+from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 
+from talkinghead.checkpoints import resolve
+from talkinghead.core.device import resolve_device
 from talkinghead.core.errors import InputError
-from talkinghead.core.types import Floats
+from talkinghead.core.types import Floats, TrackReport
 from talkinghead.models.joyvasa.config import FPS, LEAD_FRAMES, N_EXPRESSION, SAMPLE_RATE_HZ
 from talkinghead.models.joyvasa.generator import GUIDANCE, Stream
 from talkinghead.models.joyvasa.smoothing import Smoothing, smoother
-from talkinghead.models.joyvasa.weights import Models
-from talkinghead.motion.blendshapes import N_KEYPOINTS
+from talkinghead.models.joyvasa.weights import Models, load_models
+from talkinghead.motion.blendshapes import LIP_KEYPOINTS, N_KEYPOINTS
 from talkinghead.motion.motion import Motion, Rest
 
-# These keypoints take the predicted expression as it is; all others add what moved since the first frame.
-LIP_KEYPOINTS = (6, 12, 14, 17, 19, 20)
+MAX_GUIDANCE = 10
 
 _EXPRESSION, _SCALE, _TRANSLATION, _ROTATION = (
     slice(0, N_EXPRESSION), N_EXPRESSION, slice(N_EXPRESSION + 1, N_EXPRESSION + 4), slice(N_EXPRESSION + 4, None),
 )  # fmt: skip
 
 
-class JoyVasaSource:
-    """A MotionSource over blocks of mono float32 sound at 16 kHz.
+_loading = threading.Lock()
 
-    Motion comes in windows of four seconds, view "expression", relative to its first frame but for the lips. The
-    generator puts two frames of silence before the sound; they are dropped here, so that motion and sound begin
-    together (as they did in training; the published script leaves them in, which delays the lips by 80 ms).
 
-    - `models`: from `talkinghead.models.joyvasa.weights.load_models`;
-    - `fps`: of the motion; the generator's own 25 are interpolated to it;
-    - `seed`: of the diffusion's noise;
-    - `duration_s`: length of the sound where it is known, for `frames`;
-    - `guidance`: strength of classifier-free guidance: 0 ignores the sound, 1 is the plain prediction;
-    - `smoothing`: of the head's pose, see `talkinghead.models.joyvasa.smoothing`.
+def load_joyvasa(checkpoints: Path | None = None, device: str = "auto") -> Models:
+    """JoyVASA's networks from a folder of weights (None: the default one), loaded once per process and device.
+
+    Raises:
+        CheckpointError: they are missing or damaged.
+        DeviceError: the device does not exist here.
+    """
+    with _loading:  # two threads that begin at once must not load it twice
+        return _loaded(checkpoints, device)
+
+
+@lru_cache(maxsize=2)
+def _loaded(checkpoints: Path | None, device: str) -> Models:
+    return load_models(resolve("joyvasa", checkpoints).paths, device=resolve_device(device))
+
+
+class JoyVasaDriver:
+    """Mono float32 sound at 16 kHz to motion, in windows of four seconds.
+
+    Motion's view is "expression", relative to its first frame but for the lips, which take the predicted expression as
+    it is. The generator puts two frames of silence before the sound; they are dropped here, so that motion and sound
+    begin together (as they did in training; the published script leaves them in, which delays the lips by 80 ms).
+
+    Args:
+        models: from `talkinghead.models.joyvasa.weights.load_models`.
+        fps: of the motion; the generator's own 25 are interpolated to it.
+        seed: of the diffusion's noise.
+        guidance: strength of classifier-free guidance: 0 ignores the sound, 1 is the plain prediction.
+        smoothing: of the head's pose, see `talkinghead.models.joyvasa.smoothing`.
 
     Raises:
         InputError: guidance beyond 0..10, or no such smoothing.
     """
 
+    rate_hz = SAMPLE_RATE_HZ
+    single = False
+    report: TrackReport | None = None
+
     def __init__(
         self,
-        audio_blocks: Iterable[Floats],
         models: Models,
         fps: Fraction,
         seed: int = 0,
         *,
-        duration_s: float | None = None,
         guidance: float = GUIDANCE,
         smoothing: Smoothing = "gaussian",
     ) -> None:
-        if not 0 <= guidance <= 10:
-            raise InputError(f"the guidance must lie between 0 and 10, not {guidance:g}")
-        smoother(smoothing, FPS)
-        self._blocks, self._models, self._fps, self._seed = audio_blocks, models, Fraction(fps), seed
-        self._guidance, self._smoothing = guidance, smoothing
-        self._frames = None if duration_s is None else max(1, round(duration_s * self._fps))
+        if not 0 <= guidance <= MAX_GUIDANCE:
+            raise InputError(f"the guidance must lie between 0 and {MAX_GUIDANCE}, not {guidance:g}")
+        self.fps = Fraction(fps)
+        self._track = _Track(models, self.fps, smoothing)
+        self._stream: Stream | None = Stream(models.generator, seed=seed, guidance=guidance)
+        self._samples = 0
 
-    @property
-    def fps(self) -> Fraction:
-        return self._fps
+    def push(self, samples: Floats) -> Motion | None:
+        """The next samples (n,); the motion of the windows that they complete, None where they complete none.
 
-    @property
-    def frames(self) -> int | None:
-        return self._frames
+        Raises:
+            InputError: the driver has ended.
+        """
+        if self._stream is None:
+            raise InputError("this driver has ended: make a new one for the next recording")
+        self._samples += len(samples)
+        windows = self._stream.push(np.ascontiguousarray(samples, np.float32))
+        return _joined(self._track.push(window) for window in windows)
 
-    def __iter__(self) -> Iterator[Motion]:
-        stream = Stream(self._models.generator, seed=self._seed, guidance=self._guidance)
-        track = _Track(self._models, self._fps, self._smoothing)
-        samples = 0
-        for block in self._blocks:
-            samples += len(block)
-            for window in stream.push(np.ascontiguousarray(block, np.float32)):
-                yield from track.push(window)
-        for window in stream.finish():
-            yield from track.push(window)
-        yield from track.finish(max(1, round(samples * self._fps / SAMPLE_RATE_HZ)))
+    def finish(self) -> Motion | None:
+        """The motion that is left: in all, it lasts as long as the sound to within a frame, and at least one frame."""
+        if self._stream is None:
+            return None
+        chunks = [self._track.push(window) for window in self._stream.finish()]
+        total = max(1, round(self._samples * self.fps / SAMPLE_RATE_HZ))
+        motion = _joined([*chunks, self._track.finish(total)])
+        self.close()
+        return motion
+
+    def close(self) -> None:
+        """Forget the sound and the motion before it."""
+        self._stream = None
+
+
+def _joined(chunks: Iterable[Motion | None]) -> Motion | None:
+    there = [chunk for chunk in chunks if chunk is not None]
+    return Motion.concatenate(there) if there else None
 
 
 class _Track:
@@ -94,20 +130,21 @@ class _Track:
         self._given = 0  # frames of motion given so far
         self._rest: Rest | None = None
 
-    def push(self, window: Floats) -> Iterator[Motion]:
-        """Normalised rows (T, 70) in, Motion out."""
+    def push(self, window: Floats) -> Motion | None:
+        """Normalised rows (T, 70) in; the motion between rows that are known."""
         rows = self._units.apply(window)[self._lead :]
         self._lead = max(0, self._lead - len(window))
         self._add(rows[:, _EXPRESSION], self._smoother.push(rows[:, N_EXPRESSION:]))
-        if self._rows is not None:
-            # A frame between two rows needs both.
-            last = self._first + len(self._rows) - 1
-            yield from self._give(int(last * self._fps / FPS))
+        if self._rows is None:
+            return None
+        # A frame between two rows needs both.
+        last = self._first + len(self._rows) - 1
+        return self._give(int(last * self._fps / FPS))
 
-    def finish(self, total: int) -> Iterator[Motion]:
+    def finish(self, total: int) -> Motion | None:
         """What is left, up to `total` frames; a row that is missing at the end is the last one."""
         self._add(self._unposed[:0], self._smoother.finish())
-        yield from self._give(total)
+        return self._give(total)
 
     def _add(self, expression: Floats, pose: Floats) -> None:
         """Put expressions and the poses that come a little later together."""
@@ -118,10 +155,10 @@ class _Track:
         self._unposed = self._unposed[len(pose) :]
         self._rows = rows if self._rows is None else np.concatenate([self._rows, rows])
 
-    def _give(self, until: int) -> Iterator[Motion]:
+    def _give(self, until: int) -> Motion | None:
         """Frames of motion up to number `until`, by linear interpolation of rows."""
         if until <= self._given or self._rows is None:
-            return
+            return None
         at = np.arange(self._given, until) * float(FPS / self._fps) - self._first
         at = np.clip(at, 0, len(self._rows) - 1)
         low = np.floor(at).astype(int)
@@ -131,7 +168,7 @@ class _Track:
         done = int(until * FPS / self._fps) - self._first
         keep = max(0, min(done, len(self._rows) - 1))
         self._rows, self._first = self._rows[keep:], self._first + keep
-        yield motion
+        return motion
 
     def _motion(self, rows: Floats) -> Motion:
         expression = rows[:, _EXPRESSION].reshape(-1, N_KEYPOINTS, 3)

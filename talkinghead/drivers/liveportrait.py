@@ -3,128 +3,189 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from talkinghead.core.errors import FaceError
-from talkinghead.core.types import Floats, Image, Pixels
+from talkinghead.core.errors import FaceError, InputError
+from talkinghead.core.types import Floats, Image, Pixels, TrackReport
+from talkinghead.drivers.driving import Driving
 from talkinghead.drivers.picture import eased
-from talkinghead.drivers.tracking.recovery import TrackReport
 from talkinghead.faces import FaceTracker, find_face
+from talkinghead.media.sound import Sound
 from talkinghead.models.liveportrait.crop import Ratios, mesh_ratios
 from talkinghead.models.liveportrait.extract import DrivingCrop, extract, extract_picture
-from talkinghead.motion.motion import Motion
+from talkinghead.motion.motion import Motion, Rest
 
 if TYPE_CHECKING:
     from talkinghead.models.liveportrait.engine import Engine
 
+# Pictures that the motion extractor reads at once.
+_GROUP = 8
 
-class ExtractedMotionSource:
-    """A MotionSource over pictures of one face, relative to its first frame.
 
-    `pictures` (H, W, 3) RGB at `fps` are read twice: first for the face, whose mean box over the clip is the crop of
-    all frames, then for its motion. `face` picks one of several, counted from 1 by size. Where no face is found, the
-    extractor still reads the crop; `report` counts such frames.
+@dataclass(frozen=True, slots=True, eq=False)
+class Look:
+    """What a first pass over a clip of T frames found.
 
-    Raises (when iterated):
-        FaceError: no frame shows a face.
+    `matrix` (2, 3): the one crop of all frames; `rows` (T, 3): each frame's eye ratios, the eye on the picture's left
+    first, and lip ratio; `report`: how following the face went.
+    """
+
+    matrix: npt.NDArray[np.float64]
+    rows: Floats
+    report: TrackReport
+
+    def ratios(self) -> Iterable[Ratios]:
+        """The rows as what a driver's chunks hold, one per frame."""
+        return (Ratios(row[:2], float(row[2])) for row in self.rows)
+
+
+def look(pictures: Iterable[Pixels], fps: Fraction, face: int | None = None, name: str = "the driver") -> Look:
+    """Follow the face through a clip's pictures (H, W, 3), before its motion is read.
+
+    `face` picks one of several, counted from 1 by size; `name` is for messages. Where no face is found, the last
+    ratios hold, and the first stand in for what came before them.
+
+    Raises:
+        FaceError: no frame shows a face, or it is too small.
+    """
+    try:
+        return _look(pictures, fps, face)
+    except FaceError as error:
+        raise FaceError(f"{name}: {error}") from None
+
+
+def _look(pictures: Iterable[Pixels], fps: Fraction, face: int | None) -> Look:
+    crop, flat = DrivingCrop(), array("f")
+    lost = gaps = longest = missing = 0
+    with FaceTracker(index=face) as tracker:
+        for pixels in pictures:
+            found = tracker.track(pixels)
+            missing = 0 if found is not None else missing + 1
+            lost, gaps, longest = lost + (missing > 0), gaps + (missing == 1), max(longest, missing)
+            if found is None:
+                flat.extend(flat[-3:] or (np.nan,) * 3)
+                continue
+            crop.add(found)
+            ratio = mesh_ratios(found.landmarks)
+            flat.extend((*ratio.eyes, ratio.lip))
+    matrix, rows = crop.matrix, np.array(flat, np.float32).reshape(-1, 3)
+    measured = np.isfinite(rows)
+    rows = np.where(measured, rows, rows[measured[:, 0]][0])
+    return Look(matrix, rows, TrackReport(len(rows), lost, gaps, longest / float(fps)))
+
+
+class ExtractedVideoDriver:
+    """A driving clip's pictures and ratios to motion, relative to its first frame.
+
+    A chunk is one frame: its pixels (H, W, 3) and its ratios; they are read in groups of 8. Where the face is lost, the
+    extractor still reads the crop.
+
+    Args:
+        engine: LivePortrait's networks.
+        matrix: (2, 3), the clip's crop, as `look` gives it.
+        fps: the pictures' rate.
+        single: the clip is one picture.
+        report: of the look ahead.
     """
 
     def __init__(
         self,
-        pictures: Iterable[Pixels],
-        fps: Fraction,
         engine: Engine,
+        matrix: npt.NDArray[np.float64],
+        fps: Fraction,
         *,
-        name: str = "the driver",
-        frames: int | None = None,
-        face: int | None = None,
+        single: bool = False,
+        report: TrackReport | None = None,
     ) -> None:
-        self._pictures, self._fps, self._engine = pictures, Fraction(fps), engine
-        self._name, self._frames, self._face = name, frames, face
-        self.report = TrackReport()
+        self._engine, self._matrix = engine, matrix
+        self.fps, self.single, self.report = Fraction(fps), single, report
+        self._group: list[tuple[Pixels, Ratios]] = []
+        self._rest: Rest | None = None
+        self._ended = False
 
-    @property
-    def fps(self) -> Fraction:
-        return self._fps
+    def push(self, chunk: tuple[Pixels, Ratios]) -> Motion | None:
+        """One more frame; the motion of a group of 8 when it is whole.
 
-    @property
-    def frames(self) -> int | None:
-        return self._frames
+        Raises:
+            InputError: the driver has ended.
+        """
+        if self._ended:
+            raise InputError("this driver has ended: make a new one for the next clip")
+        self._group.append(chunk)
+        return self._read() if len(self._group) == _GROUP else None
 
-    def __iter__(self) -> Iterator[Motion]:
-        try:
-            matrix, rows = self._look()
-        except FaceError as error:
-            raise FaceError(f"{self._name}: {error}") from None
-        ratios = (Ratios(row[:2], float(row[2])) for row in rows)
-        yield from extract(self._engine, zip(self._pictures, ratios), matrix, self._fps)
+    def finish(self) -> Motion | None:
+        """The motion of the frames that make no whole group."""
+        motion = self._read() if self._group else None
+        self.close()
+        return motion
 
-    def _look(self) -> tuple[npt.NDArray[np.float64], Floats]:
-        """The clip's crop, and every frame's ratios (T, 3): both eyes' and the lips'."""
-        crop, tracker, flat = DrivingCrop(), FaceTracker(index=self._face), array("f")
-        lost = gaps = longest = missing = 0
-        for pixels in self._pictures:
-            face = tracker.track(pixels)
-            missing = 0 if face is not None else missing + 1
-            lost, gaps, longest = lost + (missing > 0), gaps + (missing == 1), max(longest, missing)
-            if face is None:
-                # Nothing was measured: the last ratios hold, and the first stand in for what came before them.
-                flat.extend(flat[-3:] or (np.nan,) * 3)
-                continue
-            crop.add(face)
-            ratio = mesh_ratios(face.landmarks)
-            flat.extend((*ratio.eyes, ratio.lip))
-        rows = np.array(flat, np.float32).reshape(-1, 3)
-        self.report = TrackReport(len(rows), lost, gaps, longest / float(self._fps))
-        matrix = crop.matrix
-        found = rows[np.isfinite(rows[:, 0])]
-        return matrix, np.where(np.isfinite(rows), rows, found[0])
+    def close(self) -> None:
+        """Forget the frames that wait."""
+        self._group, self._ended = [], True
+
+    def _read(self) -> Motion:
+        group, self._group = self._group, []
+        pictures, ratios = [pixels for pixels, _ in group], [ratio for _, ratio in group]
+        motion = extract(self._engine, pictures, ratios, self._matrix, self.fps, self._rest)
+        self._rest = motion.rest
+        return motion
 
 
-class ExtractedPictureSource:
-    """A MotionSource over one picture, against LivePortrait's neutral lips.
+def extracted(
+    pictures: Iterable[Pixels],
+    fps: Fraction,
+    engine: Engine,
+    *,
+    name: str = "the driver",
+    frames: int | None = None,
+    face: int | None = None,
+    sound: Sound | None = None,
+) -> Driving[tuple[Pixels, Ratios]]:
+    """The motion of `pictures` (H, W, 3) RGB at `fps`, which can be iterated as often as needed.
 
-    `clip`: False for one frame, True for a short clip that eases into the expression, holds it, and eases back.
+    They are read twice: first for the face, whose mean box over the clip is the crop of all frames, then for its
+    motion, which is relative to the first frame. `face` picks one of several, counted from 1 by size.
+    """
+    single = frames == 1
+
+    def start() -> tuple[ExtractedVideoDriver, Iterable[tuple[Pixels, Ratios]]]:
+        found = look(pictures, fps, face, name)
+        driver = ExtractedVideoDriver(engine, found.matrix, fps, single=single, report=found.report)
+        return driver, zip(pictures, found.ratios())
+
+    return Driving(start, fps, frames=frames, single=single, sound=sound)
+
+
+def extracted_picture(
+    image: Image,
+    engine: Engine,
+    fps: Fraction,
+    clip: bool = False,
+    face: int | None = None,
+    box: tuple[float, float, float, float] | None = None,
+) -> Motion:
+    """The motion of one driving picture, against LivePortrait's neutral lips.
+
+    `clip`: False for one frame, True for a short clip that eases into the expression, holds it, and eases back. `face`
+    picks one of several faces, counted from 1 by size; `box` (x, y, width, height) says where it is when none is found.
 
     Raises:
         FaceError: the picture shows no face.
     """
-
-    def __init__(
-        self,
-        image: Image,
-        engine: Engine,
-        *,
-        fps: Fraction = Fraction(25),
-        clip: bool = False,
-        face: int | None = None,
-        box: tuple[float, float, float, float] | None = None,
-    ) -> None:
-        self._fps = Fraction(fps)
-        self._motion = extract_picture(engine, image.pixels, find_face(image, index=face, box=box), self._fps)
-        self._levels = eased(float(fps)) if clip else None
-
-    @property
-    def fps(self) -> Fraction:
-        return self._fps
-
-    @property
-    def frames(self) -> int | None:
-        return 1 if self._levels is None else len(self._levels)
-
-    def __iter__(self) -> Iterator[Motion]:
-        if self._levels is None:
-            yield self._motion
-            return
-        rest, levels = self._motion.rest, self._levels[:, None, None]
-        expression = rest.expression + levels * (self._motion.expression - rest.expression)
-        n = len(expression)
-        yield Motion.from_expression(
-            expression, self._fps, rotation=self._motion.rotation.repeat(n, 0), rest=rest,
-            translation=self._motion.translation.repeat(n, 0), scale=self._motion.scale.repeat(n),
-        )  # fmt: skip
+    motion = extract_picture(engine, image.pixels, find_face(image, index=face, box=box), Fraction(fps))
+    if not clip:
+        return motion
+    rest, levels = motion.rest, eased(float(fps))[:, None, None]
+    expression = rest.expression + levels * (motion.expression - rest.expression)
+    n = len(expression)
+    return Motion.from_expression(
+        expression, motion.fps, rotation=motion.rotation.repeat(n, 0), rest=rest,
+        translation=motion.translation.repeat(n, 0), scale=motion.scale.repeat(n),
+    )  # fmt: skip

@@ -1,179 +1,162 @@
-"""Putting an animated clip together: a canvas, whatever drives it, and a renderer."""
+"""What drives, opened: a recording by a speech model, or a video, a picture, a motion file, a folder of frames."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from talkinghead.avatar import is_video, open_canvas
-from talkinghead.clip import Canvas, Clip, Still
-from talkinghead.core.device import precision_for
-from talkinghead.core.errors import InputError
-from talkinghead.core.settings import DEFAULT_FPS, Settings
-from talkinghead.core.types import Face
+from talkinghead.core.errors import CheckpointError, InputError
+from talkinghead.core.settings import DEFAULT_FPS, Box
+from talkinghead.core.types import Face, Floats
+from talkinghead.drivers.driving import Driving, known
+from talkinghead.drivers.speech import EMBEDDED, SoundDriver, SpeechDriver, load_predictor
+from talkinghead.media.containers import is_video
+from talkinghead.media.sound import FileSound, Sound
 from talkinghead.motion.motion import Motion
-from talkinghead.motion.protocols import MotionSource
-from talkinghead.renderers.select import select
 
 if TYPE_CHECKING:
-    from talkinghead.drivers.tracking.recovery import TrackReport
     from talkinghead.models.liveportrait.engine import Engine
 
+JOYVASA = "joyvasa"
 MOTION_SUFFIXES = frozenset({".npz", ".pkl", ".csv"})
 _SOUND_SUFFIXES = frozenset({".wav", ".mp3", ".flac", ".ogg", ".opus", ".m4a", ".aac", ".wma", ".aiff"})
 
 
-@dataclass(frozen=True)
-class Driver:
-    """What drives, and the sound that belongs to it."""
+@dataclass(frozen=True, slots=True)
+class SpeechModel:
+    """What turns speech into motion: `name` is "embedded", "joyvasa" or a checkpoint's folder, `device` where it runs.
 
-    source: MotionSource
-    audio: Path | None = None
+    `checkpoints` is the folder of downloaded weights.
+    """
+
+    name: str
+    device: str = "auto"
+    checkpoints: Path | None = None
+
+    @classmethod
+    def chosen(cls, name: str, renderer: str, device: str, checkpoints: Path | None) -> SpeechModel:
+        """What "auto" means: JoyVASA for LivePortrait where its weights are there, else the embedded model."""
+        if name != "auto":
+            return cls(name, device, checkpoints)
+        if renderer == "liveportrait":
+            from talkinghead.checkpoints import resolve
+
+            try:
+                resolve("joyvasa", checkpoints)
+            except CheckpointError:
+                pass
+            else:
+                return cls(JOYVASA, device, checkpoints)
+        return cls(EMBEDDED, device, checkpoints)
+
+    def load(self) -> None:
+        """Load it, so that the first driver need not wait.
+
+        Raises:
+            CheckpointError: it is missing, damaged, or of another kind.
+            DeviceError: the device does not exist here.
+        """
+        self.driver(DEFAULT_FPS)
+
+    def driver(self, fps: Fraction, *, seed: int = 0, low_latency: bool = False) -> SoundDriver:
+        """A new driver for one stream of sound.
+
+        Raises:
+            InputError: low latency was asked of a model that needs seconds of sound at a time.
+        """
+        if self.name != JOYVASA:
+            return SpeechDriver(load_predictor(self.name, self.device), fps, seed=seed, low_latency=low_latency)
+        if low_latency:
+            raise InputError("JoyVASA hears four seconds at a time: low latency needs the embedded speech model")
+        from talkinghead.drivers.joyvasa import JoyVasaDriver, load_joyvasa
+
+        return JoyVasaDriver(load_joyvasa(self.checkpoints, self.device), fps, seed)
+
+    def driving(self, sound: Sound, fps: Fraction, *, seed: int = 0, low_latency: bool = False) -> Driving[Floats]:
+        """The motion of a whole recording."""
+
+        def start() -> tuple[SoundDriver, Any]:
+            driver = self.driver(fps, seed=seed, low_latency=low_latency)
+            return driver, sound.blocks(driver.rate_hz)
+
+        return Driving(start, fps, frames=max(1, round(sound.duration_s * Fraction(fps))), sound=sound)
 
 
-class Animation(Clip):
-    """A clip that a driver moves."""
-
-    @property
-    def track(self) -> TrackReport | None:
-        """How tracking went so far, where faces were tracked."""
-        return getattr(self._driver, "report", None)
-
-
-def open_driver(
-    driving: Path,
+def open_driving(
+    driving: str | Path | Motion,
     *,
     fps: Fraction | None = None,
     portrait: Face | None = None,
     face: int | None = None,
-    box: tuple[float, float, float, float] | None = None,
+    box: Box | None = None,
     still: bool = False,
-    engine: Engine | None = None,
-) -> Driver:
+    extractor: object | None = None,
+) -> Driving[Any]:
     """What `driving` is goes by its name: a motion file, a folder of frames, a video, or else a picture.
 
     `fps` None keeps the driver's own rate; `portrait` is the face to be driven; `face` the driver's own; `still` asks a
-    picture for one frame rather than a short clip. With LivePortrait's networks (`engine`), videos and pictures are
-    read by its own motion extractor.
+    picture for one frame rather than a short clip. With a renderer's own `extractor`, videos and pictures are
+    read by that.
 
     Raises:
         InputError: it cannot be read as what its name says.
     """
-    if not driving.exists():
-        raise InputError(f"there is nothing called {driving}: DRIVING is a video, a picture, a motion file or a folder")
-    if driving.suffix.lower() in MOTION_SUFFIXES:
-        from talkinghead.motion.files import MotionFileSource
+    if isinstance(driving, Motion):
+        return known(driving if fps is None else driving.resampled(fps))
+    path = Path(driving)
+    if not path.exists():
+        raise InputError(f"there is nothing called {path}: DRIVING is a video, a picture, a motion file or a folder")
+    if path.suffix.lower() in MOTION_SUFFIXES:
+        from talkinghead.motion.files import load_motion
 
-        return Driver(MotionFileSource(driving, fps))
-    if driving.is_dir():
-        from talkinghead.drivers.frames import FolderMotionSource
+        motion = load_motion(path)
+        return known(motion if fps is None else motion.resampled(fps))
+    if path.is_dir():
+        from talkinghead.drivers.frames import tracked_folder
 
-        folder = FolderMotionSource(driving, fps=fps or DEFAULT_FPS, portrait=portrait, face=face)
-        return Driver(folder, folder.audio)
-    if engine is not None:
-        return _extracted(driving, engine, fps=fps, face=face, box=box, still=still)
-    if driving.suffix.lower() in _SOUND_SUFFIXES:
-        raise InputError(
-            f"{driving} is a recording: `talkinghead speak SOURCE {driving.name}` makes a portrait speak it"
-        )
-    if is_video(driving):
-        from talkinghead.drivers.video import VideoMotionSource
-
-        video = VideoMotionSource(driving, fps=fps, portrait=portrait, face=face)
-        return Driver(video, driving if video.has_audio else None)
-    from talkinghead.drivers.picture import PictureMotionSource
-    from talkinghead.media.images import read_image
-
-    image = read_image(driving)
-    return Driver(PictureMotionSource(image, fps=fps or DEFAULT_FPS, clip=not still, face=face, box=box))
+        return tracked_folder(path, fps=fps or DEFAULT_FPS, portrait=portrait, face=face)
+    if path.suffix.lower() in _SOUND_SUFFIXES:
+        raise InputError(f"{path} is a recording: `talkinghead speak SOURCE {path.name}` makes a portrait speak it")
+    if is_video(path):
+        return _video(path, fps, portrait, face, _engine(extractor))
+    return _picture(path, fps or DEFAULT_FPS, face, box, still, _engine(extractor))
 
 
-def _extracted(
-    driving: Path,
-    engine: Engine,
-    *,
-    fps: Fraction | None,
-    face: int | None,
-    box: tuple[float, float, float, float] | None,
-    still: bool,
-) -> Driver:
-    """A video or a picture as LivePortrait's motion extractor reads it."""
-    from talkinghead.drivers.liveportrait import ExtractedMotionSource, ExtractedPictureSource
-
-    if is_video(driving):
-        from talkinghead.media.video import VideoReader
-
-        reader = VideoReader(driving, fps)
-        video = ExtractedMotionSource(
-            reader, reader.fps, engine, name=driving.name, frames=reader.frames, face=face
-        )  # fmt: skip
-        return Driver(video, driving if reader.has_audio else None)
-    from talkinghead.media.images import read_image
-
-    image = read_image(driving)
-    return Driver(
-        ExtractedPictureSource(image, engine, fps=fps or DEFAULT_FPS, clip=not still, face=face, box=box)
-    )  # fmt: skip
-
-
-def animate(
-    source: str | Path,
-    driving: str | Path,
-    settings: Settings,
-    *,
-    audio: str | Path | None = None,
-    silent: bool = False,
-    driving_face: int | None = None,
-    driving_box: tuple[float, float, float, float] | None = None,
-    single: bool = False,
-) -> Animation:
-    """A clip of `source`, a picture or a video, moved by `driving`; see `talkinghead.animate`.
-
-    `audio` replaces the driver's sound, `silent` leaves it out; `driving_face` and `driving_box` say which face drives;
-    `single` asks a driving picture for one frame.
-    """
-    source, driving = Path(source), Path(driving)
-    motion = _motion_of(driving)
-    known_frames = len(motion) if motion else 1 if single else None
-    settings = replace(settings, precision=precision_for(settings.precision, known_frames))
-    renderer, note = select(settings)
-    if is_video(source) and settings.fps is None:
-        settings = replace(settings, fps=motion.fps if motion else _rate(driving, source))
-    canvas = open_canvas(source, renderer, settings)
-    driver = open_driver(
-        driving,
-        fps=settings.fps,
-        portrait=_portrait(canvas),
-        face=driving_face,
-        box=driving_box,
-        still=single,
-        engine=getattr(renderer, "engine", None),
-    )
-    sound = None if silent else Path(audio) if audio else driver.audio
-    frames = driver.source.frames
-    duration_s = None if frames is None or sound is None else float(frames / driver.source.fps)
-    return Animation(canvas, driver.source, renderer, settings, audio=sound, duration_s=duration_s, note=note)
-
-
-def _motion_of(driving: Path) -> Motion | None:
-    """A motion file's motion, whose length and rate are wanted before it drives; None for other drivers."""
-    if driving.suffix.lower() not in MOTION_SUFFIXES or not driving.is_file():
+def _engine(extractor: object | None) -> Engine | None:
+    if extractor is None:
         return None
-    from talkinghead.motion.files import load_motion
+    from talkinghead.models.liveportrait.engine import Engine
 
-    return load_motion(driving)
-
-
-def _portrait(canvas: Canvas) -> Face | None:
-    """The face of a still canvas."""
-    return canvas.portrait.face if isinstance(canvas, Still) else None
+    return extractor if isinstance(extractor, Engine) else None
 
 
-def _rate(driving: Path, source: Path) -> Fraction:
-    """The frame rate of a clip whose source is a video: that of a video that drives, else the source's own."""
+def _video(
+    path: Path, fps: Fraction | None, portrait: Face | None, face: int | None, engine: Engine | None
+) -> Driving[Any]:
+    if engine is None:
+        from talkinghead.drivers.video import tracked_video
+
+        return tracked_video(path, fps=fps, portrait=portrait, face=face)
+    from talkinghead.drivers.liveportrait import extracted
     from talkinghead.media.video import VideoReader
 
-    with VideoReader(driving if is_video(driving) else source) as reader:
-        return reader.fps
+    reader = VideoReader(path, fps)
+    sound = FileSound(path) if reader.has_audio else None
+    return extracted(reader, reader.fps, engine, name=path.name, frames=reader.frames, face=face, sound=sound)
+
+
+def _picture(
+    path: Path, fps: Fraction, face: int | None, box: Box | None, still: bool, engine: Engine | None
+) -> Driving[Any]:
+    from talkinghead.media.images import read_image
+
+    image = read_image(path)
+    if engine is not None:
+        from talkinghead.drivers.liveportrait import extracted_picture
+
+        return known(extracted_picture(image, engine, fps=fps, clip=not still, face=face, box=box), single=still)
+    from talkinghead.drivers.picture import picture_motion
+
+    return known(picture_motion(image, fps=fps, clip=not still, face=face, box=box), single=still)

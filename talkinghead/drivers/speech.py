@@ -2,19 +2,107 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import logging
+import threading
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from talkinghead.core.errors import CheckpointError
-from talkinghead.core.types import Floats
+from talkinghead.core.types import Floats, TrackReport
 from talkinghead.motion.blendshapes import BLENDSHAPE_NAMES
 from talkinghead.motion.motion import Motion
+from talkinghead.motion.protocols import Driver
 
 if TYPE_CHECKING:
     from audio2motion import Prediction, Predictor
+
+EMBEDDED = "embedded"
+_log = logging.getLogger("talkinghead")
+_loading = threading.Lock()
+
+
+class SoundDriver(Driver[Floats], Protocol):
+    """A driver that is pushed mono float32 sound at `rate_hz`, in pieces of any length."""
+
+    @property
+    def rate_hz(self) -> int: ...
+
+
+def load_predictor(motion_model: str, device: str = "auto") -> Predictor:
+    """The speech model: "embedded" or the folder of an audio2motion checkpoint, loaded once per process and device.
+
+    `device` "auto" takes the CPU for a small encoder, which is quicker there than on a GPU, and for a pretrained one
+    whatever there is.
+
+    Raises:
+        CheckpointError: it is missing, damaged, or of another kind.
+        DeviceError: the device does not exist here.
+    """
+    with _loading:  # two threads that begin at once must not load it twice
+        return _loaded(motion_model, device)
+
+
+@lru_cache(maxsize=4)
+def _loaded(motion_model: str, device: str) -> Predictor:
+    from talkinghead.checkpoints import speech_model_folder
+
+    path = speech_model_folder() if motion_model == EMBEDDED else Path(motion_model)
+    if not (path / "config.json").is_file():
+        raise CheckpointError(
+            f"there is no motion model {path}: name auto, embedded, joyvasa, or an audio2motion folder"
+        )
+    from audio2motion import Audio2MotionError, ModelConfig, Predictor
+
+    try:
+        pretrained = ModelConfig.read(path / "config.json").encoder.pretrained
+        place = _device(device, pretrained)
+        _log.info("speech model: %s, on %s", path, place)
+        return Predictor.load(path, device=place)
+    except Audio2MotionError as error:
+        raise CheckpointError(str(error)) from error
+
+
+def _device(name: str, pretrained: bool) -> str:
+    if name == "auto" and not pretrained:
+        return "cpu"
+    from talkinghead.core.device import resolve_device
+
+    return str(resolve_device(name))
+
+
+class SpeechDriver:
+    """Lips, head, gaze and blinks from sound, by a speech model.
+
+    `rate_hz` is the model's. n samples give round(n * fps / rate_hz) frames in all, at least one. `low_latency` gives
+    motion as soon as it can be known, at some cost in quality; `seed` is that of blinks, brows and head motion.
+
+    Raises:
+        CheckpointError: the model names other blendshapes than ARKit's.
+    """
+
+    single = False
+    report: TrackReport | None = None
+
+    def __init__(self, predictor: Predictor, fps: Fraction, *, seed: int = 0, low_latency: bool = False) -> None:
+        if tuple(predictor.config.blendshape_names) != BLENDSHAPE_NAMES:
+            raise CheckpointError("this speech model names other blendshapes than ARKit's 52 in their known order")
+        self.fps, self.rate_hz = Fraction(fps), predictor.config.sample_rate_hz
+        self._stream = predictor.stream(self.fps, seed=seed, low_latency=low_latency)
+
+    def push(self, chunk: Floats) -> Motion | None:
+        return self._motion(self._stream.push(np.ascontiguousarray(chunk, np.float32)))
+
+    def finish(self) -> Motion | None:
+        return self._motion(self._stream.finish())
+
+    def close(self) -> None: ...
+
+    def _motion(self, prediction: Prediction | None) -> Motion | None:
+        return None if prediction is None else to_motion(prediction, self.fps)
 
 
 def to_motion(prediction: Prediction, fps: Fraction) -> Motion:
@@ -27,44 +115,3 @@ def to_motion(prediction: Prediction, fps: Fraction) -> Motion:
     if prediction.expression is not None:
         return Motion.from_expression(prediction.expression.numpy(), fps, **pose)
     return Motion.from_blendshapes(prediction.blendshapes.numpy(), fps, **pose)
-
-
-class AudioMotionSource:
-    """A MotionSource over blocks of mono float32 sound at the predictor's rate.
-
-    `frames` is known where the length of the sound is: the video then lasts as long as the sound to within a frame.
-    """
-
-    def __init__(
-        self,
-        blocks: Iterable[Floats],
-        predictor: Predictor,
-        fps: Fraction,
-        *,
-        seed: int = 0,
-        duration_s: float | None = None,
-        low_latency: bool = False,
-    ) -> None:
-        if tuple(predictor.config.blendshape_names) != BLENDSHAPE_NAMES:
-            raise CheckpointError("this speech model names other blendshapes than ARKit's 52 in their known order")
-        self._blocks, self._predictor = blocks, predictor
-        self._fps, self._seed, self._low_latency = Fraction(fps), seed, low_latency
-        self._frames = None if duration_s is None else max(1, round(duration_s * self._fps))
-
-    @property
-    def fps(self) -> Fraction:
-        return self._fps
-
-    @property
-    def frames(self) -> int | None:
-        return self._frames
-
-    def __iter__(self) -> Iterator[Motion]:
-        stream = self._predictor.stream(self._fps, seed=self._seed, low_latency=self._low_latency)
-        for block in self._blocks:
-            prediction = stream.push(np.ascontiguousarray(block, np.float32))
-            if prediction is not None:
-                yield to_motion(prediction, self._fps)
-        prediction = stream.finish()
-        if prediction is not None:
-            yield to_motion(prediction, self._fps)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from talkinghead.core.errors import FaceError
-from talkinghead.core.types import Face, Pixels
-from talkinghead.drivers.tracking.recovery import TrackReport
+from talkinghead.core.types import Face, Pixels, TrackReport
+from talkinghead.drivers.driving import Driving
 from talkinghead.drivers.tracking.stream import Calibration, Mesh, MotionStream, calibrate
 from talkinghead.faces import FaceTracker, canonical_mesh
+from talkinghead.media.sound import FileSound
 from talkinghead.media.video import VideoReader
 from talkinghead.motion.motion import Motion
 
@@ -26,115 +27,121 @@ _FEWEST_LOOKS = 12
 _CHUNK = 16
 
 
-class TrackedMotionSource:
-    """A MotionSource over pictures of one face, in constant memory.
+class VideoDriver:
+    """Pictures (H, W, 3) RGB of one face, pushed one by one, to motion; a few at a time come back.
 
-    `pictures`: frames (H, W, 3) RGB at `fps`, iterable as often as motion is asked for; `name` for messages. `portrait`
-    is the face that will be driven, in its picture: where that picture is one of these very frames, motion is relative
-    to that frame. `face` picks one of several faces, counted from 1 by size in the first frame that shows one, and
-    stays with it. After a run, `report` says how tracking went and `calibration` what was learnt.
+    `portrait` is the face that will be driven, in its picture: where that picture is one of these very frames, motion
+    is relative to that frame. `face` picks one of several faces, counted from 1 by size in the first frame that shows
+    one, and stays with it. Without a `calibration` the first `calibration_s` are collected for one. `name` is for
+    messages.
 
-    Raises (when iterated):
-        FaceError: no frame shows a face.
+    Raises (from `finish`):
+        FaceError: no frame showed a face.
     """
+
+    single = False
 
     def __init__(
         self,
-        pictures: Iterable[Pixels],
         fps: Fraction,
         *,
         name: str = "the driver",
-        frames: int | None = None,
         portrait: Face | None = None,
         face: int | None = None,
+        calibration: Calibration | None = None,
         calibration_s: float = CALIBRATION_S,
     ) -> None:
-        self._pictures, self._fps, self._frames, self._name = pictures, Fraction(fps), frames, name
-        self._portrait, self._face, self._calibration_s = portrait, face, calibration_s
-        self.report = TrackReport()
-        self.calibration: Calibration | None = None
-
-    @property
-    def fps(self) -> Fraction:
-        return self._fps
-
-    @property
-    def frames(self) -> int | None:
-        return self._frames
-
-    def __iter__(self) -> Iterator[Motion]:
-        stream = MotionStream(
-            self._fps,
-            canonical_mesh(),
-            calibration_s=self._calibration_s,
-            portrait=self._portrait,
-            calibration=self._looked_ahead(),
+        self.fps, self._name, self._face = Fraction(fps), name, face
+        self._stream = MotionStream(
+            self.fps, canonical_mesh(), calibration_s=calibration_s, portrait=portrait, calibration=calibration
         )
+        self._tracker = FaceTracker(index=face)
+        self._meshes: list[Mesh | None] = []
+
+    @property
+    def report(self) -> TrackReport | None:
+        return self._stream.report
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """What was learnt about the driving face, once it is."""
+        return self._stream.calibration
+
+    def push(self, chunk: Pixels) -> Motion | None:
+        found = self._tracker.track(chunk)
+        self._meshes.append(None if found is None else found.landmarks)
+        return self._read() if len(self._meshes) == _CHUNK else None
+
+    def finish(self) -> Motion | None:
         try:
-            for meshes in self._meshes():
-                motion = stream.push(meshes)
-                self.report, self.calibration = stream.report, stream.calibration
-                if motion is not None:
-                    yield motion
-            motion = stream.finish()
+            parts = [self._read() if self._meshes else None, self._stream.finish()]
         except FaceError as error:
             if self._face is not None and self._face > 1:
                 raise FaceError(f"{self._name} shows no face number {self._face}: 1 is the largest") from None
             raise FaceError(f"{self._name}: {error}") from None
-        self.report, self.calibration = stream.report, stream.calibration
-        if motion is not None:
-            yield motion
+        motions = [part for part in parts if part is not None]
+        return Motion.concatenate(motions) if motions else None
 
-    def _looked_ahead(self) -> Calibration | None:
-        """A calibration from a quick look at the beginning; None where the clip is short or shows too few faces."""
-        if iter(self._pictures) is self._pictures or (self._frames or np.inf) <= _SHORT_S * self._fps:
-            return None
-        every, meshes = max(1, round(self._fps / _LOOKS_HZ)), []
-        with FaceTracker(index=self._face) as tracker:
-            for pixels in islice(self._pictures, 0, round(self._calibration_s * self._fps), every):
-                found = tracker.track(pixels)
-                if found is not None:
-                    meshes.append(found.landmarks)
-        return calibrate(meshes, canonical_mesh(), self._portrait) if len(meshes) >= _FEWEST_LOOKS else None
+    def close(self) -> None:
+        self._tracker.close()
 
-    def _meshes(self) -> Iterator[list[Mesh | None]]:
-        """Meshes of the frames, a few at a time."""
-        batch: list[Mesh | None] = []
-        with FaceTracker(index=self._face) as tracker:
-            for pixels in self._pictures:
-                found = tracker.track(pixels)
-                batch.append(None if found is None else found.landmarks)
-                if len(batch) == _CHUNK:
-                    yield batch
-                    batch = []
-        if batch:
-            yield batch
+    def _read(self) -> Motion | None:
+        meshes, self._meshes = self._meshes, []
+        return self._stream.push(meshes)
 
 
-class VideoMotionSource(TrackedMotionSource):
-    """A MotionSource over a video file; `fps` resamples it, None keeps its own rate.
+def tracked(
+    pictures: Iterable[Pixels],
+    fps: Fraction,
+    *,
+    name: str = "the driver",
+    frames: int | None = None,
+    portrait: Face | None = None,
+    face: int | None = None,
+    calibration_s: float = CALIBRATION_S,
+    sound: FileSound | None = None,
+) -> Driving[Pixels]:
+    """The motion of `pictures` (H, W, 3) RGB at `fps`, which can be iterated as often as needed; see `VideoDriver`."""
+
+    def start() -> tuple[VideoDriver, Iterable[Pixels]]:
+        calibration = _looked_ahead(pictures, fps, frames, portrait, face, calibration_s)
+        driver = VideoDriver(fps, name=name, portrait=portrait, face=face, calibration=calibration,
+                             calibration_s=calibration_s)  # fmt: skip
+        return driver, pictures
+
+    return Driving(start, fps, frames=frames, sound=sound)
+
+
+def tracked_video(
+    path: str | Path, *, fps: Fraction | None = None, portrait: Face | None = None, face: int | None = None
+) -> Driving[Pixels]:
+    """The motion of a video file's face; `fps` resamples it, None keeps its own rate.
 
     Raises:
         VideoError: the file is no video that can be decoded.
     """
+    reader, path = VideoReader(Path(path), fps), Path(path)
+    sound = FileSound(path) if reader.has_audio else None
+    return tracked(
+        reader, reader.fps, name=path.name, frames=reader.frames, portrait=portrait, face=face, sound=sound
+    )  # fmt: skip
 
-    def __init__(
-        self,
-        path: str | Path,
-        *,
-        fps: Fraction | None = None,
-        portrait: Face | None = None,
-        face: int | None = None,
-        calibration_s: float = CALIBRATION_S,
-    ) -> None:
-        reader = VideoReader(Path(path), fps)
-        super().__init__(
-            reader,
-            reader.fps,
-            name=Path(path).name,
-            frames=reader.frames,
-            portrait=portrait,
-            face=face,
-            calibration_s=calibration_s,
-        )
-        self.has_audio = reader.has_audio
+
+def _looked_ahead(
+    pictures: Iterable[Pixels],
+    fps: Fraction,
+    frames: int | None,
+    portrait: Face | None,
+    face: int | None,
+    calibration_s: float,
+) -> Calibration | None:
+    """A calibration from a quick look at the beginning; None where the clip is short or shows too few faces."""
+    if iter(pictures) is pictures or (frames or np.inf) <= _SHORT_S * fps:
+        return None
+    every, meshes = max(1, round(fps / _LOOKS_HZ)), []
+    with FaceTracker(index=face) as tracker:
+        for pixels in islice(pictures, 0, round(calibration_s * fps), every):
+            found = tracker.track(pixels)
+            if found is not None:
+                meshes.append(found.landmarks)
+    return calibrate(meshes, canonical_mesh(), portrait) if len(meshes) >= _FEWEST_LOOKS else None

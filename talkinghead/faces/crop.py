@@ -5,11 +5,13 @@ Pixel centres are at integers, so the picture of `w` pixels covers -0.5 to w - 0
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from talkinghead.core.types import Crop, Face, Floats, Image, Pixels, Portrait
+from talkinghead.core.types import Crop, Floats, Image, Pixels
 from talkinghead.faces import mesh
 
 Matrix = npt.NDArray[np.float64]
@@ -27,7 +29,7 @@ def eye_lip_axes(landmarks: Floats) -> tuple[Matrix, Matrix]:
     return axes_between(eye, lip)
 
 
-def axes_between(eye: npt.NDArray[np.floating], lip: npt.NDArray[np.floating]) -> tuple[Matrix, Matrix]:
+def axes_between(eye: npt.NDArray[np.floating[Any]], lip: npt.NDArray[np.floating[Any]]) -> tuple[Matrix, Matrix]:
     """(ux, uy) from the eyes' centre (2,) and the lips' centre (2,); upright where the two coincide."""
     down = np.asarray(lip, np.float64) - np.asarray(eye, np.float64)
     length = float(np.hypot(*down))
@@ -36,7 +38,7 @@ def axes_between(eye: npt.NDArray[np.floating], lip: npt.NDArray[np.floating]) -
 
 
 def square_around(
-    points: npt.NDArray[np.floating],
+    points: npt.NDArray[np.floating[Any]],
     ux: Matrix,
     uy: Matrix,
     *,
@@ -64,13 +66,13 @@ def matrix_from_square(centre: Matrix, ux: Matrix, uy: Matrix, side: float, size
     return np.column_stack([linear, size_px / 2 - linear @ centre])
 
 
-def inverse(matrix: npt.NDArray[np.floating]) -> Matrix:
+def inverse(matrix: npt.NDArray[np.floating[Any]]) -> Matrix:
     """The affine map (2, 3) that undoes `matrix`."""
     linear = np.linalg.inv(np.asarray(matrix, np.float64)[:, :2])
     return np.column_stack([linear, -linear @ np.asarray(matrix, np.float64)[:, 2]])
 
 
-def compose(outer: npt.NDArray[np.floating], inner: npt.NDArray[np.floating]) -> Matrix:
+def compose(outer: npt.NDArray[np.floating[Any]], inner: npt.NDArray[np.floating[Any]]) -> Matrix:
     """The affine map (2, 3) that does `inner` first, then `outer`."""
     a, b = np.asarray(outer, np.float64), np.asarray(inner, np.float64)
     return np.column_stack([a[:, :2] @ b[:, :2], a[:, :2] @ b[:, 2] + a[:, 2]])
@@ -92,7 +94,7 @@ def integer_offset(crop: Crop) -> tuple[int, int] | None:
     return round(-offset[0]), round(-offset[1])
 
 
-def resample(pixels: Pixels, matrix: npt.NDArray[np.floating], size_px: tuple[int, int]) -> Pixels:
+def resample(pixels: Pixels, matrix: npt.NDArray[np.floating[Any]], size_px: tuple[int, int]) -> Pixels:
     """`pixels` through the affine map `matrix`, `size_px` (width, height); beyond the border its edge is repeated.
 
     Bilinear; where the map shrinks, an area average first, so that fine detail does not alias.
@@ -108,9 +110,3 @@ def resample(pixels: Pixels, matrix: npt.NDArray[np.floating], size_px: tuple[in
     return np.asarray(
         cv2.warpAffine(pixels, matrix, size_px, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.uint8
     )
-
-
-def crop_portrait(image: Image, face: Face, matrix: npt.NDArray[np.floating], size_px: tuple[int, int]) -> Portrait:
-    """The portrait that `matrix` (2, 3) cuts from `image`, `size_px` (width, height)."""
-    crop = Crop(np.asarray(matrix, np.float64), size_px)
-    return Portrait(image, face, crop, resample(image.pixels, crop.matrix, size_px))

@@ -5,6 +5,8 @@ All take landmarks (478, 3) in pixels and are independent of the face's size and
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -17,6 +19,12 @@ Array = npt.NDArray[np.float64]
 def eye_distance(landmarks: Floats) -> float:
     """3-D distance between the eyes' outer corners, the unit of the measures below."""
     return max(_distance(landmarks, mesh.LEFT_EYE_OUTER, mesh.RIGHT_EYE_OUTER), 1e-6)
+
+
+def pupil_distance(landmarks: npt.NDArray[np.floating[Any]]) -> float:
+    """Distance between the irises' centres in the mesh's own unit; depth counts, so that a turned head keeps it."""
+    left, right = mesh.LEFT_IRIS[0], mesh.RIGHT_IRIS[0]
+    return float(np.linalg.norm(np.asarray(landmarks, np.float64)[left] - landmarks[right]))
 
 
 def mouth_opening(landmarks: Floats) -> float:
@@ -65,7 +73,7 @@ def similarity(source: Floats, target: Floats) -> tuple[Array, float, Array]:
 
 
 def weighted_similarity(
-    source: npt.NDArray[np.floating], target: npt.NDArray[np.floating], weights: npt.NDArray[np.floating]
+    source: npt.NDArray[np.floating[Any]], target: npt.NDArray[np.floating[Any]], weights: npt.NDArray[np.floating[Any]]
 ) -> tuple[Array, float, Array]:
     """The least-squares similarity between points (n, d), d 2 or 3: (rotation (d, d), scale, offset (d,))."""
     a, b = np.asarray(source, np.float64), np.asarray(target, np.float64)

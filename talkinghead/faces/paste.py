@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from talkinghead.core.types import Crop, Frame, Pixels
+from talkinghead.core.types import Crop, DrawnCrop, Pixels
 from talkinghead.faces.crop import Matrix, compose, integer_offset, inverse
 
 # Width of the feathered border, as a share of the crop's side.
@@ -37,12 +37,12 @@ def feathered_square(
         return np.asarray(t * t * (3 - 2 * t))
 
     left, top, right, bottom = sides
-    mask = np.round(255 * np.outer(ramp(height, top, bottom), ramp(width, left, right))).astype(np.uint8)
+    mask: Pixels = np.round(255 * np.outer(ramp(height, top, bottom), ramp(width, left, right))).astype(np.uint8)
     mask.setflags(write=False)
     return mask
 
 
-def paste_back(background: Pixels, frame: Frame, out: Pixels | None = None) -> Pixels:
+def paste_back(background: Pixels, frame: DrawnCrop, out: Pixels | None = None) -> Pixels:
     """The picture `background` (H, W, 3) with `frame` in its place: mask * frame + (1 - mask) * background.
 
     A crop whose pixels are the picture's own is copied, or blended where the frame has a mask; any other is warped

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from fractions import Fraction
@@ -41,11 +40,8 @@ class Camera:
         self.name = f"camera {source}" if str(source).isdigit() else str(source)
         if self._is_file and not Path(str(source)).is_file():
             raise VideoError(f"there is no file {source}: give a webcam's number, a video file or a stream's URL")
-        # OpenCV and its ffmpeg speak to the terminal on their own: our one line says it.
-        os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
         import cv2
 
-        cv2.setLogLevel(0)
         self._capture = cv2.VideoCapture(int(source) if str(source).isdigit() else str(source))
         if not self._capture.isOpened():
             raise VideoError(f"{self.name} cannot be opened: is it plugged in, allowed and free?")

@@ -1,6 +1,6 @@
 """A camera drives a portrait in real time: shown in a window, sent to a virtual camera, recorded, or all of these.
 
-    Camera ─ newest picture ─ FaceTracker ─ LiveDriver ─ Renderer ─ paste-back ─ Screen, VirtualCamera, Recorder
+    Camera ─ newest picture ─ LiveVideoDriver ─ Session ─ Screen, VirtualCamera, Recorder
 
 One picture is on its way at a time, which keeps the latency below one frame; pictures that come meanwhile are dropped
 and counted.
@@ -10,35 +10,31 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 
-from talkinghead.core.errors import VideoError
-from talkinghead.core.settings import Settings
-from talkinghead.core.types import Frame, Pixels, Portrait
-from talkinghead.drivers.tracking.live import LiveDriver
-from talkinghead.faces import FaceTracker, canonical_mesh
-from talkinghead.faces.paste import paste_back
+from talkinghead.avatar import Avatar
+from talkinghead.core.errors import MotionError, VideoError
+from talkinghead.drivers.live_video import LiveVideoDriver
 from talkinghead.live.camera import Camera, Shot
 from talkinghead.live.outputs import Output, Recorder, Screen, VirtualCamera
-from talkinghead.motion.blendshapes import N_BLENDSHAPES
-from talkinghead.motion.gains import apply_gains
-from talkinghead.motion.motion import Motion
-from talkinghead.motion.protocols import Renderer
+from talkinghead.session import Session
+
+# More than this is kept for no quantile: five minutes at 30 pictures per second.
+_LATENCIES = 9000
 
 
 @dataclass
 class LiveReport:
-    """Figures of a session. Latencies run from a picture's arrival to its frame's being handed to all outputs."""
+    """Figures of a run. Latencies run from a picture's arrival to its frame's being handed to all outputs."""
 
     frames: int = 0
     dropped: int = 0
     faces_lost: int = 0
     seconds: float = 0.0
-    latencies_ms: deque[float] = field(default_factory=lambda: deque(maxlen=9000))
+    latencies_ms: deque[float] = field(default_factory=lambda: deque(maxlen=_LATENCIES))
 
     @property
     def fps(self) -> float:
@@ -57,49 +53,38 @@ class LiveReport:
         )
 
 
-class Session:
-    """A portrait, a renderer, a camera and the outputs, ready to run once."""
+class LiveLoop:
+    """A session that is pushed what a camera sees, and the outputs that show its frames; runs once."""
 
     def __init__(
-        self,
-        portrait: Portrait,
-        renderer: Renderer,
-        camera: Camera,
-        outputs: Sequence[Output],
-        *,
-        finish: Callable[[Frame], Pixels],
-        change: Callable[[Motion], Motion] = lambda motion: motion,
-        face: int | None = None,
-        note: str = "",
+        self, session: Session, camera: Camera, outputs: Sequence[Output], *, face: int | None = None, note: str = ""
     ) -> None:
-        """`finish` makes a picture of a drawn frame (paste-back or the crop); `change` alters the motion (gains)."""
+        """`session` has the camera's frame rate; `face`: which of several before the camera."""
+        if session.fps != camera.fps:
+            raise MotionError(f"the session runs at {session.fps} frames per second, the camera at {camera.fps}")
         self.note, self.report = note, LiveReport()
-        self._portrait, self._renderer, self._camera, self._outputs = portrait, renderer, camera, outputs
-        self._finish, self._change = finish, change
-        self._tracker, self._driver = FaceTracker(index=face), LiveDriver(camera.fps, canonical_mesh())
+        self._session, self._camera, self._outputs = session, camera, outputs
+        self._driver = LiveVideoDriver(camera.fps, face=face)
 
     def run(self, max_frames: int | None = None) -> LiveReport:
-        """Draw until the camera ends, `max_frames` are drawn, or an output says "q"; "n" sets the neutral face."""
-        waiting: deque[Motion] = deque()
+        """Draw until the camera ends, `max_frames` are drawn, or an output says "q"; "n" sets the neutral face.
 
-        def motions() -> Iterator[Motion]:
-            while True:
-                yield waiting.popleft()
-
-        # The first frame takes a renderer's preparations, which must not count as latency.
-        drawn = self._renderer.render(self._portrait, motions())
-        waiting.append(self._at_rest())
-        self._finish(next(drawn))
+        Raises:
+            VideoError: the camera gives no picture.
+        """
         try:
+            # The first frame takes a renderer's preparations, which must not count as latency.
+            self._session.push_motion(self._driver.rest())
             with self._camera:
-                self._loop(drawn, waiting, max_frames)
+                self._loop(max_frames)
         finally:
-            self._tracker.close()
+            self._driver.close()
+            self._session.close()
             for output in self._outputs:
                 output.close()
         return self.report
 
-    def _loop(self, drawn: Iterator[Frame], waiting: deque[Motion], max_frames: int | None) -> None:
+    def _loop(self, max_frames: int | None) -> None:
         report, begin, last = self.report, time.monotonic(), -1
         while max_frames is None or report.frames < max_frames:
             shot = self._camera.latest()
@@ -107,32 +92,27 @@ class Session:
                 if not report.frames:
                     raise VideoError(f"{self._camera.name} gave no picture that can be decoded")
                 return
-            waiting.append(self._change(self._motion(shot)))
-            pixels = self._finish(next(drawn))
-            ticks, last = shot.number - last, shot.number
-            keys = {output.show(pixels, ticks) for output in self._outputs}
+            keys = self._show(shot, shot.number - last)
             now = time.monotonic()
             report.frames += 1
-            report.dropped += ticks - 1
+            report.dropped += shot.number - last - 1
+            report.faces_lost = self._driver.report.lost if self._driver.report else 0
             report.seconds = now - begin
             report.latencies_ms.append((now - shot.at_s) * 1000)
+            last = shot.number
             if "n" in keys:
                 self._driver.set_neutral()
             if keys & {"q", "\x1b"}:
                 return
 
-    def _motion(self, shot: Shot) -> Motion:
-        found = self._tracker.track(shot.pixels)
-        self.report.faces_lost += found is None
-        return self._driver.push(None if found is None else found.landmarks) or self._at_rest()
-
-    def _at_rest(self) -> Motion:
-        return Motion.from_blendshapes(np.zeros((1, N_BLENDSHAPES)), self._camera.fps)
+    def _show(self, shot: Shot, ticks: int) -> set[str]:
+        """Draw a picture's frame and hand it to every output: the keys that were pressed."""
+        frames = self._session.push_motion(self._driver.push(shot.pixels))
+        return {output.show(frame.pixels, ticks) for frame in frames for output in self._outputs}
 
 
-def open_session(
-    picture: str | Path,
-    settings: Settings,
+def open_live(
+    avatar: Avatar,
     *,
     camera: str = "0",
     camera_face: int | None = None,
@@ -140,38 +120,28 @@ def open_session(
     virtual_camera: bool = False,
     record: str | None = None,
     force: bool = False,
-    max_side_px: int = 720,
-) -> Session:
-    """A session that drives `picture` by `camera` (a webcam's number, a file or a URL) as `settings` ask.
+) -> LiveLoop:
+    """A loop that drives `avatar` by `camera`: a webcam's number, a file or a URL.
 
     Raises:
-        InputError: the picture, its face or the camera cannot be had.
+        InputError: the camera cannot be had.
         DeviceError: there is no screen, or no virtual camera.
         DependencyError: a virtual camera was asked for and pyvirtualcam is not installed.
         OutputError: the recording cannot be written.
     """
-    from talkinghead.clip import open_still
-    from talkinghead.media.images import read_image
-    from talkinghead.renderers.select import select
-
     eye = Camera(camera)
-    renderer, note = select(settings)
-    image = read_image(Path(picture), max_side_px=max_side_px)
-    portrait = open_still(image, renderer, settings).portrait
-    framed = settings.framing != "picture"
-    size_px = portrait.crop.size_px if framed else image.size_px
+    session = avatar.motion_session(eye.fps)
     outputs: list[Output] = []
-    if record:
-        outputs.append(Recorder(record, eye.fps, force))
-    if virtual_camera:
-        outputs.append(VirtualCamera(size_px, eye.fps))
-    if window:
-        outputs.append(Screen())
-
-    def finish(frame: Frame) -> Pixels:
-        return frame.pixels if framed else paste_back(image.pixels, frame)
-
-    def change(motion: Motion) -> Motion:
-        return apply_gains(motion, settings.gains, settings.still)
-
-    return Session(portrait, renderer, eye, outputs, finish=finish, change=change, face=camera_face, note=note)
+    try:
+        if record:
+            outputs.append(Recorder(record, eye.fps, force))
+        if virtual_camera:
+            outputs.append(VirtualCamera(session.size_px, eye.fps))
+        if window:
+            outputs.append(Screen())
+    except BaseException:
+        # Those that were opened already must not wait for frames for ever.
+        for output in outputs:
+            output.close()
+        raise
+    return LiveLoop(session, eye, outputs, face=camera_face, note=avatar.note)

@@ -97,14 +97,15 @@ class Recorder:
         check_target(path, force)
         self._frames: queue.Queue[tuple[Pixels, int] | None] = queue.Queue(maxsize=64)
         self._error: BaseException | None = None
-        self._empty = True
+        self._empty, self._ended = True, False
 
         def work() -> None:
             try:
                 write_video(path, self._taken(), fps, None, force=force)
             except BaseException as error:
                 self._error = error
-                while self._frames.get() is not None:
+                # Whoever shows frames must not wait on a full queue; after the end there are no more to take.
+                while not self._ended and self._frames.get() is not None:
                     pass
 
         self._thread = threading.Thread(target=work, name="talkinghead-recorder", daemon=True)
@@ -115,6 +116,7 @@ class Recorder:
             pixels, times = item
             for _ in range(times):
                 yield pixels
+        self._ended = True
 
     def show(self, pixels: Pixels, times: int) -> str:
         if self._error:

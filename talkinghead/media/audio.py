@@ -1,4 +1,4 @@
-"""Sound in: any audio or video file, or a stream on standard input, as blocks of mono samples in constant memory.
+"""Sound in: any audio or video file as blocks of mono samples in constant memory.
 
 soundfile reads what it is exact at (WAV, FLAC, AIFF and their like); ffmpeg reads everything else. A file that is cut
 off gives what can still be decoded; only one that gives nothing at all is an error.
@@ -11,16 +11,20 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from talkinghead.core.errors import AudioError
 from talkinghead.core.types import Floats
 from talkinghead.media.ffmpeg import FFmpeg, check_file, describe, explain, input_arguments, scan, stream_lines
-from talkinghead.media.stdin import pipe_file, stdin_file
+from talkinghead.media.resample import Resampler
+
+if TYPE_CHECKING:
+    from soundfile import SoundFile
 
 SPEECH_RATE_HZ = 16_000
-_WHAT = "an audio or video file, or - for a WAV stream on standard input"
+WHAT = "an audio or video file, or - for a WAV stream on standard input"
 _EXACT_FORMATS = {"WAV", "WAVEX", "RF64", "W64", "FLAC", "AIFF", "AU", "CAF"}
 # How their files begin: soundfile's other decoders print warnings of their own, so that it is not asked about others.
 _EXACT_MAGIC = {b"RIFF", b"RIFX", b"RF64", b"riff", b"fLaC", b"FORM", b".snd", b"caff"}
@@ -39,40 +43,26 @@ class AudioInfo:
     codec: str
 
 
-def audio_path(path: str | os.PathLike[str]) -> Path:
-    """`path` as a file that can be opened as often as needed.
-
-    "-" (standard input) and named pipes are read to their end and kept in a temporary file.
-
-    Raises:
-        AudioError: there is no such file, it cannot be read, or it is empty.
-    """
-    if os.fspath(path) == "-":
-        return stdin_file()
-    return pipe_file(Path(path)) if Path(path).is_fifo() else check_file(Path(path), AudioError, _WHAT)
-
-
-def probe_audio(path: str | os.PathLike[str]) -> AudioInfo:
-    """What the first sound track of a file (or "-") is.
+def probe_audio(path: str | os.PathLike[str], name: str | None = None) -> AudioInfo:
+    """What the first sound track of a file is; `name` is what messages call it, by default its path.
 
     Raises:
         AudioError: there is no file, no sound in it, or none of it can be read.
     """
-    file = audio_path(path)
+    file, name = check_file(Path(path), AudioError, WHAT), name or os.fspath(path)
     facts, said = scan(file, "Audio")
     if facts is None:
-        raise _unusable(path, said)
+        raise _unusable(name, said)
     rate = re.search(r"(\d+) Hz", facts.line)
     if rate is None or facts.duration_s <= 0:
-        raise AudioError(f"{_name(path)} holds no sound that can be decoded: export it again, as WAV for instance")
+        raise AudioError(f"{name} holds no sound that can be decoded: export it again, as WAV for instance")
     return AudioInfo(facts.duration_s, int(rate[1]), _channels(facts.line), facts.codec)
 
 
 def read_audio_blocks(
-    path: str | os.PathLike[str], rate_hz: int = SPEECH_RATE_HZ, block_s: float = 1.0
+    path: str | os.PathLike[str], rate_hz: int = SPEECH_RATE_HZ, block_s: float = 1.0, name: str | None = None
 ) -> Iterator[Floats]:
-    """The first sound track of a file (or "-") as blocks of mono float32 at `rate_hz`, channels mixed
-    down.
+    """The first sound track of a file as blocks of mono float32 at `rate_hz`, channels mixed down.
 
     Every block has `block_s` seconds but the last, which has what remains (at least one sample). Memory stays the
     same however long the file is.
@@ -80,19 +70,15 @@ def read_audio_blocks(
     Raises:
         AudioError: there is no file, no sound in it, nothing that can be decoded, or samples that are not numbers.
     """
-    file = audio_path(path)
-    return _blocks(_checked(_decoded(file, rate_hz, path), rate_hz, path), max(1, round(block_s * rate_hz)))
+    file, name = check_file(Path(path), AudioError, WHAT), name or os.fspath(path)
+    return _blocks(_checked(_decoded(file, rate_hz, name), rate_hz, name), max(1, round(block_s * rate_hz)))
 
 
-def _name(path: str | os.PathLike[str]) -> str:
-    return "standard input" if os.fspath(path) == "-" else os.fspath(path)
-
-
-def _unusable(path: str | os.PathLike[str], said: str) -> AudioError:
+def _unusable(name: str, said: str) -> AudioError:
     """Why ffmpeg finds no sound in a file."""
     if "Video:" in said:
-        return AudioError(f"{_name(path)} has no sound track: give {_WHAT}")
-    return AudioError(f"{_name(path)} cannot be read as sound ({explain(said)}): give {_WHAT}")
+        return AudioError(f"{name} has no sound track: give {WHAT}")
+    return AudioError(f"{name} cannot be read as sound ({explain(said)}): give {WHAT}")
 
 
 def _channels(line: str) -> int:
@@ -108,14 +94,14 @@ def _channels(line: str) -> int:
     return {"quad": 4, "hexagonal": 6, "octagonal": 8}.get(words.split("(")[0], 2)
 
 
-def _decoded(file: Path, rate_hz: int, path: str | os.PathLike[str]) -> Iterator[Floats]:
+def _decoded(file: Path, rate_hz: int, name: str) -> Iterator[Floats]:
     """Mono samples in pieces of any length."""
     import soundfile
 
     with file.open("rb") as stream:
         exact = stream.read(4) in _EXACT_MAGIC
     if not exact:
-        yield from _through_ffmpeg(file, rate_hz, path)
+        yield from _through_ffmpeg(file, rate_hz, name)
         return
     try:
         with soundfile.SoundFile(file) as sound:
@@ -125,23 +111,15 @@ def _decoded(file: Path, rate_hz: int, path: str | os.PathLike[str]) -> Iterator
                 return
     except soundfile.LibsndfileError:
         pass
-    yield from _through_ffmpeg(file, rate_hz, path)
+    yield from _through_ffmpeg(file, rate_hz, name)
 
 
-def _resampled(sound: object, rate_hz: int) -> Iterator[Floats]:
+def _resampled(sound: SoundFile, rate_hz: int) -> Iterator[Floats]:
     """An open SoundFile's channels averaged, at another rate."""
-    import soundfile
-    import soxr
-
-    assert isinstance(sound, soundfile.SoundFile)
-    blocks = (block.mean(axis=1) for block in sound.blocks(sound.samplerate, dtype="float32", always_2d=True))
-    if sound.samplerate == rate_hz:
-        yield from blocks
-        return
-    stream = soxr.ResampleStream(sound.samplerate, rate_hz, 1, dtype="float32", quality="HQ")
-    for block in blocks:
-        yield stream.resample_chunk(block)
-    yield stream.resample_chunk(np.zeros(0, np.float32), last=True)
+    stream = Resampler(sound.samplerate, rate_hz)
+    for block in sound.blocks(sound.samplerate, dtype="float32", always_2d=True):
+        yield stream.push(block.mean(axis=1))
+    yield stream.finish()
 
 
 def from_the_start(file: Path) -> list[str]:
@@ -154,7 +132,7 @@ def from_the_start(file: Path) -> list[str]:
     return ["-af", "aresample=async=1:first_pts=0" if with_picture else "asetpts=N/SR/TB"]
 
 
-def _through_ffmpeg(file: Path, rate_hz: int, path: str | os.PathLike[str]) -> Iterator[Floats]:
+def _through_ffmpeg(file: Path, rate_hz: int, name: str) -> Iterator[Floats]:
     """The first sound track as ffmpeg decodes it; where it starts after the picture, silence comes first."""
     arguments = [*input_arguments(file), "-map", "0:a:0", *from_the_start(file), "-ac", "1", "-ar", str(rate_hz),
                  "-f", "f32le", "-c:a", "pcm_f32le", "pipe:1"]  # fmt: skip
@@ -165,10 +143,10 @@ def _through_ffmpeg(file: Path, rate_hz: int, path: str | os.PathLike[str]) -> I
             found = True
             yield np.frombuffer(piece[: len(piece) // 4 * 4], np.float32)
         if not ffmpeg.finish() and not found:
-            raise _unusable(path, ffmpeg.said)
+            raise _unusable(name, ffmpeg.said)
 
 
-def _checked(pieces: Iterable[Floats], rate_hz: int, path: str | os.PathLike[str]) -> Iterator[Floats]:
+def _checked(pieces: Iterable[Floats], rate_hz: int, name: str) -> Iterator[Floats]:
     """`pieces` as they are, provided that they are numbers and that there are any."""
     samples = 0
     for piece in pieces:
@@ -176,12 +154,12 @@ def _checked(pieces: Iterable[Floats], rate_hz: int, path: str | os.PathLike[str
         if bad.any():
             at_s = (samples + int(np.argmax(bad))) / rate_hz
             raise AudioError(
-                f"{_name(path)} holds samples that are not finite numbers, first at {at_s:.2f} s: export it again"
+                f"{name} holds samples that are not finite numbers, first at {at_s:.2f} s: export it again"
             )
         samples += len(piece)
         yield piece
     if samples == 0:
-        raise AudioError(f"{_name(path)} holds no sound: it has not a single sample")
+        raise AudioError(f"{name} holds no sound: it has not a single sample")
 
 
 def _blocks(pieces: Iterable[Floats], length: int) -> Iterator[Floats]:

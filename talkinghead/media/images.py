@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,8 +15,12 @@ from talkinghead.core.types import Image, Pixels
 if TYPE_CHECKING:
     from PIL import Image as Pillow
 
+    PictureLike = str | Path | npt.NDArray[Any] | Pillow.Image | Image
+
+SYNTHETIC_PICTURE = "Synthetic picture: the face was changed by talkinghead."
+
 # A video of this width is as large as players and encoders take without trouble.
-MAX_SIDE_PX = 2048
+MAX_PICTURE_SIDE_PX = 2048
 MIN_SIDE_PX = 32
 # What is refused unread: memory for it could take the machine down.
 MAX_PIXELS = 150_000_000
@@ -25,12 +28,11 @@ MAX_PIXELS = 150_000_000
 _HEIF_SUFFIXES = (".heic", ".heif", ".hif")
 _FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF",
             ".bmp": "BMP"}  # fmt: skip
-IMAGE_SUFFIXES = (*_FORMATS, *_HEIF_SUFFIXES, ".gif", ".avif")
 _OPTIONS: dict[str, dict[str, int]] = {"PNG": {"compress_level": 4}, "JPEG": {"quality": 95, "subsampling": 0},
                                        "WEBP": {"quality": 95}}  # fmt: skip
 
 
-def read_image(path: str | Path, max_side_px: int = MAX_SIDE_PX) -> Image:
+def read_image(path: str | Path, max_side_px: int = MAX_PICTURE_SIDE_PX) -> Image:
     """The picture in the file `path`: upright (EXIF), RGB, its longer side at most `max_side_px`.
 
     Grey, 16-bit, CMYK and palette pictures become RGB of 8 bits; colour profiles become sRGB; of an animation the
@@ -43,18 +45,61 @@ def read_image(path: str | Path, max_side_px: int = MAX_SIDE_PX) -> Image:
     _check_file(path)
     picture = _opened(path)
     with picture:
-        width, height = picture.size
-        if min(width, height) < MIN_SIDE_PX:
-            raise ImageError(f"{path} has only {width} x {height} pixels: "
-                             f"choose a picture of at least {MIN_SIDE_PX} x {MIN_SIDE_PX}")  # fmt: skip
-        try:
-            pixels, alpha = _decoded(picture, max_side_px)
-        except Exception as error:  # Pillow's decoders raise whatever they stumble over
-            raise ImageError(
-                f"{path} is damaged or incomplete and cannot be read ({error}): "
-                "copy it again, or save it anew from a picture viewer"
-            ) from error
-    return Image(pixels, alpha, path.name)
+        return _image_of(picture, str(path), path.name, max_side_px)
+
+
+def open_picture(picture: PictureLike, max_side_px: int = MAX_PICTURE_SIDE_PX) -> Image:
+    """A picture from a path, an array (H, W, 3 or 4) uint8 or float in 0..1, a Pillow picture, or an Image.
+
+    An array's fourth channel, or a Pillow picture's transparency, becomes `alpha`, and `pixels` show it on white.
+
+    Raises:
+        ImageError: it cannot be read, is too small or too large, or is an array of another kind.
+    """
+    from PIL import Image as pillow  # noqa: N813
+
+    if isinstance(picture, Image):
+        return picture
+    if isinstance(picture, str | Path):
+        return read_image(picture, max_side_px)
+    if isinstance(picture, pillow.Image):
+        _check_pixels(picture.size, "the picture")
+        return _image_of(picture, "the picture", "picture", max_side_px)
+    values = _eight_bit_array(np.asarray(picture))
+    _check_pixels((values.shape[1], values.shape[0]), "the picture")
+    return _image_of(pillow.fromarray(values), "the picture", "picture", max_side_px)
+
+
+def _eight_bit_array(values: npt.NDArray[Any]) -> Pixels:
+    """An array (H, W, 3 or 4) as uint8."""
+    if values.ndim != 3 or values.shape[2] not in (3, 4):
+        raise ImageError(f"an array of the shape {values.shape} is no picture: give (height, width, 3 or 4), RGB")
+    if values.dtype == np.uint8:
+        return np.ascontiguousarray(values)
+    if values.dtype.kind != "f" or not np.isfinite(values).all() or values.min() < 0 or values.max() > 1:
+        raise ImageError(f"an array of {values.dtype} is no picture: give uint8, or floats between 0 and 1")
+    return np.asarray(np.round(values * 255), np.uint8)
+
+
+def _image_of(picture: Pillow.Image, what: str, name: str, max_side_px: int) -> Image:
+    """An opened picture, decoded; `what` is what messages call it."""
+    width, height = picture.size
+    if min(width, height) < MIN_SIDE_PX:
+        raise ImageError(f"{what} has only {width} x {height} pixels: "
+                         f"choose a picture of at least {MIN_SIDE_PX} x {MIN_SIDE_PX}")  # fmt: skip
+    try:
+        pixels, alpha = _decoded(picture, max_side_px)
+    except Exception as error:  # Pillow's decoders raise whatever they stumble over
+        raise ImageError(
+            f"{what} is damaged or incomplete and cannot be read ({error}): "
+            "copy it again, or save it anew from a picture viewer"
+        ) from error
+    return Image(pixels, alpha, name)
+
+
+def _check_pixels(size: tuple[int, int], what: str) -> None:
+    if size[0] * size[1] > MAX_PIXELS:
+        raise ImageError(_too_large(what, f" ({size[0]} x {size[1]} pixels)"))
 
 
 def write_image(path: str | Path, pixels: Pixels, *, force: bool = False, comment: str | None = None) -> Path:
@@ -123,11 +168,9 @@ def _opened(path: Path) -> Pillow.Image:
 
     plugin = _register_heif()
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", pillow.DecompressionBombWarning)
-            picture = pillow.open(path)
+        picture = pillow.open(path)
     except (pillow.DecompressionBombWarning, pillow.DecompressionBombError):
-        raise ImageError(_too_large(path, "")) from None
+        raise ImageError(_too_large(str(path), "")) from None
     except UnidentifiedImageError:
         if not plugin and (path.suffix.lower() in _HEIF_SUFFIXES or _is_heif(path)):
             raise ImageError(f"{path} is a HEIC picture, which needs the package pillow-heif: "
@@ -137,15 +180,16 @@ def _opened(path: Path) -> Pillow.Image:
         ) from None
     except Exception as error:  # a header that a plugin stumbles over
         raise ImageError(f"{path} is damaged and cannot be read ({error}): copy it again") from error
-    width, height = picture.size
-    if width * height > MAX_PIXELS:
+    try:
+        _check_pixels(picture.size, str(path))
+    except ImageError:
         picture.close()
-        raise ImageError(_too_large(path, f" ({width} x {height} pixels)"))
+        raise
     return picture
 
 
-def _too_large(path: Path, size: str) -> str:
-    return f"{path} is too large{size}: scale it down to at most {MAX_PIXELS // 1_000_000} million pixels"
+def _too_large(what: str, size: str) -> str:
+    return f"{what} is too large{size}: scale it down to at most {MAX_PIXELS // 1_000_000} million pixels"
 
 
 def _register_heif() -> bool:

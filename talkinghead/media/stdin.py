@@ -1,4 +1,4 @@
-"""Streams as files: standard input and named pipes, read once, to their end, and kept for as long as the process lives.
+"""Streams as files: standard input and named pipes, read once, to their end, and kept for as long as they are needed.
 
 A stream can be read only once, but sound is needed twice (for the lips and for the video's sound track). Programs
 that write WAV into a pipe cannot know the length: espeak-ng declares 2 GB, others 0 or 0xFFFFFFFF. The true lengths
@@ -7,51 +7,46 @@ are put in.
 
 from __future__ import annotations
 
-import atexit
 import shutil
 import struct
 import sys
-import tempfile
-from collections.abc import Hashable
 from pathlib import Path
 from typing import IO
 
 from talkinghead.core.errors import AudioError
+from talkinghead.core.temporary import KeptFile
 
-_kept: dict[Hashable, Path] = {}
 
-
-def stdin_file() -> Path:
-    """The file that holds what came through standard input; the first call waits for the stream's end.
+def keep_stdin() -> KeptFile:
+    """A file that holds what comes through standard input, read to its end.
 
     Raises:
         AudioError: nothing came, or standard input is a terminal.
     """
     if sys.stdin is None or sys.stdin.isatty():
         raise AudioError("standard input is a terminal: pipe a WAV stream into it, or name a file")
-    if sys.stdin not in _kept:
-        _kept[sys.stdin] = _keep(sys.stdin.buffer, "standard input")
-    return _kept[sys.stdin]
+    return keep_stream(sys.stdin.buffer, "standard input")
 
 
-def pipe_file(path: Path) -> Path:
-    """The file that holds what came through the named pipe `path`, such as a shell's <(command)."""
-    key = (str(path), path.stat().st_ino)
-    if key not in _kept:
-        with path.open("rb") as stream:
-            _kept[key] = _keep(stream, str(path))
-    return _kept[key]
+def keep_pipe(path: Path) -> KeptFile:
+    """A file that holds what comes through the named pipe `path`, such as a shell's <(command)."""
+    with path.open("rb") as stream:
+        return keep_stream(stream, str(path))
 
 
-def _keep(stream: IO[bytes], name: str) -> Path:
-    with tempfile.NamedTemporaryFile(prefix="talkinghead-", suffix=".wav", delete=False) as file:
-        path = Path(file.name)
-        atexit.register(path.unlink, missing_ok=True)
+def keep_stream(stream: IO[bytes], name: str) -> KeptFile:
+    """A file that holds what an open stream gives; `name` is for messages.
+
+    Raises:
+        AudioError: it gave nothing.
+    """
+    kept = KeptFile(".wav")
+    with kept.path.open("w+b") as file:
         shutil.copyfileobj(stream, file, 1 << 20)
         if file.tell() == 0:
             raise AudioError(f"there is no sound on {name}: pipe a WAV stream into it")
         mend_wav_lengths(file)
-    return path
+    return kept
 
 
 def mend_wav_lengths(file: IO[bytes]) -> None:

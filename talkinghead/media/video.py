@@ -11,12 +11,12 @@ from types import TracebackType
 
 import numpy as np
 
-from talkinghead.core.errors import VideoError
+from talkinghead.core.errors import AudioError, VideoError
 from talkinghead.core.output import check_writable, whole_file
 from talkinghead.core.types import Pixels
-from talkinghead.media.audio import audio_path, probe_audio
+from talkinghead.media.audio import WHAT as SOUND
+from talkinghead.media.audio import probe_audio
 from talkinghead.media.containers import container_of
-from talkinghead.media.encoder import Encoder
 from talkinghead.media.ffmpeg import (
     SQUARE_PIXELS,
     FFmpeg,
@@ -27,9 +27,10 @@ from talkinghead.media.ffmpeg import (
     scan,
     stream_lines,
 )
-from talkinghead.media.frames import check_folder, write_frames
+from talkinghead.media.frame_folder import check_folder, write_frames
+from talkinghead.media.video_encoder import VideoEncoder
 
-SYNTHETIC = "Synthetic video: the face was animated by talkinghead."
+SYNTHETIC_VIDEO = "Synthetic video: the face was animated by talkinghead."
 _WHAT = "a video file"
 
 
@@ -83,11 +84,14 @@ class VideoReader:
             pipe = ffmpeg.process.stdout
             assert pipe is not None
             empty = True
-            while not pipe.closed and len(data := pipe.read(size)) == size:
-                empty = False
-                yield np.frombuffer(data, np.uint8).reshape(height, width, 3)
-            self._running.remove(ffmpeg)
-            if empty:
+            try:
+                while not pipe.closed and len(data := pipe.read(size)) == size:
+                    empty = False
+                    yield np.frombuffer(data, np.uint8).reshape(height, width, 3)
+            finally:  # also where whoever reads has had enough; `close` has taken it out already
+                if ffmpeg in self._running:
+                    self._running.remove(ffmpeg)
+            if empty and not pipe.closed:
                 raise VideoError(f"{self.path} holds no frame that can be decoded ({explain(ffmpeg.said)})")
 
     def close(self) -> None:
@@ -147,7 +151,7 @@ def write_video(
     *,
     duration_s: float | None = None,
     force: bool = False,
-    comment: str = SYNTHETIC,
+    comment: str = SYNTHETIC_VIDEO,
     metadata: Mapping[str, str] | None = None,
     quality: int | None = None,
 ) -> WriteResult:
@@ -157,7 +161,7 @@ def write_video(
     and audio.wav. Encoding runs beside whatever makes the frames. Odd sizes grow by a repeated edge where the codec
     wants even ones. The sound is copied as it is where the container takes it. The file appears whole or not at all.
 
-    - `audio`: any audio or video file, "-" for what came through standard input, or None;
+    - `audio`: any audio or video file, or None;
     - `duration_s`: where the sound ends at the latest, None for all of it;
     - `comment`, `metadata`: the container's tags; an empty comment leaves that tag out;
     - `quality`: the codec's constant rate factor, lower is better (H.264: 0 to 51, default 18; VP9: 0 to 63, 24).
@@ -167,7 +171,7 @@ def write_video(
         AudioError: `audio` holds no sound.
     """
     check_target(path, force)
-    sound = None if audio is None else audio_path(audio)
+    sound = None if audio is None else check_file(Path(audio), AudioError, SOUND)
     tags = {**({"comment": comment} if comment else {}), **(metadata or {})}
     rate = Fraction(fps)
     if _is_folder(path):
@@ -176,7 +180,7 @@ def write_video(
     target, container = Path(path), container_of(Path(path))
     info = probe_audio(sound) if sound is not None and container.encoded else None
     with whole_file(target, force) as part:
-        encoder = Encoder(part, container, rate, sound if info else None, info, duration_s, tags, quality)
+        encoder = VideoEncoder(part, container, rate, sound if info else None, info, duration_s, tags, quality)
         try:
             for frame in frames:
                 encoder.write(frame)

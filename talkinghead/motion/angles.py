@@ -6,26 +6,26 @@ Column vectors, x right, y down, z inward; rotation = Rz(roll) Ry(yaw) Rx(pitch)
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[np.float64]
+from talkinghead.core.types import AnyFloats, Doubles
 
 
-def to_degrees(rotation: npt.NDArray[np.floating]) -> Array:
+def to_degrees(rotation: AnyFloats) -> Doubles:
     """Rotation matrices (T, 3, 3) to pitch, yaw, roll (T, 3) in degrees."""
     r = np.asarray(rotation, np.float64)
     pitch = np.arctan2(r[:, 2, 1], r[:, 2, 2])
     yaw = np.arcsin(np.clip(-r[:, 2, 0], -1.0, 1.0))
     roll = np.arctan2(r[:, 1, 0], r[:, 0, 0])
-    return np.degrees(np.stack([pitch, yaw, roll], 1))
+    angles_deg: Doubles = np.degrees(np.stack([pitch, yaw, roll], 1))
+    return angles_deg
 
 
-def from_degrees(angles_deg: npt.NDArray[np.floating]) -> Array:
+def from_degrees(angles_deg: AnyFloats) -> Doubles:
     """Pitch, yaw, roll (T, 3) in degrees to rotation matrices (T, 3, 3)."""
     c, s = np.cos(np.radians(angles_deg)).T, np.sin(np.radians(angles_deg)).T
     one, zero = np.ones_like(c[0]), np.zeros_like(c[0])
 
-    def stack(*rows: tuple[Array, Array, Array]) -> Array:
+    def stack(*rows: tuple[Doubles, Doubles, Doubles]) -> Doubles:
         return np.stack([np.stack(row, -1) for row in rows], -2)
 
     rx = stack((one, zero, zero), (zero, c[0], -s[0]), (zero, s[0], c[0]))
@@ -35,11 +35,11 @@ def from_degrees(angles_deg: npt.NDArray[np.floating]) -> Array:
 
 
 def relative_pose(
-    angles_deg: npt.NDArray[np.floating],
-    translation: npt.NDArray[np.floating],
-    rest_deg: npt.NDArray[np.floating],
-    rest_translation: npt.NDArray[np.floating],
-) -> tuple[Array, Array]:
+    angles_deg: AnyFloats,
+    translation: AnyFloats,
+    rest_deg: AnyFloats,
+    rest_translation: AnyFloats,
+) -> tuple[Doubles, Doubles]:
     """The turn (T, 3) in degrees and the shift (T, 3) that take the rest's pose to each of T poses.
 
     Both are told in the frame of a head that rests upright: of a driver whose rest leans, the lean is taken out, and

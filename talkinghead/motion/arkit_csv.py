@@ -25,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from talkinghead.core.errors import MotionError
-from talkinghead.core.types import Floats
+from talkinghead.core.types import Doubles, Floats
 from talkinghead.motion.blendshapes import BLENDSHAPE_INDEX, BLENDSHAPE_NAMES
 from talkinghead.motion.motion import Motion, Rest
 
@@ -99,7 +99,7 @@ def write_arkit_csv(motion: Motion, path: Path) -> None:
             writer.writerow([_timecode(k, motion.fps, nominal), _COUNT, *(f"{value:.6f}" for value in row)])
 
 
-def _eye_angles(weights: Floats) -> npt.NDArray[np.float64]:
+def _eye_angles(weights: Floats) -> Doubles:
     """(T, 6): yaw, pitch and roll of both eyes from the gaze weights, with the head's signs."""
 
     def gaze(direction: str, side: str) -> Floats:
@@ -109,7 +109,8 @@ def _eye_angles(weights: Floats) -> npt.NDArray[np.float64]:
     left_yaw = gaze("Out", "Left") - gaze("In", "Left")
     right_yaw = gaze("In", "Right") - gaze("Out", "Right")
     pitches = [gaze("Down", side) - gaze("Up", side) for side in ("Left", "Right")]
-    return _EYE_RANGE_RAD * np.column_stack([left_yaw, pitches[0], zeros, right_yaw, pitches[1], zeros])
+    gazes: Doubles = _EYE_RANGE_RAD * np.column_stack([left_yaw, pitches[0], zeros, right_yaw, pitches[1], zeros])
+    return gazes
 
 
 def _timecode(frame: int, fps: Fraction, nominal: int) -> str:
@@ -164,7 +165,7 @@ def _frames(path: Path, timecodes: Sequence[str]) -> tuple[npt.NDArray[np.int64]
     return np.maximum.accumulate(frames), fps
 
 
-def _nominal_rate(seconds: npt.NDArray[np.float64], ticks: npt.NDArray[np.float64]) -> int:
+def _nominal_rate(seconds: Doubles, ticks: Doubles) -> int:
     """The timecode's own frames per second: where the seconds step by one, the frames show how many make one."""
     steps = np.diff(ticks)
     within = steps[(np.diff(seconds) == 0) & (steps > 0)]
@@ -178,7 +179,7 @@ def _nominal_rate(seconds: npt.NDArray[np.float64], ticks: npt.NDArray[np.float6
     return min(fitting, key=lambda rate: abs(rate - estimate))
 
 
-def _rate(times_s: npt.NDArray[np.float64], nominal: int) -> Fraction:
+def _rate(times_s: Doubles, nominal: int) -> Fraction:
     """Frames per second of rows at increasing times: the nearest usual rate, or what is measured."""
     if len(times_s) < 2:
         return Fraction(nominal)

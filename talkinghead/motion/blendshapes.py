@@ -11,14 +11,20 @@ table, so expression -> blendshapes -> expression loses only what no slider can 
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from audio2motion.arkit import BLENDSHAPE_INDEX, BLENDSHAPE_NAMES
+from audio2motion import BLENDSHAPE_INDEX as BLENDSHAPE_INDEX
+from audio2motion import BLENDSHAPE_NAMES as BLENDSHAPE_NAMES
 
 N_BLENDSHAPES = len(BLENDSHAPE_NAMES)
 N_KEYPOINTS = 21
+
+# LivePortrait's regions: the implicit keypoints that its own lip and eye retargeting move.
+LIP_KEYPOINTS = (6, 12, 14, 17, 19, 20)
+EYE_KEYPOINTS = (11, 13, 15, 16, 18)
 
 _X, _Y, _Z = 0, 1, 2
 
@@ -128,7 +134,7 @@ def directions() -> npt.NDArray[np.float32]:
     return table
 
 
-def to_expression(blendshapes: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
+def to_expression(blendshapes: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float32]:
     """Blendshape weights (T, 52) to keypoint deltas (T, 21, 3)."""
     weights = np.asarray(blendshapes, np.float32)
     return (weights @ directions().reshape(N_BLENDSHAPES, -1)).reshape(-1, N_KEYPOINTS, 3)
@@ -150,7 +156,7 @@ def _least_squares() -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], 
     return scaled * scale, gram, float(np.linalg.eigvalsh(gram)[-1])
 
 
-def to_blendshapes(expression: npt.NDArray[np.floating], iterations: int = 200) -> npt.NDArray[np.float32]:
+def to_blendshapes(expression: npt.NDArray[np.floating[Any]], iterations: int = 200) -> npt.NDArray[np.float32]:
     """Keypoint deltas (T, 21, 3) to blendshape weights (T, 52) within 0..1.
 
     Least squares on `directions` with bounds, by accelerated projected gradient (Beck and Teboulle 2009).

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -34,8 +34,7 @@ from talkinghead.motion.blendshapes import BLENDSHAPE_NAMES, N_BLENDSHAPES, N_KE
 from talkinghead.motion.motion import Motion, Rest
 
 VERSION = 1
-SUFFIXES: tuple[str, ...] = (".npz", ".pkl", ".csv")
-_CHUNK = 32
+MOTION_SUFFIXES: tuple[str, ...] = (".npz", ".pkl", ".csv")
 
 _PER_FRAME = ("blendshapes", "expression", "rotation", "translation", "scale")
 _OPTIONAL = ("eye_ratio", "lip_ratio")
@@ -44,26 +43,6 @@ _REST_SHAPES: dict[str, tuple[int, ...]] = {
     "scale": (), "replaced_keypoints": (-1,),
 }  # fmt: skip
 _REQUIRED = {"version", "fps", "blendshape_names", "view", *_PER_FRAME, *(f"rest_{name}" for name in _REST_SHAPES)}
-
-
-class MotionFileSource:
-    """A MotionSource over a motion file; `fps` resamples it."""
-
-    def __init__(self, path: str | Path, fps: Fraction | None = None) -> None:
-        motion = load_motion(path)
-        self.motion = motion if fps is None else motion.resampled(fps)
-
-    @property
-    def fps(self) -> Fraction:
-        return self.motion.fps
-
-    @property
-    def frames(self) -> int | None:
-        return len(self.motion)
-
-    def __iter__(self) -> Iterator[Motion]:
-        for start in range(0, len(self.motion), _CHUNK):
-            yield self.motion[start : start + _CHUNK]
 
 
 def load_motion(path: str | Path) -> Motion:
@@ -98,7 +77,7 @@ def save_motion(motion: Motion, path: str | Path, force: bool = False) -> Path:
 
 def check_suffix(path: Path) -> None:
     """OutputError where `save_motion` would not know the suffix: asked before the work, not after."""
-    _by_suffix(path, dict.fromkeys(SUFFIXES, save_motion), OutputError)
+    _by_suffix(path, dict.fromkeys(MOTION_SUFFIXES, save_motion), OutputError)
 
 
 def _by_suffix(
@@ -107,7 +86,7 @@ def _by_suffix(
     found = choices.get(path.suffix.lower())
     if found is None:
         asked = f"the suffix {path.suffix}" if path.suffix else "no suffix"
-        raise error(f"{path} has {asked}: motion files are {', '.join(SUFFIXES)}")
+        raise error(f"{path} has {asked}: motion files are {', '.join(MOTION_SUFFIXES)}")
     return found
 
 
@@ -129,13 +108,18 @@ def _save_npz(motion: Motion, path: Path) -> None:
         "fps": [motion.fps.numerator, motion.fps.denominator],
         "blendshape_names": BLENDSHAPE_NAMES,
         "view": motion.view,
-        **{name: getattr(motion, name) for name in _PER_FRAME},
-        **{name: getattr(motion, name) for name in _OPTIONAL if getattr(motion, name) is not None},
-        **{f"rest_{name}": getattr(motion.rest, name) for name in _REST_SHAPES if name != "replaced_keypoints"},
+        **motion.arrays(),
+        "rest_blendshapes": motion.rest.blendshapes,
+        "rest_expression": motion.rest.expression,
+        "rest_rotation": motion.rest.rotation,
+        "rest_translation": motion.rest.translation,
+        "rest_scale": motion.rest.scale,
         "rest_replaced_keypoints": np.array(motion.rest.replaced_keypoints, np.int64),
     }
+    # Typed loosely: numpy 2 has a keyword beside the arrays, a bool, which numpy 1 would store as an array.
+    arrays: dict[str, Any] = {name: np.asarray(value) for name, value in values.items()}
     with path.open("wb") as file:
-        np.savez_compressed(file, **{name: np.asarray(value) for name, value in values.items()})
+        np.savez_compressed(file, **arrays)
 
 
 def _load_npz(path: Path) -> Motion:
@@ -166,10 +150,11 @@ def _load_npz(path: Path) -> Motion:
 
 def _read_archive(path: Path) -> dict[str, npt.NDArray[Any]]:
     try:
-        archive = np.load(path, allow_pickle=False)
-        if not isinstance(archive, np.lib.npyio.NpzFile):
-            raise MotionError(f"{path} is no motion file: it is a single array")
-        with archive:
+        # Opened here, for numpy leaves open what it finds to be damaged.
+        with path.open("rb") as file:
+            archive = np.load(file, allow_pickle=False)
+            if not isinstance(archive, np.lib.npyio.NpzFile):
+                raise MotionError(f"{path} is no motion file: it is a single array")
             return {name: np.asarray(archive[name]) for name in archive.files}  # a foreign member comes as bytes
     except OSError as error:
         raise MotionError(f"{path} cannot be read ({error.strerror or error})") from None

@@ -8,12 +8,8 @@ import numpy as np
 
 from talkinghead.core.settings import Gains
 from talkinghead.core.types import Floats
-from talkinghead.motion.blendshapes import BLENDSHAPE_NAMES, N_KEYPOINTS
+from talkinghead.motion.blendshapes import BLENDSHAPE_NAMES, EYE_KEYPOINTS, LIP_KEYPOINTS, N_KEYPOINTS
 from talkinghead.motion.motion import Motion
-
-# LivePortrait's regions (implicit keypoints that its own lip and eye retargeting moves).
-_LIP_KEYPOINTS = (6, 12, 14, 17, 19, 20)
-_EYE_KEYPOINTS = (11, 13, 15, 16, 18)
 
 
 def _part_of(name: str) -> str:
@@ -31,8 +27,8 @@ def _blendshape_gains(gains: Gains) -> Floats:
 
 def _keypoint_gains(gains: Gains) -> Floats:
     factors = np.full((N_KEYPOINTS, 1), gains.expression, np.float32)
-    factors[list(_LIP_KEYPOINTS)] = gains.mouth
-    factors[list(_EYE_KEYPOINTS)] = gains.blink
+    factors[list(LIP_KEYPOINTS)] = gains.mouth
+    factors[list(EYE_KEYPOINTS)] = gains.blink
     return factors
 
 

@@ -18,8 +18,6 @@ from talkinghead.core.errors import MotionError
 from talkinghead.core.types import Floats
 from talkinghead.motion import blendshapes as _shapes
 
-_PER_FRAME = ("blendshapes", "expression", "rotation", "translation", "scale", "eye_ratio", "lip_ratio")
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rest:
@@ -76,8 +74,9 @@ class Motion:
             raise MotionError("a motion needs at least one frame")
         if self.fps <= 0:
             raise MotionError(f"a motion's frame rate must be positive, not {self.fps}")
+        arrays = self.arrays()
         for name, shape in expected.items():
-            value = getattr(self, name)
+            value = arrays.get(name)
             if value is None:
                 continue
             if value.shape != shape:
@@ -138,10 +137,26 @@ class Motion:
         """A run of frames; at least one must remain."""
         return self._each(lambda value: value[frames])
 
+    def arrays(self) -> dict[str, Floats]:
+        """The per-frame arrays by name, each (T, ...); ratios only where the driver measured them."""
+        ratios = {"eye_ratio": self.eye_ratio, "lip_ratio": self.lip_ratio}
+        return {
+            "blendshapes": self.blendshapes,
+            "expression": self.expression,
+            "rotation": self.rotation,
+            "translation": self.translation,
+            "scale": self.scale,
+            **{name: value for name, value in ratios.items() if value is not None},
+        }
+
+    @property
+    def measured(self) -> list[str]:
+        """Which ratios the driver measured: "eye_ratio", "lip_ratio", both or none."""
+        return [name for name in ("eye_ratio", "lip_ratio") if name in self.arrays()]
+
     def _each(self, change: Callable[[Floats], Floats]) -> Motion:
         """This motion with `change` applied to every per-frame array."""
-        values: dict[str, Any] = {name: getattr(self, name) for name in _PER_FRAME}
-        changed: dict[str, Any] = {name: change(value) for name, value in values.items() if value is not None}
+        changed: dict[str, Any] = {name: change(value) for name, value in self.arrays().items()}
         return replace(self, **changed)
 
     @staticmethod
@@ -152,10 +167,11 @@ class Motion:
         first = chunks[0]
         if any(chunk.fps != first.fps for chunk in chunks):
             raise MotionError("chunks of one motion must share their frame rate")
-        joined: dict[str, Any] = {}
-        for name in _PER_FRAME:
-            values = [getattr(chunk, name) for chunk in chunks]
-            joined[name] = None if any(v is None for v in values) else np.concatenate(values)
+        arrays = [chunk.arrays() for chunk in chunks]
+        joined: dict[str, Any] = {"eye_ratio": None, "lip_ratio": None}
+        for name in arrays[0]:
+            if all(name in each for each in arrays):
+                joined[name] = np.concatenate([each[name] for each in arrays])
         return replace(first, **joined)
 
     def resampled(self, fps: Fraction) -> Motion:
@@ -170,7 +186,8 @@ class Motion:
 
         def interpolate(value: Floats) -> Floats:
             w = part.reshape(-1, *[1] * (value.ndim - 1))
-            return value[low] * (1 - w) + value[high] * w
+            between: Floats = value[low] * (1 - w) + value[high] * w
+            return between
 
         return replace(self._each(interpolate), fps=fps)
 

@@ -39,7 +39,6 @@ def facts(motion: Motion) -> dict[str, str]:
     spread = np.ptp(motion.blendshapes, axis=0)
     busiest = [f"{BLENDSHAPE_NAMES[i]} {spread[i]:.2f}" for i in np.argsort(-spread)[:_BUSIEST] if spread[i] > 0.01]
     blinks, length_s = blink_count(motion), float(len(motion) / motion.fps)
-    measured = [name for name in ("eye_ratio", "lip_ratio") if getattr(motion, name) is not None]
     rest = motion.rest
     neutral = not (rest.blendshapes.any() or rest.expression.any() or rest.rotation.any() or rest.translation.any())
     return {
@@ -53,7 +52,7 @@ def facts(motion: Motion) -> dict[str, str]:
         "blinks": f"{blinks} ({60 * blinks / length_s:.0f} a minute)",
         "most moving": ", ".join(busiest) or "nothing moves",
         "rest": "neutral" if neutral else "the driver's own",
-        "measured": ", ".join(measured) or "no ratios",
+        "measured": ", ".join(motion.measured) or "no ratios",
     }
 
 

@@ -24,7 +24,7 @@ import numpy.typing as npt
 from talkinghead.core.errors import InputError, MotionError, OutputError
 from talkinghead.core.safe_pickle import load_pickle
 from talkinghead.core.settings import DEFAULT_FPS, parse_fps
-from talkinghead.core.types import Floats
+from talkinghead.core.types import Doubles, Floats
 from talkinghead.motion.blendshapes import BLENDSHAPE_INDEX, N_KEYPOINTS
 from talkinghead.motion.motion import Motion, Rest
 
@@ -37,7 +37,7 @@ _ROTATION_TOLERANCE = 0.02
 _OPEN_EYE_RATIO, _OPEN_LIP_RATIO = 0.35, 0.67
 
 
-def rotation_matrices(degrees: npt.ArrayLike) -> npt.NDArray[np.float64]:
+def rotation_matrices(degrees: npt.ArrayLike) -> Doubles:
     """(T, 3) pitch, yaw, roll in degrees -> (T, 3, 3) for row vectors: (Rz Ry Rx)^T."""
     angles = np.deg2rad(np.asarray(degrees, np.float64))
     (cp, cy, cr), (sp, sy, sr) = np.cos(angles).T, np.sin(angles).T
@@ -49,7 +49,7 @@ def rotation_matrices(degrees: npt.ArrayLike) -> npt.NDArray[np.float64]:
     return np.moveaxis(np.array(rows), -1, 0)
 
 
-def rotation_degrees(matrices: npt.ArrayLike) -> npt.NDArray[np.float64]:
+def rotation_degrees(matrices: npt.ArrayLike) -> Doubles:
     """(T, 3, 3) for row vectors -> (T, 3) pitch, yaw, roll in degrees, yaw within -90..90.
 
     Raises:
@@ -67,7 +67,8 @@ def rotation_degrees(matrices: npt.ArrayLike) -> npt.NDArray[np.float64]:
     along = across < 1e-6
     roll = np.where(along, 0.0, np.arctan2(m[:, 0, 1], m[:, 0, 0]))
     pitch = np.where(along, np.arctan2(-m[:, 2, 1], m[:, 1, 1]), np.arctan2(m[:, 1, 2], m[:, 2, 2]))
-    return np.rad2deg(np.stack([pitch, yaw, roll], 1))
+    angles: Doubles = np.rad2deg(np.stack([pitch, yaw, roll], 1))
+    return angles
 
 
 def load_template(path: str | Path) -> Motion:
@@ -216,7 +217,7 @@ def _own(motion: Motion) -> dict[str, Any]:
     return {
         "version": _OWN_VERSION,
         "fps": str(motion.fps),
-        "measured": [name for name in ("eye_ratio", "lip_ratio") if getattr(motion, name) is not None],
+        "measured": motion.measured,
         "rest": {
             "expression": np.asarray(rest.expression, np.float32),
             "rotation": np.asarray(rest.rotation, np.float32),

@@ -8,11 +8,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from talkinghead.core.types import Floats, Pixels, Portrait
+from talkinghead.core.types import Doubles, Floats, Pixels, Portrait
 from talkinghead.faces import FaceTracker, geometry, mesh
 from talkinghead.faces.crop import Matrix, compose, inverse, resample
-
-Array = npt.NDArray[np.float64]
 
 # Grey levels are compared where the skin lies on bone, or nearly so, each patch aligned by its own points.
 _SKIN = {
@@ -45,7 +43,7 @@ class FrameMeter:
     def __init__(self) -> None:
         self._tracker = FaceTracker()
         self._borders: tuple[object, _Border | None] | None = None
-        self._before: list[Array] = []
+        self._before: list[Doubles] = []
         self._measured = 0
 
     def close(self) -> None:

@@ -34,7 +34,7 @@ import numpy as np
 import numpy.typing as npt
 
 from talkinghead.core.output import whole_file
-from talkinghead.core.types import Frame, Pixels
+from talkinghead.core.types import AnyFloats, Doubles, DrawnCrop, Pixels
 from talkinghead.motion.motion import Motion
 from talkinghead.quality.frame_meter import FrameMeter, Seen
 from talkinghead.quality.selfcheck import SelfCheck, Series, driven_opening
@@ -68,6 +68,7 @@ class Stages:
             return dict(self._seconds)
 
     def add(self, name: str, seconds: float) -> None:
+        """Add to the time of a stage."""
         with self._lock:
             self._seconds[name] = self._seconds.get(name, 0.0) + seconds
 
@@ -149,7 +150,7 @@ class Observer:
         """The next chunk of the motion that is drawn."""
         self._series.driven.extend(driven_opening(chunk).tolist())
 
-    def see_frame(self, frame: Frame, pixels: Pixels) -> None:
+    def see_frame(self, frame: DrawnCrop, pixels: Pixels) -> None:
         """The next frame as it was drawn, and the picture `pixels` it became."""
         number = self._frames
         self._frames += 1
@@ -198,14 +199,14 @@ class Observer:
         self.close()
 
 
-def silent_frames(blocks: Iterable[npt.NDArray[np.floating]], rate_hz: int, fps: Fraction) -> npt.NDArray[np.bool_]:
+def silent_frames(blocks: Iterable[AnyFloats], rate_hz: int, fps: Fraction) -> npt.NDArray[np.bool_]:
     """(T,) which video frames are silent, from blocks of mono sound at `rate_hz`.
 
     Silent is what is 35 dB below the recording's loud parts, or nothing at all; not counted are the 200 ms after a
     sound and the 120 ms before one, in which lips may move.
     """
     step = max(1, rate_hz // 100)
-    levels: list[npt.NDArray[np.float64]] = []
+    levels: list[Doubles] = []
     rest = np.zeros(0)
     samples = 0
     for block in blocks:

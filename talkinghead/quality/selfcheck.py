@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from audio2motion import MOUTH_AMPLITUDES
+from talkinghead.core.types import Doubles
 from talkinghead.motion.blendshapes import BLENDSHAPE_INDEX, N_BLENDSHAPES
 from talkinghead.motion.motion import Motion
 from talkinghead.quality.frame_meter import Seen
-
-Array = npt.NDArray[np.float64]
 
 # Lips are open above this gap, in distances between the outer eye corners: the mesh reads closed lips as 0 to 0.03.
 OPEN_ABOVE = 0.04
@@ -23,19 +23,30 @@ OPEN_ABOVE = 0.04
 _MAX_LAG_S = 0.24
 _MIN_FRAMES = 10
 
-# How far each blendshape parts the inner lips, in jaw openings: the amplitudes at which faces move (pupil distances:
-# jaw 0.34, lower lip 0.10, upper lip 0.085, press 0.05), shared between the sides.
-_PARTS_LIPS = {
-    "jawOpen": 1.0, "mouthClose": -1.0, "mouthLowerDownLeft": 0.15, "mouthLowerDownRight": 0.15,
-    "mouthUpperUpLeft": 0.125, "mouthUpperUpRight": 0.125, "mouthFunnel": 0.2, "mouthPressLeft": -0.07,
-    "mouthPressRight": -0.07, "mouthRollLower": -0.2, "mouthRollUpper": -0.1, "mouthShrugLower": -0.1,
-}  # fmt: skip
+
+def _lip_partings() -> dict[str, float]:
+    """How far each blendshape parts the inner lips, in jaw openings: one side moves the middle half as far as both."""
+    jaw = MOUTH_AMPLITUDES.jaw_open
+    one_side = {
+        "mouthLowerDown": MOUTH_AMPLITUDES.lower_lip_down / jaw / 2,
+        "mouthUpperUp": MOUTH_AMPLITUDES.upper_lip_up / jaw / 2,
+        "mouthPress": -MOUTH_AMPLITUDES.lip_press / jaw / 2,
+    }
+    # The last four are estimates: what they do to the lips depends on how far these are apart.
+    return {
+        "jawOpen": 1.0, "mouthClose": -1.0,
+        **{f"{name}{side}": share for name, share in one_side.items() for side in ("Left", "Right")},
+        "mouthFunnel": 0.2, "mouthRollLower": -0.2, "mouthRollUpper": -0.1, "mouthShrugLower": -0.1,
+    }  # fmt: skip
 
 
-def driven_opening(motion: Motion) -> Array:
+LIP_PARTINGS = _lip_partings()
+
+
+def driven_opening(motion: Motion) -> Doubles:
     """(T,) how far the motion parts the lips, in jaw openings, from its rest on; at least 0."""
     weights = np.zeros(N_BLENDSHAPES)
-    for name, share in _PARTS_LIPS.items():
+    for name, share in LIP_PARTINGS.items():
         weights[BLENDSHAPE_INDEX[name]] = share
     return np.asarray(np.maximum((motion.blendshapes - motion.rest.blendshapes) @ weights, 0.0), np.float64)
 
@@ -81,8 +92,11 @@ class Series:
         self.opening, self.wobble, self.seam, self.skin = array("d"), array("d"), array("d"), array("d")
 
     def add(self, seen: Seen) -> None:
-        for name in ("opening", "wobble", "seam", "skin"):
-            getattr(self, name).append(getattr(seen, name))
+        """Take in one frame's figures."""
+        self.opening.append(seen.opening)
+        self.wobble.append(seen.wobble)
+        self.seam.append(seen.seam)
+        self.skin.append(seen.skin)
 
     def summary(self, fps: float, silent: npt.NDArray[np.bool_] | None, pasted: bool) -> SelfCheck:
         """The clip's figures; `silent` (T,) says which frames are silent, `pasted` whether there is a border."""
@@ -112,7 +126,7 @@ class Series:
 
     @staticmethod
     def _mouth(
-        opening: Array, driven: Array, fps: float, reasons: dict[str, str]
+        opening: Doubles, driven: Doubles, fps: float, reasons: dict[str, str]
     ) -> tuple[float | None, int | None, float | None]:
         length = min(len(opening), len(driven))
         opening, driven = opening[:length], driven[:length]
@@ -124,12 +138,12 @@ class Series:
             reasons["mouth"] = "the mouth does not move in the frames"
         else:
             best, lag = best_lag(opening, driven, round(_MAX_LAG_S * fps))
-            return best, lag, correlation(opening, driven)
+            return best, lag, pearson(opening, driven)
         return None, None, None
 
     @staticmethod
     def _silence(
-        opening: Array, silent: npt.NDArray[np.bool_] | None, reasons: dict[str, str]
+        opening: Doubles, silent: npt.NDArray[np.bool_] | None, reasons: dict[str, str]
     ) -> tuple[int | None, float | None]:
         if silent is None:
             reasons["silent"] = "it is not known which frames are silent"
@@ -141,12 +155,13 @@ class Series:
         return int(silent.sum()), float((opening[: len(silent)][there] > OPEN_ABOVE).mean())
 
 
-def _finite(values: array[float]) -> Array:
-    out = np.array(values)
-    return out[np.isfinite(out)]
+def _finite(values: array[float]) -> Doubles:
+    every = np.array(values)
+    finite: Doubles = every[np.isfinite(every)]
+    return finite
 
 
-def correlation(a: Array, b: Array) -> float | None:
+def pearson(a: Doubles, b: Doubles) -> float | None:
     """Pearson's correlation where both are finite; None where either does not vary."""
     both = np.isfinite(a) & np.isfinite(b)
     if both.sum() < 3 or a[both].std() < 1e-9 or b[both].std() < 1e-9:
@@ -154,14 +169,14 @@ def correlation(a: Array, b: Array) -> float | None:
     return float(np.corrcoef(a[both], b[both])[0, 1])
 
 
-def best_lag(later: Array, earlier: Array, most: int) -> tuple[float | None, int | None]:
+def best_lag(later: Doubles, earlier: Doubles, most: int) -> tuple[float | None, int | None]:
     """(correlation, lag in frames) where `later` follows `earlier` best, at most `most` frames either way."""
     found: list[tuple[float, int]] = []
     for lag in sorted(range(-most, most + 1), key=abs):
         length = len(later) - abs(lag)
         if length < _MIN_FRAMES:
             continue
-        value = correlation(later[max(lag, 0) :][:length], earlier[max(-lag, 0) :][:length])
+        value = pearson(later[max(lag, 0) :][:length], earlier[max(-lag, 0) :][:length])
         if value is not None:
             found.append((value, lag))
     if not found:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+from dataclasses import replace
 from typing import NamedTuple
 
-from talkinghead.core.errors import CheckpointError
-from talkinghead.core.settings import Settings
+from talkinghead.core.errors import CheckpointError, InputError
+from talkinghead.core.settings import Settings, given_options
 from talkinghead.motion.protocols import Renderer
+
+_log = logging.getLogger("talkinghead")
 
 
 class Selection(NamedTuple):
@@ -16,21 +20,25 @@ class Selection(NamedTuple):
     note: str
 
 
-def select(settings: Settings) -> Selection:
+def select(settings: Settings, few_frames: bool = False) -> Selection:
     """The renderer that `settings` ask for.
 
-    "auto" takes LivePortrait where its weights and a GPU are there, else the embedded warp renderer.
+    "auto" takes LivePortrait where its weights and a GPU are there, else the embedded warp renderer. With `few_frames`
+    precision "auto" is full precision, since so few frames take no longer than loading the weights does.
 
     Raises:
         CheckpointError: LivePortrait was asked for by name and its weights are missing or damaged.
+        InputError: options were given that only the other renderer has.
     """
     if settings.renderer in ("liveportrait", "liveportrait-animals"):
-        return Selection(_liveportrait(settings), f"renderer: {settings.renderer}")
+        return Selection(_liveportrait(settings, few_frames), f"renderer: {settings.renderer}")
     if settings.renderer == "warp":
         return Selection(_warp(settings), "renderer: warp")
     missing = _why_not_liveportrait(settings)
     if missing is None:
-        return Selection(_liveportrait(settings), "renderer: liveportrait (for the embedded one: --renderer warp)")
+        return Selection(
+            _liveportrait(settings, few_frames), "renderer: liveportrait (for the embedded one: --renderer warp)"
+        )
     return Selection(_warp(settings), f"renderer: warp, embedded ({missing})")
 
 
@@ -40,7 +48,8 @@ def _why_not_liveportrait(settings: Settings) -> str | None:
 
     try:
         resolve("liveportrait", settings.checkpoints)
-    except CheckpointError:
+    except CheckpointError as error:
+        _log.info("the neural renderer is not there: %s", error)
         if settings.checkpoints is not None:
             return f"{settings.checkpoints} holds no complete liveportrait weights"
         return "for the neural one: a GPU and `talkinghead checkpoints pull liveportrait`"
@@ -54,10 +63,22 @@ def _why_not_liveportrait(settings: Settings) -> str | None:
 def _warp(settings: Settings) -> Renderer:
     from talkinghead.renderers.warp import WarpRenderer
 
-    return WarpRenderer(keep_mouth=settings.keep_mouth)
+    given = given_options(settings.liveportrait) + (["precision"] if settings.precision != "auto" else [])
+    _refuse(given, "the liveportrait renderer", "warp", "--renderer liveportrait")
+    return WarpRenderer(settings.warp)
 
 
-def _liveportrait(settings: Settings) -> Renderer:
-    from talkinghead.renderers.liveportrait.renderer import open_renderer
+def _liveportrait(settings: Settings, few_frames: bool) -> Renderer:
+    from talkinghead.renderers.liveportrait import open_renderer
 
-    return open_renderer(settings)
+    _refuse(given_options(settings.warp), "the warp renderer", "liveportrait", "--renderer warp")
+    exact = few_frames and settings.precision == "auto"
+    return open_renderer(replace(settings, precision="fp32") if exact else settings)
+
+
+def _refuse(names: list[str], owner: str, drawing: str, instead: str) -> None:
+    """An option that would do nothing is a mistake to be told, not to be passed over."""
+    if names:
+        listed = ", ".join(f"--{name}" for name in names)
+        verb = "is an option" if len(names) == 1 else "are options"
+        raise InputError(f"{listed} {verb} of {owner}, and {drawing} draws here: leave it out or say {instead}")

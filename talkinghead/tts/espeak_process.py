@@ -15,8 +15,7 @@ import sys
 
 import numpy as np
 
-from audio2motion.errors import Audio2MotionError
-from audio2motion.targets import Phone
+from audio2motion import Audio2MotionError, Phone
 from talkinghead.core.errors import DependencyError
 from talkinghead.core.types import Floats
 
@@ -40,7 +39,7 @@ def say(text: str, voice: str, words_per_minute: int, pitch: int) -> tuple[Float
 
 
 def main() -> None:
-    from audio2motion.corpus.espeak import Espeak
+    from audio2motion import Espeak
 
     request = json.loads(sys.stdin.buffer.read())
     try:

@@ -66,11 +66,13 @@ def test_lips_follow_the_sound(corpus: Path) -> None:
     assert -0.01 < known.min() <= known.max() < 1.3
 
 
-def test_takes_differ_by_seed_only() -> None:
+def test_takes_are_within_range_differ_by_seed_and_mostly_speak() -> None:
     maker = TakeMaker(find_voices(("espeak-ng",)))
     takes = [maker.make(np.random.default_rng(s), longest_s=2.0) for s in range(6)]
     assert all(np.abs(t.samples).max() <= 1 and len(t.phones) == len(t.levels_db) for t in takes)
     assert sum(bool(t.phones) for t in takes) >= 4
+    assert len({t.samples.tobytes() for t in takes}) == len(takes)
+    assert all(0 <= s <= e <= len(t.samples) / 16000 + 1e-6 for t in takes for _, s, e in t.phones)
 
 
 def test_noise_leaves_the_lips_unknown_and_a_quiet_pause_is_not_a_murmur() -> None:

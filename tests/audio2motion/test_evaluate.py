@@ -6,8 +6,7 @@ import json
 import os
 from fractions import Fraction
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -27,13 +26,12 @@ from audio2motion.evaluation.metrics import (
     fisher_mean,
     jitter,
     lag_curve,
-    opening_of,
     paired_p,
     pooled_correlation,
     regression_slope,
 )
 from audio2motion.evaluation.probes import KnownSpeech, not_speech
-from audio2motion.targets import phones_to_blendshapes
+from audio2motion.targets import opening_of, phones_to_blendshapes
 
 Floats = npt.NDArray[np.float32]
 PHONES = [("m", 0.5, 0.6), ("aː", 0.6, 0.8), ("b", 0.8, 0.9), ("iː", 0.9, 1.1), ("p", 1.1, 1.2), ("uː", 1.2, 1.4)]
@@ -153,13 +151,15 @@ def test_frames_without_a_face_are_left_out(tmp_path: Path) -> None:
     assert found.pooled["all"].mean_r > 0.98
 
 
-def test_a_predictor_is_asked_for_50_frames_a_second(tmp_path: Path) -> None:
-    class Says:
-        def predict(self, samples: Floats, fps: Fraction, seed: int = 0, low_latency: bool = False) -> SimpleNamespace:
-            assert fps == 50
-            return SimpleNamespace(blendshapes=0.5 * TRUTH if low_latency else TRUTH)
+def test_a_predictor_is_asked_for_50_frames_a_second() -> None:
+    class Said(NamedTuple):
+        blendshapes: Floats
 
-    assert as_mouth(Says())(SAMPLES) is not None
+    class Says:
+        def predict(self, samples: npt.ArrayLike, fps: Fraction, seed: int = 0, low_latency: bool = False) -> Said:
+            assert fps == 50
+            return Said(np.float32(0.5) * TRUTH if low_latency else TRUTH)
+
     np.testing.assert_array_equal(as_mouth(Says())(SAMPLES), TRUTH)
     np.testing.assert_array_equal(as_mouth(Says(), low_latency=True)(SAMPLES), 0.5 * TRUTH)
 

@@ -33,11 +33,11 @@ def test_noise_teaches_that_nobody_speaks_and_speech_that_somebody_does() -> Non
     said, wanted = output(), torch.full((2, 60, CHANNELS), torch.nan)
     visemes = torch.zeros(2, 60, dtype=torch.int64)
     visemes[1, 40:] = VISEMES.index("a")
-    MotionLoss(LIP_BLENDSHAPES)(said, wanted, visemes)["presence"].backward()
-    assert said.presence.grad is not None
-    assert (said.presence.grad[0] > 0).all()
-    assert (said.presence.grad[1, :25] > 0).all()
-    assert (said.presence.grad[1, 25:] < 0).all()  # from 300 ms before it
+    MotionLoss(LIP_BLENDSHAPES)(said, wanted, visemes)["voice_activity"].backward()
+    assert said.voice_activity.grad is not None
+    assert (said.voice_activity.grad[0] > 0).all()
+    assert (said.voice_activity.grad[1, :25] > 0).all()
+    assert (said.voice_activity.grad[1, 25:] < 0).all()  # from 300 ms before it
 
 
 def test_where_sounds_are_unknown_presence_is_not_taught() -> None:

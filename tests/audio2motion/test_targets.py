@@ -2,21 +2,48 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import numpy as np
 import pytest
 
+from audio2motion.amplitudes import MOUTH_AMPLITUDES
 from audio2motion.arkit import BLENDSHAPE_INDEX, BLENDSHAPE_NAMES
+from audio2motion.checkpoint import embedded_checkpoint
+from audio2motion.coarticulation import lip_curves, viseme_classes
 from audio2motion.errors import Audio2MotionError
 from audio2motion.phones import VISEMES, articulations
-from audio2motion.targets import blendshapes_of, lip_curves, opening_of, phones_to_blendshapes, viseme_classes, width_of
-from talkinghead.motion.blendshapes import BLENDSHAPE_NAMES as TALKINGHEAD_NAMES
+from audio2motion.targets import LIP_BLENDSHAPES, blendshapes_of, opening_of, phones_to_blendshapes, width_of
 
 MAMA = [("m", 0.30, 0.37), ("aː", 0.37, 0.55), ("b", 0.55, 0.62), ("iː", 0.62, 0.78), ("p", 0.78, 0.86),
         ("uː", 0.86, 1.05), ("f", 1.05, 1.13), ("aɪ", 1.13, 1.35)]  # fmt: skip
 
 
-def test_names_agree_with_talkinghead() -> None:
-    assert BLENDSHAPE_NAMES == TALKINGHEAD_NAMES
+def test_names_are_those_of_the_embedded_model_and_come_in_pairs() -> None:
+    stated = json.loads((embedded_checkpoint() / "config.json").read_text())["blendshape_names"]
+    assert list(BLENDSHAPE_NAMES) == stated
+    assert len(set(BLENDSHAPE_NAMES)) == 52
+    assert [BLENDSHAPE_NAMES[i] for i in BLENDSHAPE_INDEX.values()] == list(BLENDSHAPE_INDEX)
+    # jawLeft and its like are one movement to a side, the others a pair of movements; all of them have two names.
+    for name in BLENDSHAPE_NAMES:
+        assert name.replace("Left", "Right") in BLENDSHAPE_INDEX
+        assert name.replace("Right", "Left") in BLENDSHAPE_INDEX
+
+
+def test_opening_and_width_are_read_by_the_amplitudes() -> None:
+    def moved(**weights: float) -> np.ndarray[Any, np.dtype[np.float32]]:
+        row = np.zeros((1, 52), np.float32)
+        for name, value in weights.items():
+            row[0, BLENDSHAPE_INDEX[name]] = value
+        return row
+
+    assert tuple(MOUTH_AMPLITUDES) == (0.34, 0.085, 0.10, 0.05, 0.24, 1.43)
+    assert opening_of(moved(jawOpen=1))[0] == pytest.approx(0.34 / 0.24)
+    assert opening_of(moved(mouthUpperUpLeft=1, mouthUpperUpRight=1))[0] == pytest.approx(0.085 / 0.24)
+    assert opening_of(moved(mouthLowerDownLeft=1))[0] == pytest.approx(0.05 / 0.24)
+    assert width_of(moved(mouthStretchLeft=1, mouthStretchRight=1))[0] == pytest.approx(0.26)
+    assert width_of(moved(mouthPucker=0.5))[0] == pytest.approx(-0.13)
 
 
 def test_bilabials_close_and_vowels_open_in_their_order() -> None:
@@ -58,7 +85,8 @@ def test_labels_split_into_sounds() -> None:
     assert [s.viseme for s in articulations("tʃ")] == ["t d n", "sh"]
     assert [s.viseme for s in articulations("aɪ̯")] == ["a", "i"]
     assert articulations("_") == ()
-    assert len(articulations("ж")) == 1
+    unknown = articulations("ж")
+    assert [(sound.viseme, sound.weight) for sound in unknown] == [("schwa", 0.3)]  # weak and neutral
 
 
 def test_viseme_classes_cover_every_sample() -> None:
@@ -73,7 +101,8 @@ def test_weights_stay_in_range_and_only_lips_move() -> None:
     assert weights.shape == (50, 52)
     assert weights.min() >= 0
     assert weights.max() <= 1
-    assert not weights[:, BLENDSHAPE_INDEX["eyeBlinkLeft"]].any()
+    moving = {name for name, column in zip(BLENDSHAPE_NAMES, weights.T) if column.any()}
+    assert moving == set(LIP_BLENDSHAPES)
 
 
 def test_bad_times_are_refused() -> None:

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from audio2motion.corpus.festival import (
-    _KIND_OF,
-    _KINDS,
+    KIND_OF,
+    KINDS,
     SILENCES,
     FestivalVoice,
-    _lenited,
-    _repaired,
     installed_voices,
+    lenited,
+    repaired,
 )
 from audio2motion.corpus.text import a_text
 from audio2motion.corpus.voices import ESPEAK_LANGUAGES, find_voices
@@ -32,7 +32,7 @@ HELLO = {
 
 
 def test_every_sound_of_the_tables_is_one_the_lips_know() -> None:
-    for kind in _KINDS:
+    for kind in KINDS:
         for name, ipa in kind.phones.items():
             assert name not in SILENCES
             sounds = articulations(ipa)
@@ -42,7 +42,7 @@ def test_every_sound_of_the_tables_is_one_the_lips_know() -> None:
 
 def test_every_language_can_be_written_in_the_encoding_of_its_voices() -> None:
     rng = np.random.default_rng(0)
-    for kind in _KINDS:
+    for kind in KINDS:
         text = " ".join(a_text(kind.language, rng) for _ in range(20))
         assert len(text.encode(kind.encoding, "ignore").decode(kind.encoding)) > 0.98 * len(text)
         assert kind.language in (*ESPEAK_LANGUAGES, "mr", "te")
@@ -50,16 +50,16 @@ def test_every_language_can_be_written_in_the_encoding_of_its_voices() -> None:
 
 def test_b_of_catalan_closes_the_lips_only_where_it_is_a_stop() -> None:
     spoken = [(name, 0.0) for name in ("pau", "b", "O1", "b", "e", "m", "b", "a")]
-    assert [name for name, _ in _lenited(spoken)] == ["pau", "b", "O1", "B", "e", "m", "b", "a"]
+    assert [name for name, _ in lenited(spoken)] == ["pau", "b", "O1", "B", "e", "m", "b", "a"]
 
 
 def test_peaks_that_overflowed_are_put_back() -> None:
     wave = (1.2 * np.sin(np.arange(16000) * 2 * np.pi * 150 / 16000)).astype(np.float32)
     wrapped = ((wave + 1) % 2 - 1).astype(np.float32)
     assert np.abs(wrapped - wave).max() > 1.9
-    assert _repaired(wrapped, 16000) == pytest.approx(wave, abs=1e-5)
+    assert repaired(wrapped, 16000) == pytest.approx(wave, abs=1e-5)
     quiet = (wave / 2).astype(np.float32)
-    assert np.array_equal(_repaired(quiet, 16000), quiet)
+    assert np.array_equal(repaired(quiet, 16000), quiet)
 
 
 @needs_festival
@@ -87,12 +87,12 @@ def test_every_phone_of_a_festival_voice_is_in_its_table(voice: FestivalVoice) -
     names = set(printed.strip().strip("()").split())
     silent = SILENCES if voice.language == "cs" else SILENCES | {"_"}
     assert len(names) > 25
-    assert names - silent <= set(_KIND_OF[voice.language].phones)
+    assert names - silent <= set(KIND_OF[voice.language].phones)
 
 
 @needs_festival
 def test_a_phone_that_no_table_has_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(_KIND_OF[VOICES[0].language].phones, "p")
+    monkeypatch.delitem(KIND_OF[VOICES[0].language].phones, "p")
     with pytest.raises(Audio2MotionError, match="the phone 'p' is in no table"):
         VOICES[0].speak(HELLO[VOICES[0].language], 1.0, 1.0)
 

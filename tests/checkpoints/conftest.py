@@ -2,6 +2,8 @@
 
 import hashlib
 import threading
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from own_hub import CONTENT, Hub
@@ -11,7 +13,7 @@ from talkinghead.checkpoints.registry import WeightFile, WeightSet
 
 
 @pytest.fixture
-def hub(monkeypatch):
+def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     server = Hub()
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
     from huggingface_hub import constants, file_download
@@ -29,12 +31,12 @@ def hub(monkeypatch):
 
 
 @pytest.fixture(autouse=True)
-def own_home(tmp_path, monkeypatch):
+def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """No test sees or touches this user's weights."""
     home = tmp_path / "home"
     monkeypatch.delenv("TALKINGHEAD_CHECKPOINTS", raising=False)
     monkeypatch.setattr(places, "default_directory", lambda: home / "checkpoints")
-    monkeypatch.setattr(verify, "_memory", lambda: home / "verified.json")
+    monkeypatch.setattr(verify, "memory_path", lambda: home / "verified.json")
     from huggingface_hub import constants
 
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(home / "hub"))
@@ -42,7 +44,7 @@ def own_home(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def weights(hub):
+def weights(hub: Hub) -> WeightSet:
     """A set of two files and an optional one, on the hub; the second's hash is not published."""
     for name, content in CONTENT.items():
         hub.files[f"maker/model/base/{name}.bin"] = content

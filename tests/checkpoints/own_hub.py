@@ -1,5 +1,7 @@
 """A hub of our own on this machine."""
 
+from __future__ import annotations
+
 import hashlib
 import random
 import time
@@ -18,42 +20,44 @@ class Hub(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
-        self.files, self.log = {}, []
-        self.cut_after = None
+        self.files: dict[str, bytes] = {}
+        self.log: list[tuple[str, str, str | None]] = []
+        self.cut_after: int | None = None
         self.slow = 0.0
-        self.status = None
+        self.status: int | None = None
         self.ranged = True
-        self.small = set()  # paths that git itself holds
-        self.lie = {}  # path -> bytes that the content store serves in place of the file
+        self.small: set[str] = set()  # paths that git itself holds
+        self.lie: dict[str, bytes] = {}  # path -> what the content store serves in place of the file
 
     @property
-    def url(self):
+    def url(self) -> str:
         return f"http://127.0.0.1:{self.server_address[1]}"
 
     @property
-    def store(self):
+    def store(self) -> str:
         """Under another host's name, as the real hub's is: a client must not take it for the hub itself."""
         return f"http://localhost:{self.server_address[1]}/store"
 
-    def ranges(self, path):
+    def ranges(self, path: str) -> list[str | None]:
         return [asked for method, place, asked in self.log if method == "GET" and place == f"/store/{path}"]
 
 
 class Handler(BaseHTTPRequestHandler):
+    server: Hub
     protocol_version = "HTTP/1.1"
 
-    def log_message(self, *args):
+    def log_message(self, *args: object) -> None:
         pass
 
-    def do_HEAD(self):
-        self._answer()
+    def do_HEAD(self) -> None:
+        self.answer()
 
-    def do_GET(self):
-        self._answer()
+    def do_GET(self) -> None:
+        self.answer()
 
-    def _answer(self):
+    def answer(self) -> None:
         hub = self.server
         hub.log.append((self.command, self.path, self.headers.get("Range")))
         if hub.status:
@@ -63,7 +67,7 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self._resolve()
 
-    def _resolve(self):
+    def _resolve(self) -> None:
         repository, _, rest = self.path.strip("/").partition("/resolve/")
         path = f"{repository}/{rest.partition('/')[2]}"
         content = self.server.files.get(path)
@@ -80,7 +84,7 @@ class Handler(BaseHTTPRequestHandler):
                              "X-Linked-Size": str(len(content)), "X-Repo-Commit": COMMIT, "ETag": '"pointer"',
                              "Content-Length": "0"})  # fmt: skip
 
-    def _serve(self, path):
+    def _serve(self, path: str) -> None:
         content = self.server.lie.get(path, self.server.files[path])
         asked = self.headers.get("Range") if self.server.ranged else None
         first = int(asked.removeprefix("bytes=").split("-")[0]) if asked else 0
@@ -102,14 +106,14 @@ class Handler(BaseHTTPRequestHandler):
                 return
             time.sleep(self.server.slow)
 
-    def _head(self, status, headers):
+    def _head(self, status: int, headers: dict[str, str]) -> None:
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)
         self.end_headers()
 
 
-def random_bytes(count, seed):
+def random_bytes(count: int, seed: int) -> bytes:
     return random.Random(seed).randbytes(count)
 
 

@@ -3,16 +3,19 @@
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from own_hub import COMMIT, CONTENT, random_bytes
+from own_hub import COMMIT, CONTENT, Handler, Hub, random_bytes
 
 from talkinghead.checkpoints import findings
 from talkinghead.checkpoints import hub as downloads
+from talkinghead.checkpoints.registry import WeightSet
 from talkinghead.checkpoints.verify import State
 from talkinghead.core.errors import CheckpointError
 
@@ -20,13 +23,13 @@ pytestmark = pytest.mark.network
 ONE = "maker/model/base/one.bin"
 
 
-def leftovers(folder):
+def leftovers(folder: Path) -> list[str]:
     return [path.name for path in folder.rglob("*.part")]
 
 
-def test_a_set_arrives_whole_and_is_recorded(tmp_path, hub, weights):
-    seen = []
-    folder = downloads.pull(weights, tmp_path / "w", progress=lambda *step: seen.append(step))
+def test_a_set_arrives_whole_and_is_recorded(tmp_path: Path, hub: Hub, weights: WeightSet) -> None:
+    seen: list[tuple[str, int, int]] = []
+    folder = downloads.pull(weights, tmp_path / "w", progress=lambda name, done, size: seen.append((name, done, size)))
     for name, content in CONTENT.items():
         assert (folder / f"base/{name}.bin").read_bytes() == content
     lock = json.loads((folder / "talkinghead.lock.json").read_text())["files"]
@@ -37,35 +40,38 @@ def test_a_set_arrives_whole_and_is_recorded(tmp_path, hub, weights):
     assert [f.state for f in findings(weights, folder)] == [State.GOOD] * 3
 
 
-def test_what_is_there_is_not_loaded_again(tmp_path, hub, weights):
+def test_what_is_there_is_not_loaded_again(tmp_path: Path, hub: Hub, weights: WeightSet) -> None:
     downloads.pull(weights, tmp_path)
     hub.log.clear()
     downloads.pull(weights, tmp_path)
     assert hub.log == []
 
 
-def test_small_files_that_git_holds_are_checked_by_its_hash(tmp_path, hub, weights):
+def test_small_files_that_git_holds_are_checked_by_its_hash(tmp_path: Path, hub: Hub, weights: WeightSet) -> None:
     hub.small.add("maker/model/base/two.bin")
     downloads.pull(weights, tmp_path)
     assert (tmp_path / "base/two.bin").read_bytes() == CONTENT["two"]
 
 
-def test_a_body_that_breaks_off_is_continued(tmp_path, hub, weights):
+def test_a_body_that_breaks_off_is_continued(tmp_path: Path, hub: Hub, weights: WeightSet) -> None:
     hub.cut_after = 40_000
     downloads.pull(weights, tmp_path)
     assert (tmp_path / "base/one.bin").read_bytes() == CONTENT["one"]
     first, second = hub.ranges(ONE)
     assert first is None
+    assert second is not None
     assert int(second.removeprefix("bytes=").rstrip("-")) >= 36_000
 
 
-def test_a_hub_without_ranges_sends_it_all_again(tmp_path, hub, weights):
+def test_a_hub_without_ranges_sends_it_all_again(tmp_path: Path, hub: Hub, weights: WeightSet) -> None:
     hub.cut_after, hub.ranged = 40_000, False
     downloads.pull(weights, tmp_path)
     assert (tmp_path / "base/one.bin").read_bytes() == CONTENT["one"]
 
 
-def test_a_hub_that_keeps_breaking_off_ends_in_one_line_and_keeps_the_part(tmp_path, hub, weights):
+def test_a_hub_that_keeps_breaking_off_ends_in_one_line_and_keeps_the_part(
+    tmp_path: Path, hub: Hub, weights: WeightSet
+) -> None:
     hub.lie[ONE] = b""
     with pytest.raises(CheckpointError, match="pull again to continue"):
         downloads.pull(weights, tmp_path)
@@ -74,7 +80,7 @@ def test_a_hub_that_keeps_breaking_off_ends_in_one_line_and_keeps_the_part(tmp_p
     downloads.pull(weights, tmp_path)
 
 
-def test_a_killed_pull_is_continued(tmp_path, hub, weights):
+def test_a_killed_pull_is_continued(tmp_path: Path, hub: Hub, weights: WeightSet) -> None:
     hub.slow = 0.05
     program = (
         "import sys, pathlib\n"
@@ -102,15 +108,16 @@ def test_a_killed_pull_is_continued(tmp_path, hub, weights):
     assert not leftovers(tmp_path)
 
 
-def test_a_part_with_foreign_contents_is_loaded_from_nothing(tmp_path, hub, weights):
+def test_a_part_with_foreign_contents_is_loaded_from_nothing(tmp_path: Path, hub: Hub, weights: WeightSet) -> None:
     (tmp_path / "base").mkdir()
-    part = tmp_path / f"base/.one.bin.{weights.files[0].sha256[:12]}.part"
+    sha256 = weights.files[0].sha256 or ""
+    part = tmp_path / f"base/.one.bin.{sha256[:12]}.part"
     part.write_bytes(random_bytes(5000, 9))
     downloads.pull(weights, tmp_path)
     assert (tmp_path / "base/one.bin").read_bytes() == CONTENT["one"]
 
 
-def test_another_file_on_the_hub_is_refused_before_it_is_loaded(tmp_path, hub, weights):
+def test_another_file_on_the_hub_is_refused_before_it_is_loaded(tmp_path: Path, hub: Hub, weights: WeightSet) -> None:
     hub.files[ONE] = random_bytes(100_000, 4)
     with pytest.raises(CheckpointError, match="no longer the published file"):
         downloads.pull(weights, tmp_path)
@@ -118,7 +125,7 @@ def test_another_file_on_the_hub_is_refused_before_it_is_loaded(tmp_path, hub, w
     assert not list(tmp_path.rglob("*.bin"))
 
 
-def test_a_store_that_serves_something_else_is_found_out(tmp_path, hub, weights):
+def test_a_store_that_serves_something_else_is_found_out(tmp_path: Path, hub: Hub, weights: WeightSet) -> None:
     hub.lie[ONE] = random_bytes(100_000, 4)
     with pytest.raises(CheckpointError, match="discarded"):
         downloads.pull(weights, tmp_path)
@@ -126,7 +133,7 @@ def test_a_store_that_serves_something_else_is_found_out(tmp_path, hub, weights)
     assert not leftovers(tmp_path)
 
 
-def test_a_damaged_file_is_replaced_where_it_was_pulled(tmp_path, hub, weights):
+def test_a_damaged_file_is_replaced_where_it_was_pulled(tmp_path: Path, hub: Hub, weights: WeightSet) -> None:
     folder = downloads.pull(weights, tmp_path)
     (folder / "base/one.bin").write_bytes(CONTENT["one"][:-1])
     (folder / "base/two.bin").write_bytes(bytes(3000))
@@ -136,7 +143,7 @@ def test_a_damaged_file_is_replaced_where_it_was_pulled(tmp_path, hub, weights):
     assert (folder / "base/two.bin").read_bytes() == CONTENT["two"]
 
 
-def test_somebodys_own_file_is_overwritten_only_with_force(tmp_path, hub, weights):
+def test_somebodys_own_file_is_overwritten_only_with_force(tmp_path: Path, hub: Hub, weights: WeightSet) -> None:
     (tmp_path / "base").mkdir()
     (tmp_path / "base/one.bin").write_bytes(b"fine-tuned")
     with pytest.raises(CheckpointError, match="--force"):
@@ -146,7 +153,7 @@ def test_somebodys_own_file_is_overwritten_only_with_force(tmp_path, hub, weight
     assert (tmp_path / "base/one.bin").read_bytes() == CONTENT["one"]
 
 
-def test_a_damaged_file_in_the_default_folder_is_replaced(own_home, hub, weights):
+def test_a_damaged_file_in_the_default_folder_is_replaced(own_home: Path, hub: Hub, weights: WeightSet) -> None:
     (own_home / "base").mkdir(parents=True)
     (own_home / "base/one.bin").write_bytes(CONTENT["one"][:500])
     assert downloads.pull(weights) == own_home
@@ -154,7 +161,7 @@ def test_a_damaged_file_in_the_default_folder_is_replaced(own_home, hub, weights
 
 
 @pytest.mark.parametrize(("status", "said"), [(401, "HF_TOKEN"), (403, "HF_TOKEN"), (404, "moved"), (503, "later")])
-def test_what_the_hub_refuses_is_one_line(tmp_path, hub, weights, status, said):
+def test_what_the_hub_refuses_is_one_line(tmp_path: Path, hub: Hub, weights: WeightSet, status: int, said: str) -> None:
     hub.status = status
     with pytest.raises(CheckpointError, match=said) as caught:
         downloads.pull(weights, tmp_path)
@@ -162,7 +169,7 @@ def test_what_the_hub_refuses_is_one_line(tmp_path, hub, weights, status, said):
     assert str(status) in str(caught.value)
 
 
-def test_without_a_network_the_line_says_where_to_put_the_files(tmp_path, hub, weights):
+def test_without_a_network_the_line_says_where_to_put_the_files(tmp_path: Path, hub: Hub, weights: WeightSet) -> None:
     hub.shutdown()
     hub.server_close()
     with pytest.raises(CheckpointError, match="by hand") as caught:
@@ -171,7 +178,9 @@ def test_without_a_network_the_line_says_where_to_put_the_files(tmp_path, hub, w
     assert "\n" not in str(caught.value)
 
 
-def test_offline_mode_asks_nobody(tmp_path, hub, weights, monkeypatch):
+def test_offline_mode_asks_nobody(
+    tmp_path: Path, hub: Hub, weights: WeightSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from huggingface_hub import constants
 
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
@@ -180,7 +189,7 @@ def test_offline_mode_asks_nobody(tmp_path, hub, weights, monkeypatch):
     assert hub.log == []
 
 
-def in_the_clients_cache(own_home, name, content):
+def in_the_clients_cache(own_home: Path, name: str, content: bytes) -> None:
     """A file as huggingface_hub keeps it after another program asked for it."""
     folder = own_home.parent / "hub/models--maker--model"
     etag = hashlib.sha256(CONTENT[name]).hexdigest()
@@ -191,7 +200,9 @@ def in_the_clients_cache(own_home, name, content):
     (folder / f"snapshots/{COMMIT}/base/{name}.bin").symlink_to(folder / "blobs" / etag)
 
 
-def test_what_another_program_downloaded_is_copied(tmp_path, hub, weights, own_home, monkeypatch):
+def test_what_another_program_downloaded_is_copied(
+    tmp_path: Path, hub: Hub, weights: WeightSet, own_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from huggingface_hub import constants
 
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
@@ -203,7 +214,9 @@ def test_what_another_program_downloaded_is_copied(tmp_path, hub, weights, own_h
     assert json.loads((folder / "talkinghead.lock.json").read_text())["files"]["base/two.bin"]["revision"] == COMMIT
 
 
-def test_a_damaged_copy_in_the_clients_cache_is_not_used(tmp_path, hub, weights, own_home):
+def test_a_damaged_copy_in_the_clients_cache_is_not_used(
+    tmp_path: Path, hub: Hub, weights: WeightSet, own_home: Path
+) -> None:
     in_the_clients_cache(own_home, "one", bytes(100_000))
     in_the_clients_cache(own_home, "two", bytes(3000))
     downloads.pull(weights, tmp_path)
@@ -212,34 +225,38 @@ def test_a_damaged_copy_in_the_clients_cache_is_not_used(tmp_path, hub, weights,
     assert not leftovers(tmp_path)
 
 
-def test_the_token_goes_to_the_hub_alone(tmp_path, hub, weights, monkeypatch):
+def test_the_token_goes_to_the_hub_alone(
+    tmp_path: Path, hub: Hub, weights: WeightSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("HF_TOKEN", "hf_test")
-    got = {}
-    original = hub.RequestHandlerClass._answer
+    got: dict[str, set[str | None]] = {}
+    original = Handler.answer
 
-    def remember(self):
+    def remember(self: Handler) -> None:
         got.setdefault(self.path.split("/")[1], set()).add(self.headers.get("Authorization"))
         original(self)
 
-    monkeypatch.setattr(hub.RequestHandlerClass, "_answer", remember)
+    monkeypatch.setattr(Handler, "answer", remember)
     downloads.pull(weights, tmp_path)
     assert got == {"maker": {"Bearer hf_test"}, "store": {None}}
 
 
-def test_a_full_disk_is_said_before_anything_is_loaded(tmp_path, hub, weights, monkeypatch):
-    monkeypatch.setattr(downloads.shutil, "disk_usage", lambda folder: type("Usage", (), {"free": 1000})())
+def test_a_full_disk_is_said_before_anything_is_loaded(
+    tmp_path: Path, hub: Hub, weights: WeightSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: shutil._ntuple_diskusage(10_000, 9_000, 1_000))
     with pytest.raises(CheckpointError, match="free"):
         downloads.pull(weights, tmp_path)
     assert hub.ranges(ONE) == []
 
 
-def test_a_folder_that_cannot_be_written(tmp_path, hub, weights):
+def test_a_folder_that_cannot_be_written(tmp_path: Path, hub: Hub, weights: WeightSet) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(CheckpointError, match="cannot be written"):
         downloads.pull(weights, tmp_path / "file/below")
 
 
-def test_the_command_pulls_the_animals(tmp_path, hub):
+def test_the_command_pulls_the_animals(tmp_path: Path, hub: Hub) -> None:
     """Their hashes come from the hub, so small stand-ins pass through the real registry."""
     from talkinghead.checkpoints.registry import weight_set
     from talkinghead.cli import main
@@ -259,7 +276,7 @@ def test_the_command_pulls_the_animals(tmp_path, hub):
     assert f"damaged: {damaged}" in run.output
 
 
-def test_the_command_refuses_what_is_not_the_published_model(tmp_path, hub):
+def test_the_command_refuses_what_is_not_the_published_model(tmp_path: Path, hub: Hub) -> None:
     from talkinghead.checkpoints.registry import weight_set
     from talkinghead.cli import main
 

@@ -8,6 +8,8 @@ import pathlib
 import pickle
 import random
 import struct
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,20 +22,20 @@ from talkinghead.core.safe_pickle import load_pickle, load_weights
 class Payload:
     """Pickles as a call of any function."""
 
-    def __init__(self, function, *args):
+    def __init__(self, function: Callable[..., object], *args: object) -> None:
         self.call = (function, args)
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
         return self.call
 
 
-def written(path, value, protocol=4):
+def written(path: Path, value: object, protocol: int = 4) -> Path:
     path.write_bytes(pickle.dumps(value, protocol=protocol))
     return path
 
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
-def test_arrays_and_containers_come_back_as_they_were(tmp_path, protocol):
+def test_arrays_and_containers_come_back_as_they_were(tmp_path: Path, protocol: int) -> None:
     array = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
     value = {
         "a": [array, (array.astype(">f8"), np.asfortranarray(array)), np.float64(25.0), np.int64(3)],
@@ -53,7 +55,7 @@ def test_arrays_and_containers_come_back_as_they_were(tmp_path, protocol):
     assert got["ordered"] == {"k": 1}
 
 
-def test_numpy_2_module_names_are_read(tmp_path):
+def test_numpy_2_module_names_are_read(tmp_path: Path) -> None:
     raw = pickle.dumps(np.arange(3.0), protocol=2)
     here, other = (b"numpy._core", b"numpy.core") if b"numpy._core" in raw else (b"numpy.core", b"numpy._core")
     (tmp_path / "v.pkl").write_bytes(raw.replace(here, other))
@@ -71,7 +73,9 @@ def test_numpy_2_module_names_are_read(tmp_path):
         (os.mkdir, ("{}",), "mkdir"),
     ],
 )
-def test_code_is_refused_by_name_and_does_not_run(tmp_path, function, args, named, protocol):
+def test_code_is_refused_by_name_and_does_not_run(
+    tmp_path: Path, function: Callable[..., object], args: tuple[object, ...], named: str, protocol: int
+) -> None:
     trace = tmp_path / "trace"
     args = tuple(arg.format(trace) if isinstance(arg, str) else arg for arg in args)
     if any(arg is np for arg in args):
@@ -83,7 +87,7 @@ def test_code_is_refused_by_name_and_does_not_run(tmp_path, function, args, name
     assert not trace.exists()
 
 
-def test_dotted_names_do_not_reach_through_an_admitted_one(tmp_path):
+def test_dotted_names_do_not_reach_through_an_admitted_one(tmp_path: Path) -> None:
     # Protocol 4 resolves "a.b" attribute by attribute: numpy.ndarray.tofile must not be reachable.
     raw = b"\x80\x04\x8c\x05numpy\x8c\x0endarray.tofile\x93."
     (tmp_path / "v.pkl").write_bytes(raw)
@@ -103,12 +107,12 @@ def test_dotted_names_do_not_reach_through_an_admitted_one(tmp_path):
     ],
     ids=["objects", "records", "strings", "dates", "dtype", "class"],
 )
-def test_arrays_that_hold_no_plain_numbers_are_refused(tmp_path, value):
+def test_arrays_that_hold_no_plain_numbers_are_refused(tmp_path: Path, value: object) -> None:
     with pytest.raises(MotionError, match="refused"):
         load_pickle(written(tmp_path / "v.pkl", [value]))
 
 
-def test_an_array_that_claims_more_than_it_has_is_refused(tmp_path):
+def test_an_array_that_claims_more_than_it_has_is_refused(tmp_path: Path) -> None:
     raw = pickle.dumps(np.zeros((3, 3), np.float32), protocol=2)
     assert raw.count(b"K\x03K\x03\x86") == 1
     huge = b"J" + struct.pack("<i", 2**31 - 1)
@@ -117,21 +121,21 @@ def test_an_array_that_claims_more_than_it_has_is_refused(tmp_path):
         load_pickle(tmp_path / "v.pkl")
 
 
-def test_a_memo_of_impossible_size_is_refused(tmp_path):
+def test_a_memo_of_impossible_size_is_refused(tmp_path: Path) -> None:
     # LONG_BINPUT of 2**31: the unpickler would ask for 32 GB.
     (tmp_path / "v.pkl").write_bytes(b"\x80\x02]r" + struct.pack("<I", 2**31) + b".")
     with pytest.raises(MotionError, match="memo"):
         load_pickle(tmp_path / "v.pkl")
 
 
-def test_one_array_named_a_thousand_times_takes_the_memory_of_one(tmp_path):
+def test_one_array_named_a_thousand_times_takes_the_memory_of_one(tmp_path: Path) -> None:
     array = np.zeros(1 << 20, np.uint8)
     got = load_pickle(written(tmp_path / "v.pkl", [array] * 1000))
     assert len({id(a) for a in got}) == 1
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_damage_anywhere_is_one_line(tmp_path, seed):
+def test_damage_anywhere_is_one_line(tmp_path: Path, seed: int) -> None:
     rng = random.Random(seed)
     sound = pickle.dumps({"motion": [{"exp": np.zeros((1, 21, 3), np.float32)}] * 3, "fps": 25}, protocol=2 + seed)
     for _ in range(300):
@@ -145,12 +149,12 @@ def test_damage_anywhere_is_one_line(tmp_path, seed):
             assert "\n" not in str(error)  # noqa: PT017
 
 
-def test_shared_and_endless_containers_end(tmp_path):
-    shared: list = [np.zeros(1)]
+def test_shared_and_endless_containers_end(tmp_path: Path) -> None:
+    shared: list[object] = [np.zeros(1)]
     for _ in range(40):
         shared = [shared, shared]
     assert len(load_pickle(written(tmp_path / "shared.pkl", shared))) == 2
-    endless: list = []
+    endless: list[object] = []
     endless.append(endless)
     with pytest.raises(MotionError, match="deep"):
         load_pickle(written(tmp_path / "endless.pkl", endless))
@@ -159,18 +163,18 @@ def test_shared_and_endless_containers_end(tmp_path):
 @pytest.mark.parametrize(
     "raw", [b"", b"\x80\x04", b"not a pickle", b"\x80\x04]\x94(K\x01", os.urandom(200), b"\x89PNG"]
 )
-def test_damaged_files_say_so(tmp_path, raw):
+def test_damaged_files_say_so(tmp_path: Path, raw: bytes) -> None:
     (tmp_path / "v.pkl").write_bytes(raw)
     with pytest.raises(MotionError, match=r"v\.pkl"):
         load_pickle(tmp_path / "v.pkl")
 
 
-def test_a_missing_file_says_so(tmp_path):
+def test_a_missing_file_says_so(tmp_path: Path) -> None:
     with pytest.raises(MotionError, match="cannot be read"):
         load_pickle(tmp_path / "none.pkl")
 
 
-def test_weights_with_settings(tmp_path):
+def test_weights_with_settings(tmp_path: Path) -> None:
     args = argparse.Namespace(fps=25, out=pathlib.Path("a/b"), nested=[1, 2])
     state = {"args": args, "model": collections.OrderedDict(w=torch.arange(3.0)), "iter": 7}
     torch.save(state, tmp_path / "w.pt")
@@ -184,7 +188,7 @@ def test_weights_with_settings(tmp_path):
 
 @pytest.mark.parametrize("zipped", [True, False])
 @pytest.mark.parametrize("settings", [True, False])
-def test_weights_with_code_are_refused_and_do_not_run(tmp_path, zipped, settings):
+def test_weights_with_code_are_refused_and_do_not_run(tmp_path: Path, zipped: bool, settings: bool) -> None:
     trace = tmp_path / "trace"
     state = {"model": {"w": torch.zeros(2)}, "args": Payload(os.system, f"touch {trace}")}
     torch.save(state, tmp_path / "w.pt", _use_new_zipfile_serialization=zipped)
@@ -194,7 +198,7 @@ def test_weights_with_code_are_refused_and_do_not_run(tmp_path, zipped, settings
     assert not trace.exists()
 
 
-def test_a_bare_pickle_with_code_is_no_weights_file(tmp_path):
+def test_a_bare_pickle_with_code_is_no_weights_file(tmp_path: Path) -> None:
     trace = tmp_path / "trace"
     path = written(tmp_path / "w.pt", Payload(os.system, f"touch {trace}"), protocol=2)
     with pytest.raises(CheckpointError):
@@ -203,7 +207,7 @@ def test_a_bare_pickle_with_code_is_no_weights_file(tmp_path):
 
 
 @pytest.mark.parametrize("keep", [0, 10, 200, -10])
-def test_truncated_weights_are_refused(tmp_path, keep):
+def test_truncated_weights_are_refused(tmp_path: Path, keep: int) -> None:
     buffer = io.BytesIO()
     torch.save({"w": torch.zeros(1000)}, buffer)
     (tmp_path / "w.pt").write_bytes(buffer.getvalue()[:keep])
@@ -211,7 +215,7 @@ def test_truncated_weights_are_refused(tmp_path, keep):
         load_weights(tmp_path / "w.pt")
 
 
-def test_weights_that_are_no_dictionary_are_refused(tmp_path):
+def test_weights_that_are_no_dictionary_are_refused(tmp_path: Path) -> None:
     torch.save(torch.zeros(3), tmp_path / "w.pt")
     with pytest.raises(CheckpointError, match="dictionary"):
         load_weights(tmp_path / "w.pt")

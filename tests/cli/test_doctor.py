@@ -1,21 +1,28 @@
 """`talkinghead doctor`."""
 
+from __future__ import annotations
+
+import importlib.machinery
 import sys
 import types
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from talkinghead.cli import doctor, main
 
+Run = Callable[..., Result]
+
 
 @pytest.fixture
-def run(tmp_path, monkeypatch):
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.setenv("TALKINGHEAD_CHECKPOINTS", str(tmp_path))
     return lambda *args: CliRunner().invoke(main, ["doctor", *args])
 
 
-def test_it_says_which_renderer_would_draw_and_how_to_get_the_other(run):
+def test_it_says_which_renderer_would_draw_and_how_to_get_the_other(run: Run) -> None:
     result = run()
     assert result.exit_code == 0, result.output
     assert "renderer: warp" in result.output
@@ -23,16 +30,16 @@ def test_it_says_which_renderer_would_draw_and_how_to_get_the_other(run):
     assert "everything that `talkinghead speak` needs is here" in result.output
 
 
-def test_versions_are_for_those_who_ask(run):
+def test_versions_are_for_those_who_ask(run: Run) -> None:
     assert "transformers" not in run().output
     assert "transformers" in run("-v").output
 
 
-def test_quiet_says_nothing_where_all_is_well(run):
+def test_quiet_says_nothing_where_all_is_well(run: Run) -> None:
     assert run("-q").output == ""
 
 
-def test_a_missing_package_is_found(run, monkeypatch):
+def test_a_missing_package_is_found(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     known = doctor._version
     monkeypatch.setattr(doctor, "_version", lambda package: None if package == "soxr" else known(package))
     result = run("-q")
@@ -40,7 +47,7 @@ def test_a_missing_package_is_found(run, monkeypatch):
     assert "pip install soxr" in result.output
 
 
-def test_a_torchaudio_that_does_not_fit_is_recognised(monkeypatch, tmp_path):
+def test_a_torchaudio_that_does_not_fit_is_recognised(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "torchaudio.py").write_text("raise OSError('libcudart.so.13: cannot open shared object file')\n")
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.delitem(sys.modules, "torchaudio", raising=False)
@@ -50,8 +57,8 @@ def test_a_torchaudio_that_does_not_fit_is_recognised(monkeypatch, tmp_path):
     assert "pip uninstall torchaudio" in finding.advice
 
 
-def test_a_torchaudio_that_fits_is_no_news(monkeypatch):
+def test_a_torchaudio_that_fits_is_no_news(monkeypatch: pytest.MonkeyPatch) -> None:
     module = types.ModuleType("torchaudio")
-    module.__spec__ = types.SimpleNamespace()
+    module.__spec__ = importlib.machinery.ModuleSpec("torchaudio", None)
     monkeypatch.setitem(sys.modules, "torchaudio", module)
     assert list(doctor._torchaudio()) == []

@@ -1,20 +1,27 @@
 """Ctrl-C while a command opens its inputs."""
 
+from __future__ import annotations
+
+import os
 import signal
 import subprocess
 import sys
 import time
 from functools import partial
+from pathlib import Path
 
 import pytest
 
 from talkinghead.cli.stopping import stop_at_once
 
+# Two temporary places are open when the interrupt comes.
 SLEEPER = (
-    "import atexit, sys, time\n"
+    "import sys, time\n"
     "from talkinghead.cli.stopping import stop_at_once\n"
-    "atexit.register(lambda: open('removed', 'w').close())\n"
-    "with stop_at_once():\n"
+    "from talkinghead.core.temporary import KeptFile, temporary_folder\n"
+    "kept = KeptFile('.wav')\n"
+    "with temporary_folder() as folder, stop_at_once():\n"
+    "    (folder / 'part').write_text('text')\n"
     "    print('ready', flush=True)\n"
     "    while True:\n"
     "        try: time.sleep(60)\n"
@@ -22,25 +29,31 @@ SLEEPER = (
 )
 
 
-def start(code, folder, heed):
+def start(code: str, folder: Path, heed: signal.Handlers | signal._HANDLER) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-c", code], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        preexec_fn=partial(signal.signal, signal.SIGINT, heed),
+        [sys.executable, "-c", code], env={**os.environ, "TMPDIR": str(folder)}, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, text=True, preexec_fn=partial(signal.signal, signal.SIGINT, heed),
     )  # fmt: skip
 
 
-def test_the_process_ends_even_where_the_interrupt_would_be_swallowed(tmp_path):
-    process = start(SLEEPER, tmp_path, signal.default_int_handler)
+def wait_until_ready(process: subprocess.Popen[str]) -> None:
+    assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
+
+
+def test_the_process_ends_even_where_the_interrupt_would_be_swallowed(tmp_path: Path) -> None:
+    process = start(SLEEPER, tmp_path, signal.default_int_handler)
+    wait_until_ready(process)
+    assert len(list(tmp_path.iterdir())) == 2
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=20)
     assert (process.returncode, said) == (130, "talkinghead: stopped\n")
-    assert (tmp_path / "removed").exists()  # what is to be tidied at exit is tidied
+    assert list(tmp_path.iterdir()) == []
 
 
-def test_a_job_in_the_background_ignores_it(tmp_path):
+def test_a_job_in_the_background_ignores_it(tmp_path: Path) -> None:
     process = start(SLEEPER, tmp_path, signal.SIG_IGN)
-    assert process.stdout.readline() == "ready\n"
+    wait_until_ready(process)
     process.send_signal(signal.SIGINT)
     time.sleep(0.5)
     assert process.poll() is None
@@ -49,7 +62,7 @@ def test_a_job_in_the_background_ignores_it(tmp_path):
 
 
 @pytest.mark.parametrize("ends_badly", [False, True])
-def test_afterwards_an_interrupt_is_an_exception_again(ends_badly):
+def test_afterwards_an_interrupt_is_an_exception_again(ends_badly: bool) -> None:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         try:

@@ -6,13 +6,13 @@ import cv2
 import numpy as np
 import pytest
 
-from talkinghead.core.types import Crop, Face, Frame, Image, Portrait
+from talkinghead.core.types import Crop, DrawnCrop, Face, Image, Portrait
 from talkinghead.faces import crop as algebra
 from talkinghead.faces.paste import covered_rectangle, feathered_square, paste_back
 
 
 def portrait(image: Image, face: Face, matrix: np.ndarray, size_px: tuple[int, int]) -> Portrait:
-    return algebra.crop_portrait(image, face, matrix, size_px)
+    return Portrait(image, face, Crop(matrix, size_px), algebra.resample(image.pixels, matrix, size_px))
 
 
 def face_square(face: Face, size_px: int, scale: float = 2.0, shift_y: float = -0.1) -> np.ndarray:
@@ -44,7 +44,7 @@ def test_the_square_maps_onto_the_crop(hopper_face: Face) -> None:
 
 def test_a_plain_crop_is_copied_and_only_there(hopper: Image, hopper_face: Face) -> None:
     crop = Crop(np.array([[1.0, 0, -100], [0, 1.0, -50]]), (200, 240))
-    frame = Frame(
+    frame = DrawnCrop(
         np.zeros((240, 200, 3), np.uint8), Portrait(hopper, hopper_face, crop, hopper.pixels[50:290, 100:300])
     )
     out = paste_back(hopper.pixels, frame)
@@ -64,7 +64,7 @@ def test_a_plain_crop_is_copied_and_only_there(hopper: Image, hopper_face: Face)
 def test_a_crop_over_the_border_is_cut(hopper: Image, hopper_face: Face, offset: tuple[int, int]) -> None:
     crop = Crop(np.array([[1.0, 0, -offset[0]], [0, 1.0, -offset[1]]]), (128, 128))
     white = np.full((128, 128, 3), 255, np.uint8)
-    out = paste_back(hopper.pixels, Frame(white, Portrait(hopper, hopper_face, crop, white)))
+    out = paste_back(hopper.pixels, DrawnCrop(white, Portrait(hopper, hopper_face, crop, white)))
     expected = np.pad(hopper.pixels, ((400, 400), (400, 400), (0, 0)))
     expected[400 + offset[1] : 528 + offset[1], 400 + offset[0] : 528 + offset[0]] = 255
     assert np.array_equal(out, expected[400:-400, 400:-400])
@@ -74,7 +74,7 @@ def test_a_mask_blends(hopper: Image, hopper_face: Face) -> None:
     crop = Crop(np.array([[1.0, 0, -100], [0, 1.0, -50]]), (64, 64))
     mask = np.tile(np.linspace(0, 255, 64).astype(np.uint8), (64, 1))
     black = np.zeros((64, 64, 3), np.uint8)
-    out = paste_back(hopper.pixels, Frame(black, Portrait(hopper, hopper_face, crop, black), mask))
+    out = paste_back(hopper.pixels, DrawnCrop(black, Portrait(hopper, hopper_face, crop, black), mask))
     before = hopper.pixels[50:114, 100:164].astype(float)
     assert np.abs(out[50:114, 100:164] - before * (1 - mask[..., None] / 255)).max() <= 0.51
 
@@ -84,7 +84,7 @@ def test_an_unchanged_rotated_crop_changes_little(hopper: Image, hopper_face: Fa
     turned = hopper_face.moved(cv2.getRotationMatrix2D((256, 300), 25, 1.0))
     image = Image(cv2.warpAffine(hopper.pixels, cv2.getRotationMatrix2D((256, 300), 25, 1.0), (512, 600)))
     made = portrait(image, turned, face_square(turned, size_px), (size_px, size_px))
-    out = paste_back(image.pixels, Frame(made.pixels, made))
+    out = paste_back(image.pixels, DrawnCrop(made.pixels, made))
     x0, y0, x1, y1 = covered_rectangle(made.crop, image.size_px)
     difference = np.abs(out.astype(int) - image.pixels)
     assert difference[y0:y1, x0:x1].mean() < 3
@@ -95,7 +95,7 @@ def test_an_unchanged_rotated_crop_changes_little(hopper: Image, hopper_face: Fa
 def test_the_seam_is_feathered_but_not_at_the_pictures_border(hopper: Image, hopper_face: Face) -> None:
     crop = Crop(np.array([[0.5, 0, -0.25], [0, 0.5, -0.25]]), (256, 150))  # the upper half at half size
     red = np.zeros((150, 256, 3), np.uint8) + np.array([255, 0, 0], np.uint8)
-    out = paste_back(np.zeros_like(hopper.pixels), Frame(red, Portrait(hopper, hopper_face, crop, red)))
+    out = paste_back(np.zeros_like(hopper.pixels), DrawnCrop(red, Portrait(hopper, hopper_face, crop, red)))
     assert (out[:250, :, 0] == 255).all()
     seam = out[250:320, 256, 0].astype(int)
     assert (np.diff(seam) <= 0).all()

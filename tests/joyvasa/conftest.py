@@ -1,42 +1,44 @@
 """A tiny generator with random weights, and the published sizes with stand-in weights where they are at hand."""
 
+from __future__ import annotations
+
 import json
 import os
-import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from joyvasa_tiny import TINY, randomised
 
+from talkinghead.models.joyvasa.generator import Generator
 from talkinghead.models.joyvasa.weights import Units
+from tests.joyvasa.tiny import TINY, randomised
+from tests.liveportrait import standins
 
 
 @pytest.fixture(scope="session")
-def tiny():
+def tiny() -> Generator:
     return randomised(TINY)
 
 
 @pytest.fixture(scope="session")
-def units():
+def units() -> Units:
     rng = np.random.default_rng(3)
     return Units(rng.uniform(0.01, 0.1, 70).astype(np.float32), rng.normal(0, 0.05, 70).astype(np.float32))
 
 
 @pytest.fixture(scope="session")
-def material():
+def material() -> Path:
     if "TALKINGHEAD_MATERIAL" not in os.environ:
         pytest.skip("no parity figures here")
     return Path(os.environ["TALKINGHEAD_MATERIAL"])
 
 
 @pytest.fixture(scope="session")
-def standin_state(material):
+def standin_state(material: Path) -> dict[str, torch.Tensor]:
     """The stand-in weights by their published names, computed tables included."""
-    sys.path.insert(0, str(material / "liveportrait"))
-    import standin
-
+    standin = standins.rule()
     shapes = json.loads((material / "joyvasa/state_dict_shapes.json").read_text())
     computed = ("alignment_mask", ".pe")
     return {
@@ -48,7 +50,7 @@ def standin_state(material):
 
 
 @pytest.fixture(autouse=True, scope="session")
-def one_thread():
+def one_thread() -> Iterator[None]:
     """Tensors this small take longer with more threads than with one."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)

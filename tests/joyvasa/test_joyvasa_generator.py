@@ -1,29 +1,38 @@
 """The networks on tiny sizes, checked against plainer ways to say the same."""
 
+from __future__ import annotations
+
 import argparse
 import collections
 import os
 import pathlib
 import pickle
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from joyvasa_tiny import TINY, randomised, speech
 from torch import nn
 
 from talkinghead.core.errors import CheckpointError, InputError
 from talkinghead.models.joyvasa.config import Config
+from talkinghead.models.joyvasa.denoiser import FrameDecoderLayer
 from talkinghead.models.joyvasa.encoder import reflect, sinusoids
-from talkinghead.models.joyvasa.generator import Stream
+from talkinghead.models.joyvasa.generator import Generator, Stream
 from talkinghead.models.joyvasa.sampling import SeededNoise, cosine_schedule, sample
 from talkinghead.models.joyvasa.weights import fill, load_models, read_units
+from tests.joyvasa.tiny import TINY, randomised, speech
+
+Template = dict[str, Any]  # a pickle's values: tests put wrong ones in
+Files = tuple[dict[str, Path], Template]
 
 
-def test_the_layer_is_a_decoder_layer_masked_to_the_same_frame(tiny):
+def test_the_layer_is_a_decoder_layer_masked_to_the_same_frame(tiny: Generator) -> None:
     """PyTorch's own decoder layer, with cross-attention masked to the diagonal, must agree."""
-    ours = tiny.denoising_net.transformer["layers"][0]
+    ours = next(part for part in tiny.modules() if isinstance(part, FrameDecoderLayer))
     plain = nn.TransformerDecoderLayer(
         TINY.width, TINY.heads, TINY.feedforward, activation="gelu", batch_first=True, dropout=0.0
     ).eval()
@@ -34,7 +43,7 @@ def test_the_layer_is_a_decoder_layer_masked_to_the_same_frame(tiny):
         torch.testing.assert_close(ours(x, ours.heard(sound)), plain(x, sound, memory_mask=elsewhere))
 
 
-def test_reflection_fills_whole_units():
+def test_reflection_fills_whole_units() -> None:
     for samples in (640, 64_000, 6401, 6463):
         sound = torch.arange(samples, dtype=torch.float32)[None]
         padded = reflect(sound)
@@ -44,7 +53,7 @@ def test_reflection_fills_whole_units():
         torch.testing.assert_close(padded[:, side : side + samples], sound)
 
 
-def test_sinusoids_interleave():
+def test_sinusoids_interleave() -> None:
     table = sinusoids(torch.arange(4), 6)
     for row in range(4):
         for i in range(3):
@@ -53,13 +62,13 @@ def test_sinusoids_interleave():
             assert table[row, 2 * i + 1].item() == pytest.approx(np.cos(angle), abs=1e-6)
 
 
-def test_sampling_with_a_perfect_denoiser_ends_at_the_motion():
+def test_sampling_with_a_perfect_denoiser_ends_at_the_motion() -> None:
     truth = torch.randn(1, 10, 70)
     got = sample(lambda x, step: truth, SeededNoise(0, (1, 10, 70)), cosine_schedule(50), torch.device("cpu"))
     torch.testing.assert_close(got, truth)
 
 
-def test_each_sampling_step_keeps_the_forward_process():
+def test_each_sampling_step_keeps_the_forward_process() -> None:
     """One step back from x_t ~ q(x_t | x_0) must be distributed as q(x_(t-1) | x_0), in mean and variance."""
     schedule = cosine_schedule(50)
     t = torch.arange(51, dtype=torch.float64) / 50
@@ -74,7 +83,7 @@ def test_each_sampling_step_keeps_the_forward_process():
         assert float(variance) == pytest.approx(float(1 - product[step - 1]), abs=1e-5)
 
 
-def test_guidance_1_is_the_plain_prediction_and_0_ignores_sound(tiny):
+def test_guidance_1_is_the_plain_prediction_and_0_ignores_sound(tiny: Generator) -> None:
     features, other = torch.randn(2, 1, TINY.frames, TINY.width)
     before = (tiny.start_motion_feat, tiny.start_audio_feat)
     noise = [SeededNoise(0, (1, TINY.frames, 70)) for _ in range(4)]
@@ -87,14 +96,14 @@ def test_guidance_1_is_the_plain_prediction_and_0_ignores_sound(tiny):
 
 
 @pytest.mark.parametrize("samples", [0, 640, 6400, 12_800, 13_000, 20_001])
-def test_frames_of_a_stream(tiny, samples):
+def test_frames_of_a_stream(tiny: Generator, samples: int) -> None:
     stream = Stream(tiny)
     windows = [*stream.push(speech(0, samples)), *stream.finish()]
     assert sum(map(len, windows)) == (samples + 1920) // 640
     assert np.isfinite(np.concatenate(windows)).all()
 
 
-def test_positions_differ():
+def test_positions_differ() -> None:
     with torch.no_grad():
         answers = []
         for positions in ("constant", "fixed"):
@@ -103,11 +112,11 @@ def test_positions_differ():
             answers.append(np.concatenate([*stream.push(speech(0, 8000)), *stream.finish()]))
     assert np.abs(answers[0] - answers[1]).max() > 1e-3
     with pytest.raises(InputError, match="constant or fixed"):
-        Config(positions="other")
+        Config(positions="other")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("old", [False, True])
-def test_both_spellings_of_weight_norm_and_the_computed_tables_are_read(tiny, old):
+def test_both_spellings_of_weight_norm_and_the_computed_tables_are_read(tiny: Generator, old: bool) -> None:
     state = dict(tiny.state_dict())
     if old:
         conv = "audio_encoder.encoder.pos_conv_embed.conv."
@@ -130,7 +139,7 @@ def test_both_spellings_of_weight_norm_and_the_computed_tables_are_read(tiny, ol
         (lambda state: state.update(null_audio_feat="x"), "is str"),
     ],
 )
-def test_other_weights_are_refused(tiny, spoil, said):
+def test_other_weights_are_refused(tiny: Generator, spoil: Callable[[Any], object], said: str) -> None:
     state = dict(tiny.state_dict())
     spoil(state)
     with pytest.raises(CheckpointError, match=said):
@@ -138,7 +147,7 @@ def test_other_weights_are_refused(tiny, spoil, said):
 
 
 @pytest.fixture
-def files(tmp_path, tiny, monkeypatch):
+def files(tmp_path: Path, tiny: Generator, monkeypatch: pytest.MonkeyPatch) -> Files:
     """Files in the published layout, at the tiny sizes."""
     from talkinghead.models.joyvasa import weights
 
@@ -154,7 +163,7 @@ def files(tmp_path, tiny, monkeypatch):
     return {"motion_generator": tmp_path / "g.pt", "motion_template": tmp_path / "t.pkl"}, template
 
 
-def test_the_published_layout_loads(files, tiny):
+def test_the_published_layout_loads(files: Files, tiny: Generator) -> None:
     paths, template = files
     models = load_models(paths)
     torch.testing.assert_close(models.generator.null_audio_feat, tiny.null_audio_feat)
@@ -169,7 +178,7 @@ def test_the_published_layout_loads(files, tiny):
     )
 
 
-def test_another_models_arguments_are_refused(files, tiny):
+def test_another_models_arguments_are_refused(files: Files, tiny: Generator) -> None:
     paths, _ = files
     torch.save({"args": argparse.Namespace(n_motions=80), "model": tiny.state_dict()}, paths["motion_generator"])
     with pytest.raises(CheckpointError, match="n_motions is 80, not 10"):
@@ -177,12 +186,14 @@ def test_another_models_arguments_are_refused(files, tiny):
 
 
 class Evil:
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[object, ...]:
         return os.system, ("touch ran",)
 
 
 @pytest.mark.parametrize("which", ["motion_generator", "motion_template"])
-def test_code_in_either_file_is_refused(files, tmp_path, monkeypatch, which):
+def test_code_in_either_file_is_refused(
+    files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, which: str
+) -> None:
     monkeypatch.chdir(tmp_path)
     paths, template = files
     if which == "motion_template":
@@ -196,7 +207,7 @@ def test_code_in_either_file_is_refused(files, tmp_path, monkeypatch, which):
 
 @pytest.mark.parametrize("spoil", [lambda t: t.pop("std_exp"), lambda t: t.update(max_t=np.zeros(2)),
                                    lambda t: t.update(min_yaw=np.array([np.nan]))])  # fmt: skip
-def test_wrong_templates_are_refused(files, spoil):
+def test_wrong_templates_are_refused(files: Files, spoil: Callable[[Any], object]) -> None:
     paths, template = files
     spoil(template)
     paths["motion_template"].write_bytes(pickle.dumps(template))
@@ -204,7 +215,7 @@ def test_wrong_templates_are_refused(files, spoil):
         read_units(paths["motion_template"])
 
 
-def test_a_file_without_a_model_is_refused(files):
+def test_a_file_without_a_model_is_refused(files: Files) -> None:
     paths, _ = files
     torch.save({"weights": {}}, paths["motion_generator"])
     with pytest.raises(CheckpointError, match="no entry 'model'"):

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import torch
 from torch import nn
 
 from talkinghead.models.liveportrait import networks
+from talkinghead.models.liveportrait.networks.blocks import SpectralConv2d
 from talkinghead.models.liveportrait.weights import Models
 
+Module = TypeVar("Module", bound=nn.Module)
 
-def randomised(network: nn.Module, seed: int) -> nn.Module:
+
+def randomised(network: Module, seed: int) -> Module:
     """`network` with every parameter and running statistic drawn, so that no term vanishes."""
     generator = torch.Generator().manual_seed(seed)
 
@@ -33,7 +38,7 @@ def models(seed: int = 0) -> Models:
     """All seven networks for 256x256 pictures; spectral norms are near what power iteration would give."""
     generator = randomised(networks.Generator(width=4, hidden=8), seed)
     for part in generator.modules():
-        if isinstance(part, networks.generator.SpectralConv2d):
+        if isinstance(part, SpectralConv2d):
             left, _, right = torch.linalg.svd(part.weight_orig.flatten(1), full_matrices=False)
             part.weight_u.copy_(left[:, 0])
             part.weight_v.copy_(right[0])
@@ -44,14 +49,20 @@ def models(seed: int = 0) -> Models:
     for head in (motion.detector.fc_exp, motion.detector.fc_t):
         head.weight.mul_(0.05)
     motion.detector.fc_kp.weight.mul_(0.3)
-    small = [randomised(build(), seed + 3 + i) for i, build in enumerate(
-        (networks.stitching, networks.lip_retargeting, networks.eye_retargeting))]  # fmt: skip
-    for network in small:
-        network.mlp[-1].weight.mul_(0.05)
+    stitching, lip, eye = (
+        randomised(build(), seed + 3 + i)
+        for i, build in enumerate((networks.stitching, networks.lip_retargeting, networks.eye_retargeting))
+    )
+    for network in (stitching, lip, eye):
+        last = network.mlp[-1]
+        assert isinstance(last, nn.Linear)
+        last.weight.mul_(0.05)
     return Models(
         randomised(networks.AppearanceExtractor(width=4, channels=4, depth=2), seed + 2),
         motion,
         randomised(networks.WarpingModule(channels=4, depth=2, expansion=4, widest=16, compressed=1, out=16), seed + 6),
         generator,
-        *small,
+        stitching,
+        lip,
+        eye,
     )

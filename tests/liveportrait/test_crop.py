@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from talkinghead.core.errors import FaceError
@@ -10,10 +11,11 @@ from talkinghead.core.types import Crop, Face, Image
 from talkinghead.models.liveportrait import crop
 
 
-def corners(matrix: np.ndarray) -> np.ndarray:
+def corners(matrix: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Where the crop's corners and centre lie in the picture."""
     ends = np.array([[0, 0], [512, 0], [512, 512], [0, 512], [256, 256]], float)
-    return (ends - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T
+    at: npt.NDArray[np.float64] = (ends - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T
+    return at
 
 
 def test_upright_face(face: Face) -> None:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
 import torch
 
 from talkinghead.core.errors import DependencyError, OutputError
+from talkinghead.core.types import Floats
 from talkinghead.models.liveportrait import export
 from talkinghead.models.liveportrait.weights import Models
 
 onnx = pytest.importorskip("onnx")
-onnxruntime = pytest.importorskip("onnxruntime")
 
 
 @pytest.fixture(scope="module")
@@ -25,9 +26,10 @@ def written(models: Models, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
-def run(path: Path, **inputs: torch.Tensor) -> list[np.ndarray]:
+def run(path: Path, **inputs: torch.Tensor) -> list[Floats]:
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    return session.run(None, {name: value.numpy() for name, value in inputs.items()})
+    answers: list[Floats] = session.run(None, {name: value.numpy() for name, value in inputs.items()})
+    return answers
 
 
 def test_frame_from_the_files_is_the_networks_own(models: Models, written: Path) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from fractions import Fraction
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from talkinghead.core.errors import FaceError
 from talkinghead.core.types import Face, Image
 from talkinghead.models.liveportrait.crop import mesh_ratios
-from talkinghead.models.liveportrait.engine import Engine
+from talkinghead.models.liveportrait.engine import Engine, as_tensor
 from talkinghead.models.liveportrait.extract import DrivingCrop, extract, extract_picture
 
 
@@ -20,7 +21,7 @@ def moved(face: Face, dx: float, degrees: float = 0.0) -> Face:
     return face.moved(np.column_stack([turn, np.array([128, 128]) - turn @ [128, 128] + [dx, 0]]))
 
 
-def driving_matrix(faces: list[Face]) -> np.ndarray:
+def driving_matrix(faces: list[Face]) -> npt.NDArray[np.float64]:
     crop = DrivingCrop()
     for face in faces:
         crop.add(face)
@@ -40,14 +41,20 @@ def test_motion_is_what_the_extractor_reads(engine: Engine, image: Image, face: 
     pictures = [np.roll(image.pixels, 9 * i, 1) for i in range(3)]
     # A crop that is the picture itself, so that the reading can be compared with a direct one.
     whole = np.array([[2.0, 0, 0.5], [0, 2.0, 0.5]])
-    chunks = list(
-        extract(engine, [(pixels, mesh_ratios(face.landmarks)) for pixels in pictures], whole, Fraction(30), batch=2)
+    ratios = [mesh_ratios(face.landmarks)] * 2
+    first = extract(engine, pictures[:2], ratios, whole, Fraction(30))
+    second = extract(engine, pictures[2:], ratios[:1], whole, Fraction(30), first.rest)
+    assert (len(first), len(second), first.fps) == (2, 1, Fraction(30))
+    assert second.rest is first.rest
+    np.testing.assert_array_equal(first.rest.expression, first.expression[0])
+    assert first.lip_ratio is not None
+    np.testing.assert_allclose(first.lip_ratio, [4 / 36] * 2, rtol=1e-4)
+    reading = engine.read(as_tensor(pictures))
+    np.testing.assert_allclose(np.concatenate([first.rotation, second.rotation]), reading.degrees.numpy(), atol=0.2)
+    np.testing.assert_allclose(
+        np.concatenate([first.expression, second.expression]), reading.head.exp.numpy(), atol=2e-3
     )
-    assert [len(chunk) for chunk in chunks] == [2, 1]
-    assert chunks[1].rest is chunks[0].rest
-    np.testing.assert_array_equal(chunks[0].rest.expression, chunks[0].expression[0])
-    np.testing.assert_allclose(chunks[0].lip_ratio, [4 / 36] * 2, rtol=1e-4)
-    assert np.abs(chunks[1].expression[0] - chunks[0].expression[0]).max() > 0
+    assert np.abs(second.expression[0] - first.expression[0]).max() > 4e-3
 
 
 def test_single_picture_is_relative_to_neutral_lips(engine: Engine, image: Image, face: Face) -> None:

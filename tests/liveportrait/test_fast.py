@@ -24,13 +24,13 @@ def close(answer: torch.Tensor, expected: torch.Tensor, tolerance: float = 2e-5)
 def test_convolution_before_upsampling_is_the_convolution_after(factor: int) -> None:
     x, conv = torch.randn(2, 5, 6, 7), nn.Conv2d(5, 3, 3, padding=1)
     expected = conv(functional.interpolate(x, scale_factor=float(factor))).relu()
-    close(UpsampledConv(conv.weight, conv.bias, factor)(x, torch.empty_like(expected)), expected)
+    close(UpsampledConv(conv.weight, fold.bias_of(conv), factor)(x, torch.empty_like(expected)), expected)
 
 
 def test_volume_convolution_before_upsampling_of_the_plane() -> None:
     x, conv = torch.randn(1, 4, 3, 5, 6), nn.Conv3d(4, 2, 3, padding=1)
     expected = conv(functional.interpolate(x, scale_factor=(1.0, 2.0, 2.0))).relu()
-    close(UpsampledConv(conv.weight, conv.bias, 2)(x, torch.empty_like(expected)), expected)
+    close(UpsampledConv(conv.weight, fold.bias_of(conv), 2)(x, torch.empty_like(expected)), expected)
 
 
 def test_shifted_sampling_is_trilinear_sampling_by_translations() -> None:

@@ -9,14 +9,13 @@ import pytest
 import torch
 
 from talkinghead.core.errors import CheckpointError
-from talkinghead.core.types import Face, Image
+from talkinghead.core.types import Face, Floats, Image
 from talkinghead.models.liveportrait import crop
 from talkinghead.models.liveportrait.engine import Engine
 from talkinghead.models.liveportrait.landmarks import LandmarkNet
 from talkinghead.renderers.liveportrait.renderer import LivePortraitRenderer
 
 pytest.importorskip("onnx")
-pytest.importorskip("onnxruntime")
 
 # Where the network below sees the landmarks: shares of its input's sides.
 SEEN = np.random.RandomState(0).rand(203, 2).astype(np.float32) * 0.6 + 0.2
@@ -27,7 +26,7 @@ SEEN[[48, 66], 1] = 0.7
 class _Fixed(torch.nn.Module):
     """Answers the same landmarks to every picture, beside another output, as the published file has several."""
 
-    def __init__(self, answer: np.ndarray) -> None:
+    def __init__(self, answer: Floats) -> None:
         super().__init__()
         self.answer = torch.from_numpy(answer).reshape(1, -1)
 
@@ -36,7 +35,7 @@ class _Fixed(torch.nn.Module):
         return nothing, self.answer + nothing
 
 
-def write(path: Path, answer: np.ndarray) -> Path:
+def write(path: Path, answer: Floats) -> Path:
     torch.onnx.export(_Fixed(answer), (torch.zeros(1, 3, 224, 224),), str(path), dynamo=False, opset_version=17)
     return path
 

@@ -10,12 +10,12 @@ import pytest
 import torch
 
 from talkinghead.core.errors import CheckpointError
+from talkinghead.core.renderer_options import LivePortraitOptions
 from talkinghead.core.types import Face, Image
 from talkinghead.models.liveportrait.engine import Engine
 from talkinghead.models.liveportrait.fast import FastGenerator, FastWarping
 from talkinghead.models.liveportrait.weights import FILES, Models, load_models
 from talkinghead.motion.templates import load_template
-from talkinghead.renderers.liveportrait.options import LivePortraitOptions
 from talkinghead.renderers.liveportrait.renderer import LivePortraitRenderer
 from tests.liveportrait import standins
 
@@ -84,20 +84,26 @@ def engine(full: Models) -> Engine:
 
 @pytest.mark.parametrize(
     ("name", "options", "shown"),
-    [("default", {}, (0, 2)), ("region_lip", {"region": "lip"}, (1,)), ("no_stitching", {"stitching": False}, (1,))],
+    [
+        ("default", LivePortraitOptions(), (0, 2)),
+        ("region_lip", LivePortraitOptions(region="lip"), (1,)),
+        ("no_stitching", LivePortraitOptions(stitching=False), (1,)),
+    ],
 )
-def test_pipeline(engine: Engine, tmp_path: Path, name: str, options: dict, shown: tuple[int, ...]) -> None:
+def test_pipeline(
+    engine: Engine, tmp_path: Path, name: str, options: LivePortraitOptions, shown: tuple[int, ...]
+) -> None:
     path = tmp_path / "t11.pkl"
     path.write_bytes(pickle.dumps(standins.rule().template(11)))
     motion = load_template(path)
-    renderer = LivePortraitRenderer(engine, LivePortraitOptions(**options))
+    renderer = LivePortraitRenderer(engine, options)
     face = Face(np.random.RandomState(0).rand(478, 3).astype(np.float32) * 256)
     portrait = renderer.crop(Image(standins.rule().picture(11)), face, whole=True)
     with np.load(standins.folder() / "parity_pipeline.npz") as stored:
         expected = stored[name]
-    # A pair of frames at a time: one alone would be a single driving picture.
-    drawn = list(renderer.render(portrait, (motion[i : i + 1] for i in (*shown, shown[-1]))))
-    for frame, i in zip(drawn, shown):
+    drawing = renderer.open(portrait)
+    for i in shown:
+        (frame,) = drawing.draw(motion[i : i + 1])
         difference = np.abs(frame.pixels[::4, ::4].astype(int) - expected[i])
         assert difference.mean() <= 0.01
         assert difference.max() <= 2

@@ -1,4 +1,4 @@
-"""LivePortrait's motion rules against a second, plain reading of them in numpy, one frame at a time."""
+"""LivePortrait's motion rules against a second, plain reading of them."""
 
 from __future__ import annotations
 
@@ -6,104 +6,19 @@ from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 import torch
-from scipy.spatial import ConvexHull
 
 from talkinghead.core.errors import InputError, MotionError
+from talkinghead.core.renderer_options import LivePortraitOptions, Region
 from talkinghead.models.liveportrait.crop import Ratios
+from talkinghead.models.liveportrait.head import Head, rotation_matrix
 from talkinghead.models.liveportrait.weights import Models
 from talkinghead.motion.motion import Motion, Rest
-from talkinghead.renderers.liveportrait import rules
 from talkinghead.renderers.liveportrait.animate import Animator, SourceState, source_state
-from talkinghead.renderers.liveportrait.options import LivePortraitOptions
-from talkinghead.renderers.liveportrait.rules import Head
+from tests.liveportrait.plain_rules import LIPS, Array, Options, Plain
 
-Array = npt.NDArray[np.float64]
-LIPS, EYES = [6, 12, 14, 17, 19, 20], [11, 13, 15, 16, 18]
 DRAWN = np.random.RandomState(3)
-
-
-def euler(pitch: float, yaw: float, roll: float) -> Array:
-    """(Rz Ry Rx)^T from three elementary rotations."""
-    p, y, r = np.deg2rad([pitch, yaw, roll])
-    rx = np.array([[1, 0, 0], [0, np.cos(p), -np.sin(p)], [0, np.sin(p), np.cos(p)]])
-    ry = np.array([[np.cos(y), 0, np.sin(y)], [0, 1, 0], [-np.sin(y), 0, np.cos(y)]])
-    rz = np.array([[np.cos(r), -np.sin(r), 0], [np.sin(r), np.cos(r), 0], [0, 0, 1]])
-    return (rz @ ry @ rx).T
-
-
-class Plain:
-    """The rules of one picture source, written down a second time: no batches, no shared helpers."""
-
-    def __init__(self, state: SourceState, degrees: Array, motion: Motion, models: Models, options: dict) -> None:
-        self.kp = state.canonical[0].double().numpy()
-        self.exp, self.t = state.head.exp[0].double().numpy(), state.head.t[0].double().numpy()
-        self.scale, self.rotation = float(state.head.scale), euler(*degrees)
-        self.motion, self.models, self.o = motion, models, options
-        self.eyes, self.lip = state.eyes[0].tolist(), float(state.lip)
-        self.xs = self.place(self.exp, self.rotation, self.t, self.scale)
-
-    def place(self, exp: Array, rotation: Array, t: Array, scale: float) -> Array:
-        x = scale * (self.kp @ rotation + exp)
-        x[:, 0] += t[0]
-        x[:, 1] += t[1]
-        return x
-
-    def net(self, name: str, *parts: object) -> Array:
-        flat = torch.tensor(np.concatenate([np.ravel(part) for part in parts])[None], dtype=torch.float32)
-        return getattr(self.models, name)(flat)[0].double().numpy()
-
-    def animated(self, i: int) -> Array:
-        """Keypoints of frame `i` before anything is fitted."""
-        m, rest, region = self.motion, self.motion.rest, self.o.get("region", "all")
-        exp_d, r_d, t_d = m.expression[i].astype(float), euler(*m.rotation[i]), m.translation[i].astype(float)
-        exp, rotation, t, scale = self.exp.copy(), self.rotation, self.t, self.scale
-        if self.o.get("absolute"):
-            new = self.exp.copy()
-            for k in [1, 2, 6, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20]:
-                new[k] = exp_d[k]
-            for k, axis in [(3, 1), (4, 1), (5, 2), (8, 2), (9, 1), (9, 2)]:
-                new[k, axis] = exp_d[k, axis]
-        else:
-            new = self.exp + exp_d - rest.expression
-            for k in rest.replaced_keypoints:
-                new[k] = exp_d[k]
-        if region in ("all", "exp"):
-            exp = new
-        for part, chosen in (("lip", LIPS), ("eyes", EYES)):
-            if region == part:
-                exp[chosen] = new[chosen]
-        if region in ("all", "pose"):
-            absolute = self.o.get("absolute")
-            rotation = r_d if absolute else r_d @ euler(*rest.rotation).T @ self.rotation
-            t = t_d if absolute else self.t + t_d - rest.translation
-        if region == "all" and not self.o.get("absolute"):
-            scale = self.scale * m.scale[i] / rest.scale
-        return self.place(exp, rotation, t, scale)
-
-    def frame(self, i: int) -> Array:
-        o, x, xs = self.o, self.animated(i), self.xs
-        if o.get("driving_option", "expression-friendly") == "expression-friendly":
-            first = self.animated(0)
-            size = np.sqrt(ConvexHull(xs).volume) / np.sqrt(ConvexHull(first).volume)
-            if o.get("absolute"):
-                x = xs + size * (x - first)
-        if o.get("eye_retargeting") or o.get("lip_retargeting"):
-            x = x if o.get("absolute") else xs.copy()
-            if o.get("eye_retargeting"):
-                x = x + self.net("eye", xs, self.eyes, self.motion.eye_ratio[i, 0]).reshape(21, 3)
-            if o.get("lip_retargeting"):
-                x = x + self.net("lip", xs, self.lip, self.motion.lip_ratio[i]).reshape(21, 3)
-        if o.get("stitching", True):
-            answer = self.net("stitching", xs, x)
-            x = x + answer[:63].reshape(21, 3)
-            x[:, 0] += answer[63]
-            x[:, 1] += answer[64]
-        if o.get("normalize_lip") and self.lip >= 0.03:
-            x = x + self.net("lip", xs, self.lip, 0.0).reshape(21, 3)
-        return xs + o.get("multiplier", 1.0) * (x - xs)
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +27,7 @@ def source() -> tuple[SourceState, Array]:
     degrees = np.array([4.0, -12.0, 7.0])
     head = Head(
         torch.tensor(0.03 * DRAWN.randn(1, 21, 3), dtype=torch.float32),
-        rules.rotation_matrix(torch.tensor(degrees[None], dtype=torch.float32)),
+        rotation_matrix(torch.tensor(degrees[None], dtype=torch.float32)),
         torch.tensor(0.1 * DRAWN.randn(1, 3), dtype=torch.float32),
         torch.tensor([[1.3]]),
     )
@@ -125,25 +40,33 @@ def motion() -> Motion:
     """Four frames whose rest is the first."""
     exp, rotation, t = 0.03 * DRAWN.randn(4, 21, 3), 8 * DRAWN.randn(4, 3), 0.05 * DRAWN.randn(4, 3)
     scale = 1.2 + 0.05 * DRAWN.randn(4)
-    rest = Rest(expression=np.float32(exp[0]), rotation=np.float32(rotation[0]), translation=np.float32(t[0]),
-                scale=float(scale[0]))  # fmt: skip
+    rest = Rest(
+        expression=exp[0].astype(np.float32),
+        rotation=rotation[0].astype(np.float32),
+        translation=t[0].astype(np.float32),
+        scale=float(scale[0]),
+    )
     return Motion.from_expression(exp, Fraction(25), rotation=rotation, translation=t, scale=scale, rest=rest,
                                   eye_ratio=0.3 + 0.1 * DRAWN.rand(4, 2), lip_ratio=0.3 * DRAWN.rand(4))  # fmt: skip
 
 
-def animate(models: Models, options: dict, source: SourceState, motion: Motion, single: bool = False) -> Array:
-    animator = Animator(models, LivePortraitOptions(**options), motion.rest, single)
+def animate(models: Models, options: Options, source: SourceState, motion: Motion, single: bool = False) -> Array:
+    animator = Animator(models, LivePortraitOptions(**options), single)
     # One frame first, then the rest: batches must not change anything.
     parts = [motion] if len(motion) == 1 else [motion[:1], motion[1:]]
-    x = [animator.keypoints(source, part, animator.moved(source, part), still=True) for part in parts]
-    return torch.cat(x).double().numpy()
+    x = [animator.keypoints(source, part, animator.moved(source, part)) for part in parts]
+    answer: Array = torch.cat(x).double().numpy()
+    return answer
 
 
-CASES: list[dict] = [
+REGIONS: tuple[Region, ...] = ("exp", "pose", "lip", "eyes")
+CASES: list[Options] = [
     {},
-    *[{"region": region} for region in ("exp", "pose", "lip", "eyes")],
-    *[{"region": region, "absolute": True} for region in ("all", "exp", "pose", "lip", "eyes")],
+    *[Options(region=region) for region in REGIONS],
+    *[Options(region=region, absolute=True) for region in ("all", *REGIONS)],
     {"absolute": True, "driving_option": "pose-friendly"},
+    {"absolute": True, "normalize_lip": True},
+    {"absolute": True, "normalize_lip": True, "eye_retargeting": True, "stitching": False},
     {"driving_option": "pose-friendly", "stitching": False},
     {"stitching": False, "multiplier": 1.7},
     {"multiplier": 0.4, "absolute": True},
@@ -157,7 +80,7 @@ CASES: list[dict] = [
 
 @pytest.mark.parametrize("options", CASES, ids=str)
 def test_keypoints_follow_the_rules(
-    models: Models, source: tuple[SourceState, Array], motion: Motion, options: dict
+    models: Models, source: tuple[SourceState, Array], motion: Motion, options: Options
 ) -> None:
     state, degrees = source
     plain = Plain(state, degrees, motion, models, options)
@@ -202,6 +125,32 @@ def test_single_driving_picture_is_relative_to_neutral_lips(
     np.testing.assert_allclose(absolute[0], plain.animated(0), atol=3e-6)
 
 
+def test_driving_option_changes_nothing(models: Models, source: tuple[SourceState, Array], motion: Motion) -> None:
+    """Not relative motion, whose factor is 1, nor absolute motion, to which it does not apply."""
+    for absolute in (False, True):
+        friendly, other = (
+            animate(models, {"absolute": absolute, "driving_option": option}, source[0], motion)
+            for option in ("expression-friendly", "pose-friendly")
+        )
+        np.testing.assert_array_equal(friendly, other)
+
+
+def test_what_absolute_motion_leaves_to_the_source_is_not_smoothed(
+    models: Models, source: tuple[SourceState, Array], motion: Motion
+) -> None:
+    """Of a smoothed expression, absolute motion takes keypoints 1, 2, 6, 11 to 20, and axes of 3, 4, 5, 8 and 9."""
+    state, one = source[0], motion[:1]
+    exp, rotation = torch.full((1, 21, 3), 9.0), torch.eye(3)[None]
+    for absolute in (True, False):
+        animator = Animator(models, LivePortraitOptions(absolute=absolute))
+        head = animator.smoothed(state, one, animator.moved(state, one), exp, rotation)
+        torch.testing.assert_close(head.rotation, rotation)
+        taken = {(int(k), int(axis)) for _, k, axis in (head.exp == 9.0).nonzero()}
+        whole = {(k, axis) for k in (range(21) if not absolute else (1, 2, 6, *range(11, 21))) for axis in range(3)}
+        assert taken == whole | {(3, 1), (4, 1), (5, 2), (8, 2), (9, 1), (9, 2)}
+        torch.testing.assert_close(head.exp[head.exp != 9.0], state.head.exp[head.exp != 9.0])
+
+
 def test_lips_that_are_closed_are_not_normalised(
     models: Models, source: tuple[SourceState, Array], motion: Motion
 ) -> None:
@@ -213,14 +162,20 @@ def test_lips_that_are_closed_are_not_normalised(
 
 def test_retargeting_needs_ratios(models: Models, source: tuple[SourceState, Array], motion: Motion) -> None:
     bare = replace(motion, eye_ratio=None, lip_ratio=None)
-    for option in ("eye_retargeting", "lip_retargeting"):
+    wanted: list[Options] = [{"eye_retargeting": True}, {"lip_retargeting": True}]
+    for options in wanted:
         with pytest.raises(MotionError, match=r"no (eye|lip) ratios"):
-            animate(models, {option: True}, source[0], bare)
+            animate(models, options, source[0], bare)
 
 
-@pytest.mark.parametrize(
-    "wrong", [{"region": "nose"}, {"driving_option": "friendly"}, {"multiplier": float("nan")}, {"multiplier": 9}]
-)
-def test_wrong_options_are_refused(wrong: dict) -> None:
-    with pytest.raises(InputError):
-        LivePortraitOptions(**wrong)
+@pytest.mark.parametrize("multiplier", [float("nan"), 9.0])
+def test_wrong_multipliers_are_refused(multiplier: float) -> None:
+    with pytest.raises(InputError, match="multiplier"):
+        LivePortraitOptions(multiplier=multiplier)
+
+
+def test_wrong_words_are_refused() -> None:
+    with pytest.raises(InputError, match="no region 'nose'"):
+        LivePortraitOptions(region="nose")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="no driving option 'friendly'"):
+        LivePortraitOptions(driving_option="friendly")  # type: ignore[arg-type]

@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 import torch
 
+from talkinghead.core.renderer_options import LivePortraitOptions, Region
 from talkinghead.models.liveportrait.crop import Ratios
+from talkinghead.models.liveportrait.head import Head, rotation_matrix
 from talkinghead.models.liveportrait.weights import Models
 from talkinghead.motion.blendshapes import BLENDSHAPE_INDEX, to_expression
 from talkinghead.motion.motion import Motion
 from talkinghead.renderers.liveportrait.animate import Animator, SourceState, source_state
-from talkinghead.renderers.liveportrait.options import LivePortraitOptions
-from talkinghead.renderers.liveportrait.rules import Head, retarget, rotation_matrix
+from talkinghead.renderers.liveportrait.rules import retarget
 from talkinghead.renderers.liveportrait.speech import LIP_RATIO_PER_DELTA, articulate
 
 
@@ -32,12 +33,17 @@ def source() -> SourceState:
     head = Head(
         torch.zeros(1, 21, 3), rotation_matrix(torch.tensor([[0.0, 10.0, 0.0]])), torch.zeros(1, 3), torch.ones(1, 1)
     )
-    return source_state(torch.randn(1, 21, 3, generator=draw) * 0.3, head, [Ratios(np.float32([0.3, 0.34]), 0.1)])
+    return source_state(
+        torch.randn(1, 21, 3, generator=draw) * 0.3, head, [Ratios(np.array([0.3, 0.34], np.float32), 0.1)]
+    )
 
 
-def run(models: Models, source: SourceState, driver: Motion, **options: object) -> torch.Tensor:
-    animator = Animator(models, LivePortraitOptions(stitching=False, **options), driver.rest)
-    return animator.keypoints(source, driver, animator.moved(source, driver), still=True)
+def run(
+    models: Models, source: SourceState, driver: Motion, region: Region = "all", normalize_lip: bool = False
+) -> torch.Tensor:
+    options = LivePortraitOptions(stitching=False, region=region, normalize_lip=normalize_lip)
+    animator = Animator(models, options)
+    return animator.keypoints(source, driver, animator.moved(source, driver))
 
 
 def test_jaw_becomes_a_lip_ratio_and_nothing_else() -> None:
@@ -85,7 +91,7 @@ def test_head_turns_relative_to_the_portrait(models: Models, source: SourceState
 
 
 @pytest.mark.parametrize(("region", "lips"), [("lip", True), ("eyes", False), ("pose", False), ("exp", True)])
-def test_region_decides_whether_lips_move(models: Models, source: SourceState, region: str, lips: bool) -> None:
+def test_region_decides_whether_lips_move(models: Models, source: SourceState, region: Region, lips: bool) -> None:
     x = run(models, source, motion([{"jawOpen": 0.8}]), region=region)
     assert ((x - source.x).abs().max() > 1e-4) == lips
 

@@ -10,7 +10,7 @@ import torch
 
 from talkinghead.core.errors import CheckpointError
 from talkinghead.models.liveportrait import networks
-from talkinghead.models.liveportrait.weights import _filled, load_models
+from talkinghead.models.liveportrait.weights import filled, load_models
 
 
 def state() -> dict[str, torch.Tensor]:
@@ -24,36 +24,36 @@ def test_missing_folder_names_the_file_and_the_way_out(tmp_path: Path) -> None:
 
 def test_state_is_taken_whole() -> None:
     given = state()
-    network = _filled(networks.lip_retargeting, given, "lip.pth")
+    network = filled(networks.lip_retargeting, given, "lip.pth")
     assert all(torch.equal(value, given[key]) for key, value in network.state_dict().items())
     assert not network.training
 
 
-def _drop(given: dict) -> None:
+def _drop(given: dict[str, object]) -> None:
     del given["mlp.0.bias"]
 
 
-def _add(given: dict) -> None:
+def _add(given: dict[str, object]) -> None:
     given["mlp.8.bias"] = torch.zeros(3)
 
 
-def _reshape(given: dict) -> None:
+def _reshape(given: dict[str, object]) -> None:
     given["mlp.0.bias"] = torch.zeros(129)
 
 
-def _replace(given: dict) -> None:
+def _replace(given: dict[str, object]) -> None:
     given["mlp.0.bias"] = "zeros"
 
 
 @pytest.mark.parametrize("spoil", [_drop, _add, _reshape, _replace])
-def test_other_keys_and_shapes_are_refused(spoil: Callable[[dict], None]) -> None:
-    given = dict(state())
+def test_other_keys_and_shapes_are_refused(spoil: Callable[[dict[str, object]], None]) -> None:
+    given: dict[str, object] = dict(state())
     spoil(given)
     with pytest.raises(CheckpointError, match=r"lip\.pth is not LivePortrait's: .*mlp\.[08]\.bias") as caught:
-        _filled(networks.lip_retargeting, given, "lip.pth")
+        filled(networks.lip_retargeting, given, "lip.pth")
     assert "\n" not in str(caught.value)
 
 
 def test_half_precision_files_become_single() -> None:
     given = {key: value.half() for key, value in state().items()}
-    assert _filled(networks.lip_retargeting, given, "lip.pth").mlp[0].weight.dtype == torch.float32
+    assert filled(networks.lip_retargeting, given, "lip.pth").mlp[0].weight.dtype == torch.float32

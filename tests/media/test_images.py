@@ -8,6 +8,7 @@ import subprocess
 import sys
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,11 +16,12 @@ from PIL import Image as Pillow
 from PIL import ImageCms
 
 from talkinghead.core.errors import ImageError, OutputError
-from talkinghead.media.images import read_image, write_image
+from talkinghead.core.types import Image, Pixels
+from talkinghead.media.images import open_picture, read_image, write_image
 
 
 @pytest.fixture
-def colours() -> np.ndarray:
+def colours() -> Pixels:
     """(60, 80, 3): red grows to the right, green downwards; blue is constant."""
     out = np.full((60, 80, 3), 40, np.uint8)
     out[..., 0] = np.linspace(0, 255, 80)
@@ -27,7 +29,7 @@ def colours() -> np.ndarray:
     return out
 
 
-def saved(picture: Pillow.Image, path: Path, **options: object) -> Path:
+def saved(picture: Pillow.Image, path: Path, **options: Any) -> Path:
     picture.save(path, **options)
     return path
 
@@ -42,7 +44,7 @@ def error_of(path: Path) -> str:
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.bmp", "a.tiff", "a.jpg", "a.webp"])
-def test_common_formats(tmp_path: Path, colours: np.ndarray, name: str) -> None:
+def test_common_formats(tmp_path: Path, colours: Pixels, name: str) -> None:
     path = saved(Pillow.fromarray(colours), tmp_path / name)
     image = read_image(path)
     assert image.name == name
@@ -53,7 +55,7 @@ def test_common_formats(tmp_path: Path, colours: np.ndarray, name: str) -> None:
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_exif_orientation_is_applied(tmp_path: Path, colours: np.ndarray, orientation: int) -> None:
+def test_exif_orientation_is_applied(tmp_path: Path, colours: Pixels, orientation: int) -> None:
     # How a camera that was held so stores an upright picture: the inverse of what a reader must do.
     stored = {
         1: colours, 2: colours[:, ::-1], 3: colours[::-1, ::-1], 4: colours[::-1],
@@ -67,7 +69,7 @@ def test_exif_orientation_is_applied(tmp_path: Path, colours: np.ndarray, orient
         assert np.array_equal(read_image(path).pixels, colours)
 
 
-def test_a_large_oriented_jpeg_is_scaled_down(tmp_path: Path, colours: np.ndarray) -> None:
+def test_a_large_oriented_jpeg_is_scaled_down(tmp_path: Path, colours: Pixels) -> None:
     exif = Pillow.Exif()
     exif[0x0112] = 6
     big = Pillow.fromarray(np.ascontiguousarray(np.rot90(colours))).resize((1200, 1600), Pillow.Resampling.BICUBIC)
@@ -77,7 +79,7 @@ def test_a_large_oriented_jpeg_is_scaled_down(tmp_path: Path, colours: np.ndarra
     assert np.abs(image.pixels.astype(int) - expected).mean() < 4
 
 
-def test_alpha_is_kept_and_laid_on_white(tmp_path: Path, colours: np.ndarray) -> None:
+def test_alpha_is_kept_and_laid_on_white(tmp_path: Path, colours: Pixels) -> None:
     alpha = np.zeros((60, 80), np.uint8)
     alpha[:, 40:], alpha[:, 20:40] = 255, 128
     image = read_image(saved(Pillow.fromarray(np.dstack([colours, alpha])), tmp_path / "a.png"))
@@ -91,17 +93,17 @@ def test_alpha_is_kept_and_laid_on_white(tmp_path: Path, colours: np.ndarray) ->
 
 
 @pytest.mark.parametrize("mode", ["L", "1", "LA", "P", "CMYK"])
-def test_other_modes_become_rgb(tmp_path: Path, colours: np.ndarray, mode: str) -> None:
+def test_other_modes_become_rgb(tmp_path: Path, colours: Pixels, mode: str) -> None:
     path = saved(Pillow.fromarray(colours).convert(mode), tmp_path / ("a.tiff" if mode == "CMYK" else "a.png"))
     image = read_image(path)
     assert image.pixels.shape == (60, 80, 3)
     grey = mode in ("L", "1", "LA")
     assert (np.ptp(image.pixels.astype(int), axis=2).max() == 0) == grey
-    if mode == "CMYK":
-        assert np.abs(image.pixels.astype(int) - colours).mean() < 2
+    shown = np.asarray(Pillow.fromarray(colours).convert(mode).convert("RGB"))
+    assert np.abs(image.pixels.astype(int) - shown).mean() < 2
 
 
-def test_cmyk_jpeg(tmp_path: Path, colours: np.ndarray) -> None:
+def test_cmyk_jpeg(tmp_path: Path, colours: Pixels) -> None:
     path = saved(Pillow.fromarray(colours).convert("CMYK"), tmp_path / "a.jpg", quality=95)
     assert np.abs(read_image(path).pixels.astype(int) - colours).mean() < 8
 
@@ -147,7 +149,7 @@ def test_the_first_frame_of_an_animation(tmp_path: Path) -> None:
     assert tuple(read_image(path).pixels[5, 5]) == (255, 0, 0)
 
 
-def test_heic(tmp_path: Path, colours: np.ndarray) -> None:
+def test_heic(tmp_path: Path, colours: Pixels) -> None:
     heif = pytest.importorskip("pillow_heif")
     heif.register_heif_opener()
     path = saved(Pillow.fromarray(colours).resize((160, 120)), tmp_path / "a.heic", quality=95)
@@ -156,7 +158,7 @@ def test_heic(tmp_path: Path, colours: np.ndarray) -> None:
     assert image.pixels[60, 150, 0] > 200
 
 
-def test_heic_without_its_plugin_says_what_to_install(tmp_path: Path, colours: np.ndarray) -> None:
+def test_heic_without_its_plugin_says_what_to_install(tmp_path: Path, colours: Pixels) -> None:
     heif = pytest.importorskip("pillow_heif")
     heif.register_heif_opener()
     path = saved(Pillow.fromarray(colours).resize((160, 120)), tmp_path / "a.heic")
@@ -196,12 +198,85 @@ def test_forty_megapixels_in_bounded_memory(tmp_path: Path) -> None:
         assert int(grown_kb) < 150_000
 
 
+class TestWhatAProgramHolds:
+    @pytest.mark.parametrize("kind", [str, Path])
+    def test_a_path_is_read(self, tmp_path: Path, colours: Pixels, kind: type[str] | type[Path]) -> None:
+        path = saved(Pillow.fromarray(colours), tmp_path / "a.png")
+        image = open_picture(kind(path))
+        assert image.name == "a.png"
+        np.testing.assert_array_equal(image.pixels, colours)
+
+    def test_an_image_is_taken_as_it_is(self, colours: Pixels) -> None:
+        image = Image(colours, name="mine")
+        assert open_picture(image) is image
+
+    @pytest.mark.parametrize("kind", ["uint8", "float32", "float64", "view"])
+    def test_an_array_is_a_picture(self, colours: Pixels, kind: str) -> None:
+        given = colours[:, ::-1][:, ::-1] if kind == "view" else colours
+        image = open_picture(given.astype(kind) / 255 if kind.startswith("float") else given)
+        assert image.alpha is None
+        assert image.pixels.dtype == np.uint8
+        np.testing.assert_array_equal(image.pixels, colours)
+
+    def test_an_array_is_copied(self, colours: Pixels) -> None:
+        image = open_picture(colours)
+        before = image.pixels.copy()
+        colours[...] = 0
+        np.testing.assert_array_equal(image.pixels, before)
+
+    @pytest.mark.parametrize("as_pillow", [True, False])
+    def test_a_fourth_channel_is_transparency(self, colours: Pixels, as_pillow: bool) -> None:
+        alpha = np.full((60, 80), 255, np.uint8)
+        alpha[:, :20] = 0
+        both = np.dstack([colours, alpha])
+        image = open_picture(Pillow.fromarray(both) if as_pillow else both)
+        assert image.alpha is not None
+        np.testing.assert_array_equal(image.alpha, alpha)
+        assert (image.pixels[:, :20] == 255).all()
+        np.testing.assert_array_equal(image.pixels[:, 20:], colours[:, 20:])
+
+    @pytest.mark.parametrize("mode", ["RGB", "L", "P", "CMYK"])
+    def test_a_pillow_picture_is_as_its_file(self, tmp_path: Path, colours: Pixels, mode: str) -> None:
+        picture = Pillow.fromarray(colours).convert(mode)
+        path = saved(picture, tmp_path / "a.tiff")
+        np.testing.assert_array_equal(open_picture(picture).pixels, read_image(path).pixels)
+
+    def test_a_pillow_pictures_orientation_is_heeded(self, tmp_path: Path, colours: Pixels) -> None:
+        exif = Pillow.Exif()
+        exif[0x0112] = 6
+        path = saved(Pillow.fromarray(np.ascontiguousarray(np.rot90(colours))), tmp_path / "a.png", exif=exif)
+        with Pillow.open(path) as picture:
+            np.testing.assert_array_equal(open_picture(picture).pixels, colours)
+
+    def test_large_ones_are_scaled_down(self) -> None:
+        assert open_picture(np.zeros((300, 600, 3), np.uint8), max_side_px=200).size_px == (200, 100)
+
+    @pytest.mark.parametrize(
+        ("picture", "said"),
+        [
+            (np.zeros((60, 80), np.uint8), r"the shape \(60, 80\)"),
+            (np.zeros((60, 80, 2), np.uint8), "3 or 4"),
+            (np.zeros((3, 60, 80), np.uint8), "3 or 4"),
+            (np.zeros((60, 80, 3), np.int32), "uint8, or floats"),
+            (np.full((60, 80, 3), 255.0), "between 0 and 1"),
+            (np.full((60, 80, 3), -0.1), "between 0 and 1"),
+            (np.full((60, 80, 3), np.nan), "between 0 and 1"),
+            (np.zeros((20, 80, 3), np.uint8), "at least 32 x 32"),
+        ],
+    )
+    def test_other_arrays_are_told_what_a_picture_is(self, picture: Pixels, said: str) -> None:
+        with pytest.raises(ImageError, match=said) as caught:
+            open_picture(picture)
+        assert "\n" not in str(caught.value)
+
+
 def png_header(width: int, height: int) -> bytes:
     head = b"IHDR" + width.to_bytes(4, "big") + height.to_bytes(4, "big") + bytes([8, 2, 0, 0, 0])
     chunk = (13).to_bytes(4, "big") + head + zlib.crc32(head).to_bytes(4, "big")
     return b"\x89PNG\r\n\x1a\n" + chunk + (1000).to_bytes(4, "big") + b"IDAT"
 
 
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 @pytest.mark.parametrize("side", [13_000, 60_000])
 def test_a_decompression_bomb_is_refused(tmp_path: Path, side: int) -> None:
     path = tmp_path / "bomb.png"
@@ -209,7 +284,7 @@ def test_a_decompression_bomb_is_refused(tmp_path: Path, side: int) -> None:
     assert "too large" in error_of(path)
 
 
-def test_bad_files_are_told_apart(tmp_path: Path, colours: np.ndarray) -> None:
+def test_bad_files_are_told_apart(tmp_path: Path, colours: Pixels) -> None:
     assert "no file" in error_of(tmp_path / "missing.png")
     assert "folder" in error_of(tmp_path)
     (tmp_path / "empty.png").touch()
@@ -230,26 +305,25 @@ def test_a_cut_off_file_is_an_error(tmp_path: Path, kind: str) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="root may read everything")
-def test_an_unreadable_file_is_an_error(tmp_path: Path, colours: np.ndarray) -> None:
+def test_an_unreadable_file_is_an_error(tmp_path: Path, colours: Pixels) -> None:
     path = saved(Pillow.fromarray(colours), tmp_path / "a.png")
     path.chmod(0)
     assert "permissions" in error_of(path)
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.bmp", "a.tif", "a.jpg", "a.webp"])
-def test_written_pictures_are_read_again(tmp_path: Path, colours: np.ndarray, name: str) -> None:
+def test_written_pictures_are_read_again(tmp_path: Path, colours: Pixels, name: str) -> None:
     path = write_image(tmp_path / name, colours, comment="made here")
     assert [item.name for item in tmp_path.iterdir()] == [name]
     again = read_image(path)
     assert np.abs(again.pixels.astype(int) - colours).max() <= (0 if name in ("a.png", "a.bmp", "a.tif") else 30)
     with Pillow.open(path) as picture:
-        if name == "a.png":
-            assert picture.text["Comment"] == "made here"
-        elif name != "a.bmp":
-            assert picture.getexif()[0x010E] == "made here"
+        said = picture.info.get("Comment"), picture.getexif().get(0x010E)
+    # As PNG's own text or as EXIF's ImageDescription; a BMP has no place for either.
+    assert said == {"a.png": ("made here", None), "a.bmp": (None, None)}.get(name, (None, "made here"))
 
 
-def test_nothing_is_overwritten_unasked(tmp_path: Path, colours: np.ndarray) -> None:
+def test_nothing_is_overwritten_unasked(tmp_path: Path, colours: Pixels) -> None:
     path = write_image(tmp_path / "a.png", colours)
     before = path.read_bytes()
     with pytest.raises(OutputError, match="exists"):
@@ -260,7 +334,7 @@ def test_nothing_is_overwritten_unasked(tmp_path: Path, colours: np.ndarray) -> 
 
 
 @pytest.mark.parametrize(("name", "says"), [("a.xyz", "end its name in"), ("nowhere/a.png", "folder"), ("a", "end")])
-def test_bad_targets(tmp_path: Path, colours: np.ndarray, name: str, says: str) -> None:
+def test_bad_targets(tmp_path: Path, colours: Pixels, name: str, says: str) -> None:
     with pytest.raises(OutputError, match=says):
         write_image(tmp_path / name, colours)
     assert not list(tmp_path.iterdir())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import subprocess
@@ -13,14 +14,15 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import psutil
 import pytest
 import soundfile
 
 from talkinghead.core.errors import OutputError, VideoError
-from talkinghead.core.types import Pixels
+from talkinghead.core.types import Floats, Pixels
 from talkinghead.media.audio import probe_audio, read_audio_blocks
 from talkinghead.media.ffmpeg import describe, find_ffmpeg
-from talkinghead.media.video import SYNTHETIC, VideoReader, check_target, write_video
+from talkinghead.media.video import SYNTHETIC_VIDEO, VideoReader, check_target, write_video
 
 NTSC_FILM = Fraction(24000, 1001)
 
@@ -42,7 +44,7 @@ def click(path: Path, at_s: float, duration_s: float, rate_hz: int = 48_000) -> 
     return path
 
 
-def sound_of(path: Path) -> np.ndarray:
+def sound_of(path: Path) -> Floats:
     return np.concatenate(list(read_audio_blocks(path)))
 
 
@@ -54,7 +56,7 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".webm"])
 def test_colours_survive_and_are_tagged(tmp_path: Path, suffix: str) -> None:
     colours = [(255, 0, 0), (0, 255, 0), (0, 0, 255), (200, 150, 120), (90, 60, 40), (10, 10, 10), (255, 255, 255)]
-    frame = np.concatenate([np.tile(np.uint8(colour), (64, 64, 1)) for colour in colours], axis=1)
+    frame = np.concatenate([np.full((64, 64, 3), colour, np.uint8) for colour in colours], axis=1)
     path = tmp_path / f"a{suffix}"
     write_video(path, [frame] * 3, Fraction(25))
     assert "bt709" in describe(path)
@@ -135,7 +137,7 @@ def test_files_say_that_they_are_synthetic(tmp_path: Path, suffix: str) -> None:
     metadata = {} if suffix == ".gif" else {"title": "A test"}
     write_video(path, [grey(k) for k in range(5)], Fraction(25), metadata=metadata)
     said = describe(path)
-    assert SYNTHETIC in said
+    assert SYNTHETIC_VIDEO in said
     assert suffix == ".gif" or "A test" in said
 
 
@@ -152,7 +154,7 @@ def test_gif_keeps_size_colours_and_rate(tmp_path: Path) -> None:
     assert result.size_px == (41, 31)
     with VideoReader(tmp_path / "a.gif") as video:
         read = list(video)
-        assert (video.fps, len(read), video.has_audio) == (25, 16, False)
+        assert (video.fps, len(read), video.has_audio) == (Fraction(25), 16, False)
     np.testing.assert_allclose(read[3].mean((0, 1)), (200, 30, 30), atol=6)
     np.testing.assert_allclose(read[12].mean((0, 1)), (30, 160, 30), atol=6)
 
@@ -164,7 +166,7 @@ def test_a_folder_gets_numbered_pictures_and_the_sound(tmp_path: Path, recording
     assert (result.frames, result.size_px, result.audio) == (12, (7, 9), "copied")
     for k, frame in enumerate(frames):
         np.testing.assert_array_equal(cv2.imread(str(tmp_path / f"out/{k:06d}.png"))[..., ::-1], frame)
-    assert SYNTHETIC.encode() in (tmp_path / "out/000000.png").read_bytes()
+    assert SYNTHETIC_VIDEO.encode() in (tmp_path / "out/000000.png").read_bytes()
     np.testing.assert_array_equal(sound_of(tmp_path / "out/audio.wav"), sound_of(recording))
 
 
@@ -288,8 +290,8 @@ def test_rotated_video_is_read_upright(tmp_path: Path, degrees: int, corner: tup
     write_video(tmp_path / "flat.mp4", [frame] * 3, Fraction(25))
     turned = tmp_path / "turned.mp4"
     # ffmpeg counts the display rotation anticlockwise.
-    command = [find_ffmpeg(), "-loglevel", "error", "-display_rotation", str(-degrees), "-i", tmp_path / "flat.mp4",
-               "-c", "copy", turned]  # fmt: skip
+    command = [find_ffmpeg(), "-loglevel", "error", "-display_rotation", str(-degrees), "-i",
+               str(tmp_path / "flat.mp4"), "-c", "copy", str(turned)]  # fmt: skip
     subprocess.run(command, check=True)
     with VideoReader(turned) as video:
         assert video.size_px == ((96, 48) if degrees == 180 else (48, 96))
@@ -301,7 +303,7 @@ def test_rotated_video_is_read_upright(tmp_path: Path, degrees: int, corner: tup
 def test_a_varying_rate_is_made_constant(tmp_path: Path) -> None:
     source = tmp_path / "vfr.mkv"
     command = [find_ffmpeg(), "-loglevel", "error", "-f", "lavfi", "-i", "testsrc=s=64x48:d=2:r=30",
-               "-vf", "select='not(between(n,10,30))'", "-fps_mode", "vfr", source]  # fmt: skip
+               "-vf", "select='not(between(n,10,30))'", "-fps_mode", "vfr", str(source)]  # fmt: skip
     subprocess.run(command, check=True)
     with VideoReader(source) as video:
         frames = list(video)
@@ -313,7 +315,7 @@ def test_a_varying_rate_is_made_constant(tmp_path: Path) -> None:
 def test_another_rate_can_be_asked_for(tmp_path: Path) -> None:
     write_video(tmp_path / "a.mp4", (grey(k) for k in range(30)), Fraction(30))
     with VideoReader(tmp_path / "a.mp4", fps=Fraction(15)) as video:
-        assert (video.fps, video.frames, sum(1 for _ in video)) == (15, 15, 15)
+        assert (video.fps, video.frames, sum(1 for _ in video)) == (Fraction(15), 15, 15)
 
 
 @pytest.mark.parametrize("fps", [Fraction(25), NTSC_FILM])
@@ -338,11 +340,24 @@ def test_a_video_that_was_cut_off_gives_what_is_left(tmp_path: Path) -> None:
 def test_leaving_early_stops_the_decoder(tmp_path: Path) -> None:
     write_video(tmp_path / "a.mp4", (grey(k % 255) for k in range(300)), Fraction(25))
     with VideoReader(tmp_path / "a.mp4") as video:
-        first = iter(video)
-        next(first)
-        running = video._running[0].process
-        assert running.poll() is None
-    assert running.poll() is not None
+        before = set(psutil.Process().children())
+        next(frames := iter(video))
+        (decoder,) = set(psutil.Process().children()) - before
+        assert decoder.is_running()
+    assert not decoder.is_running()
+    assert list(frames) == []
+
+
+def test_frames_that_nobody_wants_any_more_end_their_decoder(tmp_path: Path) -> None:
+    write_video(tmp_path / "a.mp4", (grey(k % 255) for k in range(300)), Fraction(25))
+    before = set(psutil.Process().children())
+    with VideoReader(tmp_path / "a.mp4") as video:
+        for _ in range(3):
+            for _ in video:
+                break
+        gc.collect()
+        assert set(psutil.Process().children()) == before
+        assert sum(1 for _ in video) == 300
 
 
 @pytest.mark.parametrize("kind", ["missing", "text", "empty", "sound", "cover"])

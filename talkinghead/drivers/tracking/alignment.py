@@ -9,9 +9,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[np.float64]
+from talkinghead.core.types import AnyFloats, Doubles
 
 # Points on bone: forehead, temples, cheekbones, bridge of the nose.
 _STABLE = {
@@ -30,20 +29,22 @@ class Poses(NamedTuple):
     `rotation` (T, 3, 3), `scale` (T,), `offset` (T, 3).
     """
 
-    rotation: Array
-    scale: Array
-    offset: Array
+    rotation: Doubles
+    scale: Doubles
+    offset: Doubles
 
-    def undo(self, points: Array) -> Array:
+    def undo(self, points: AnyFloats) -> Doubles:
         """Points (T, N, 3) of the frames in the reference's own frame."""
-        return ((points - self.offset[:, None]) / self.scale[:, None, None]) @ self.rotation
+        upright: Doubles = ((points - self.offset[:, None]) / self.scale[:, None, None]) @ self.rotation
+        return upright
 
-    def apply(self, points: Array) -> Array:
+    def apply(self, points: Doubles) -> Doubles:
         """Points (N, 3) or (T, N, 3) of the reference's frame as the frames see them."""
-        return self.scale[:, None, None] * (points @ self.rotation.transpose(0, 2, 1)) + self.offset[:, None]
+        seen: Doubles = self.scale[:, None, None] * (points @ self.rotation.transpose(0, 2, 1)) + self.offset[:, None]
+        return seen
 
 
-def align(meshes: npt.NDArray[np.floating], reference: npt.NDArray[np.floating]) -> Poses:
+def align(meshes: AnyFloats, reference: AnyFloats) -> Poses:
     """Similarities that take `reference` (478, 3) to each of `meshes` (T, 478, 3), by their stable points."""
     w = _WEIGHTS / _WEIGHTS.sum()
     source = np.asarray(reference, np.float64)[STABLE_POINTS]

@@ -14,18 +14,18 @@ from importlib.resources import files
 
 import numpy as np
 
-from talkinghead.drivers.tracking.alignment import Array
+from talkinghead.core.types import Doubles
 from talkinghead.drivers.tracking.solver import Solver
+from talkinghead.faces import mesh as points
 from talkinghead.motion.blendshapes import BLENDSHAPE_INDEX, BLENDSHAPE_NAMES, N_BLENDSHAPES
+from talkinghead.motion.proportions import CHIN_SHARE, GAZE_X, GAZE_Y, UPPER_LIP_SHARE
 
-INNER_UPPER = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308)
-INNER_LOWER = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308)
-OUTER_UPPER = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291)
-OUTER_LOWER = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291)
-_LIPS = tuple(dict.fromkeys(INNER_UPPER + INNER_LOWER + OUTER_UPPER + OUTER_LOWER))
+_LIPS = tuple(
+    dict.fromkeys(points.INNER_LIP_UPPER + points.INNER_LIP_LOWER + points.OUTER_LIP_UPPER + points.OUTER_LIP_LOWER)
+)
 _CHIN = (152, 148, 377, 176, 400, 149, 378, 199, 200, 18)
 _MIDFACE = (50, 280, 205, 425, 48, 278, 64, 294, 129, 358, 2)
-_BROWS = (46, 53, 52, 65, 55, 70, 63, 105, 66, 107, 285, 295, 282, 283, 276, 336, 296, 334, 293, 300)
+_BROWS = points.LEFT_BROW_LOWER + points.LEFT_BROW_UPPER + points.RIGHT_BROW_LOWER + points.RIGHT_BROW_UPPER
 # The points that tell jaw, lips, cheeks, nose and brows.
 POINTS = _LIPS + _CHIN + _MIDFACE + _BROWS
 _IMPORTANCE = np.repeat(
@@ -37,12 +37,8 @@ _RIDGE, _RIDGE_RARE, _SPARSITY = 0.03, 0.12, 0.0005
 _RARE = ("mouthDimple", "mouthShrug", "mouthRoll", "mouthPress", "mouthFunnel", "noseSneer", "cheek", "jawForward")
 _UNSEEN = ("tongueOut", "cheekPuff", "mouthClose")
 
-# Of the distance by which lips are parted, the upper lip's share.
-_UPPER_SHARE = 0.3
 # What a mesh shows between lips that touch, in pupil distances.
 _TOUCHING = 0.02
-# Of the lower lip's way, how much the chin goes along.
-_CHIN_SHARE = 0.8
 
 
 @dataclass(frozen=True)
@@ -61,8 +57,6 @@ EYES = (
     _Eye(((387, 373), (386, 374), (385, 380)), 263, 362, 473, "Left"),
 )
 
-# How far weight 1 moves the iris, in pupil distances.
-_GAZE_X, _GAZE_Y = 0.105, 0.060
 # By how much of their gap weight 1 widens the lids.
 _WIDE = 0.22
 # A lid gap as a share of the open eye's, and how far the lids then are closed. A mesh sees the last of a gap that is no
@@ -73,7 +67,7 @@ _LID_OF_LOOKING_UP = 0.3
 
 
 @lru_cache(maxsize=1)
-def load_basis() -> Array:
+def load_basis() -> Doubles:
     """(52, 478, 2): displacement of the mesh's points, x right and y down, in pupil distances, at weight 1."""
     with files("talkinghead.drivers.tracking").joinpath("arkit_basis.npz").open("rb") as file:
         held = np.load(file, allow_pickle=False)
@@ -81,7 +75,7 @@ def load_basis() -> Array:
     return np.stack([table[names.index(name)] for name in BLENDSHAPE_NAMES])
 
 
-def limits() -> Array:
+def limits() -> Doubles:
     """(52,) 1 for the blendshapes that the points of `POINTS` tell, 0 for the others."""
     return np.array([0.0 if name.startswith("eye") or name in _UNSEEN else 1.0 for name in BLENDSHAPE_NAMES])
 
@@ -93,28 +87,32 @@ def _solver() -> Solver:
     return Solver(basis, _IMPORTANCE, ridge, np.full(N_BLENDSHAPES, _SPARSITY), limits())
 
 
-def close_mouth(mesh: Array) -> Array:
+def close_mouth(mesh: Doubles) -> Doubles:
     """A mesh (478, 3) with its lips together: weights count from there, as the renderers' neutral mouth is closed."""
-    closed = mesh.copy()
-    gap = mesh[list(INNER_LOWER)] - mesh[list(INNER_UPPER)]
+    closed: Doubles = mesh.copy()
+    gap = mesh[list(points.INNER_LIP_LOWER)] - mesh[list(points.INNER_LIP_UPPER)]
     widest = float(np.linalg.norm(gap, axis=1).max())
     gap *= max(0.0, 1 - _TOUCHING / max(widest, _TOUCHING))
     for upper, outer_upper, lower, outer_lower, parted in zip(
-        INNER_UPPER[1:-1], OUTER_UPPER[1:-1], INNER_LOWER[1:-1], OUTER_LOWER[1:-1], gap[1:-1]
+        points.INNER_LIP_UPPER[1:-1],
+        points.OUTER_LIP_UPPER[1:-1],
+        points.INNER_LIP_LOWER[1:-1],
+        points.OUTER_LIP_LOWER[1:-1],
+        gap[1:-1],
     ):
-        closed[[upper, outer_upper]] += _UPPER_SHARE * parted
-        closed[[lower, outer_lower]] -= (1 - _UPPER_SHARE) * parted
-    closed[list(_CHIN)] -= (1 - _UPPER_SHARE) * _CHIN_SHARE * gap[len(gap) // 2]
+        closed[[upper, outer_upper]] += UPPER_LIP_SHARE * parted
+        closed[[lower, outer_lower]] -= (1 - UPPER_LIP_SHARE) * parted
+    closed[list(_CHIN)] -= (1 - UPPER_LIP_SHARE) * CHIN_SHARE * gap[len(gap) // 2]
     return closed
 
 
-def lid_ratio(meshes: Array, eye: _Eye) -> Array:
+def lid_ratio(meshes: Doubles, eye: _Eye) -> Doubles:
     """Gap between the lids over the eye's width (T,)."""
     gaps = [np.linalg.norm(meshes[:, a] - meshes[:, b], axis=1) for a, b in eye.pairs]
     return np.asarray(np.mean(gaps, axis=0) / np.linalg.norm(meshes[:, eye.outer] - meshes[:, eye.inner], axis=1))
 
 
-def _iris_place(meshes: Array, eye: _Eye) -> Array:
+def _iris_place(meshes: Doubles, eye: _Eye) -> Doubles:
     """The iris from the middle of the eye's corners (T, 2)."""
     return np.asarray(meshes[:, eye.iris, :2] - (meshes[:, eye.outer, :2] + meshes[:, eye.inner, :2]) / 2)
 
@@ -126,12 +124,12 @@ class ExpressionFit:
     `neutral` (478, 3) with closed lips; per eye `open_lids` (2,), the open lids' ratio, and `iris` (2, 2), its rest.
     """
 
-    neutral: Array
-    open_lids: Array
-    iris: Array
+    neutral: Doubles
+    open_lids: Doubles
+    iris: Doubles
 
     @classmethod
-    def of(cls, mesh: Array) -> ExpressionFit:
+    def of(cls, mesh: Doubles) -> ExpressionFit:
         """The fit that takes `mesh` (478, 3), in pupil distances, for neutral but for parted lips."""
         one = mesh[None]
         return cls(
@@ -140,32 +138,32 @@ class ExpressionFit:
             np.stack([_iris_place(one, eye)[0] for eye in EYES]),
         )
 
-    def __call__(self, upright: Array) -> Array:
+    def __call__(self, upright: Doubles) -> Doubles:
         """Weights (T, 52) of meshes (T, 478, 3) in the neutral's own frame."""
         moved = (upright - self.neutral)[:, POINTS, :2].reshape(len(upright), -1)
         return self.with_eyes(upright, _solver().solve(moved))
 
-    def with_eyes(self, upright: Array, weights: Array) -> Array:
+    def with_eyes(self, upright: Doubles, weights: Doubles) -> Doubles:
         """`weights` (T, 52) with those of lids and gaze filled in."""
         for number, eye in enumerate(EYES):
             self._look(upright, eye, number, weights)
         return weights
 
-    def _look(self, upright: Array, eye: _Eye, number: int, weights: Array) -> None:
+    def _look(self, upright: Doubles, eye: _Eye, number: int, weights: Doubles) -> None:
         """Gaze and lids of one eye, written into `weights`."""
 
-        def put(name: str, values: Array) -> None:
+        def put(name: str, values: Doubles) -> None:
             weights[:, BLENDSHAPE_INDEX[f"eye{name}{eye.side}"]] = np.clip(values, 0.0, 1.0)
 
         share = lid_ratio(upright, eye) / self.open_lids[number]
         # A mesh guesses the iris behind a closed lid: trust it as far as the eye is open.
         trust = np.clip((share - 0.35) / 0.3, 0.0, 1.0)
         aside, down = ((_iris_place(upright, eye) - self.iris[number]) * trust[:, None]).T
-        outwards = (-aside if eye.side == "Right" else aside) / _GAZE_X
+        outwards = (-aside if eye.side == "Right" else aside) / GAZE_X
         put("LookOut", outwards)
         put("LookIn", -outwards)
-        put("LookDown", down / _GAZE_Y)
-        put("LookUp", -down / _GAZE_Y)
+        put("LookDown", down / GAZE_Y)
+        put("LookUp", -down / GAZE_Y)
         closed = np.interp(share, _LID_SHARES, _LID_CLOSED)
-        put("Blink", closed - _LID_OF_LOOKING_DOWN * np.clip(down / _GAZE_Y, 0, 1))
-        put("Wide", (share - 1) / _WIDE - _LID_OF_LOOKING_UP * np.clip(-down / _GAZE_Y, 0, 1))
+        put("Blink", closed - _LID_OF_LOOKING_DOWN * np.clip(down / GAZE_Y, 0, 1))
+        put("Wide", (share - 1) / _WIDE - _LID_OF_LOOKING_UP * np.clip(-down / GAZE_Y, 0, 1))

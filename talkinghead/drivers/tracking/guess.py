@@ -11,9 +11,9 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 
-from talkinghead.drivers.tracking.alignment import Array, align
+from talkinghead.core.types import AnyFloats, Doubles
+from talkinghead.drivers.tracking.alignment import align
 from talkinghead.drivers.tracking.expression import EYES, POINTS, ExpressionFit, lid_ratio, limits, load_basis
 from talkinghead.drivers.tracking.solver import Solver
 from talkinghead.motion.blendshapes import N_BLENDSHAPES
@@ -27,7 +27,7 @@ _SPARSITY = 8.0
 _LIDS = (0.72, 1.3)
 
 
-def guess_weights(landmarks: npt.NDArray[np.floating], canonical: npt.NDArray[np.floating]) -> Array:
+def guess_weights(landmarks: AnyFloats, canonical: AnyFloats) -> Doubles:
     """ARKit weights (52,) of one face (478, 3), in any unit; `canonical` (478, 3): an average face, eyes 1 apart."""
     average = np.asarray(canonical, np.float64)
     upright = align(np.asarray(landmarks)[None], average).undo(np.asarray(landmarks, np.float64)[None])
@@ -43,11 +43,12 @@ def guess_weights(landmarks: npt.NDArray[np.floating], canonical: npt.NDArray[np
     typical = fit.open_lids
     seen = np.array([lid_ratio(upright, eye)[0] for eye in EYES])
     fit = ExpressionFit(fit.neutral, np.clip(seen, _LIDS[0] * typical, _LIDS[1] * typical), fit.iris)
-    return fit.with_eyes(upright, weights[None])[0]
+    found: Doubles = fit.with_eyes(upright, weights[None])[0]
+    return found
 
 
 @lru_cache(maxsize=2)
-def _whitening(mesh: bytes, shape: tuple[int, int]) -> Array:
+def _whitening(mesh: bytes, shape: tuple[int, int]) -> Doubles:
     """(M, M): turns displacements of `POINTS`, x and y in turn, into uncorrelated numbers of variance one."""
     average = np.frombuffer(mesh, np.float64).reshape(shape)[list(POINTS), :2]
     mirrored = average * (-1.0, 1.0)
@@ -61,6 +62,6 @@ def _whitening(mesh: bytes, shape: tuple[int, int]) -> Array:
     return np.asarray(np.linalg.inv(np.linalg.cholesky(covariance)))
 
 
-def _kernel(a: Array, b: Array) -> Array:
+def _kernel(a: Doubles, b: Doubles) -> Doubles:
     squared = ((a[:, None] - b[None]) ** 2).sum(2)
     return np.asarray(np.exp(-squared / (2 * _REACH**2)))

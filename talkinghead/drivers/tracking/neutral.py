@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from talkinghead.drivers.tracking.alignment import Array, Poses, align
+from talkinghead.core.types import AnyFloats, Doubles
+from talkinghead.drivers.tracking.alignment import Poses, align
+from talkinghead.faces.geometry import pupil_distance
 from talkinghead.motion.angles import to_degrees
 
 _UPPER = (81, 82, 13, 312, 311)
@@ -31,18 +32,18 @@ _GAP_UNIT, _MOUTH_UNIT, _BROW_UNIT, _LID_UNIT, _TURN_UNIT_DEG, _SPEED_UNIT = 0.0
 class Features:
     """Per frame (T,), in pupil distances of the aligned mesh: what tells a neutral face from others."""
 
-    gap: Array
-    width: Array
-    lift: Array
-    lids: Array
-    brows: Array
+    gap: Doubles
+    width: Doubles
+    lift: Doubles
+    lids: Doubles
+    brows: Doubles
 
 
-def _distance(meshes: Array, a: int, b: int) -> Array:
+def _distance(meshes: Doubles, a: int, b: int) -> Doubles:
     return np.asarray(np.linalg.norm(meshes[:, a] - meshes[:, b], axis=1))
 
 
-def measure(meshes: Array) -> Features:
+def measure(meshes: Doubles) -> Features:
     """Features of aligned meshes (T, 478, 3)."""
     gap = np.mean([_distance(meshes, u, low) for u, low in zip(_UPPER, _LOWER)], axis=0)
     centre = (meshes[:, 13, 1] + meshes[:, 14, 1]) / 2
@@ -57,11 +58,6 @@ def measure(meshes: Array) -> Features:
     )
 
 
-def pupil_distance(mesh: npt.NDArray[np.floating]) -> float:
-    """Distance between the irises' centres in the mesh's own unit; depth counts, so that a turned head keeps it."""
-    return float(np.linalg.norm(np.asarray(mesh, np.float64)[_IRISES[0]] - mesh[_IRISES[1]]))
-
-
 @dataclass(frozen=True)
 class Neutral:
     """A person's neutral face.
@@ -70,12 +66,12 @@ class Neutral:
     that is most neutral; `pose` (3,) pitch, yaw, roll in degrees of the head there.
     """
 
-    mesh: Array
+    mesh: Doubles
     frame: int
-    pose: Array
+    pose: Doubles
 
 
-def _departure(meshes: Array, features: Features, angles: Array) -> Array:
+def _departure(meshes: Doubles, features: Features, angles: Doubles) -> Doubles:
     """How far each frame is from neutral, in units of the constants above."""
     calm = features.gap <= np.quantile(features.gap, 0.4) + 1e-9
     open_eyes = np.quantile(features.lids, 0.7)
@@ -83,8 +79,9 @@ def _departure(meshes: Array, features: Features, angles: Array) -> Array:
     speed = np.linalg.norm(np.gradient(mouth, axis=0), axis=2).mean(1) if len(meshes) > 1 else np.zeros(len(meshes))
     middle = np.median(angles, axis=0)
 
-    def from_usual(values: Array, unit: float) -> Array:
-        return np.abs(values - np.median(values[calm])) / unit
+    def from_usual(values: Doubles, unit: float) -> Doubles:
+        away: Doubles = np.abs(values - np.median(values[calm])) / unit
+        return away
 
     return np.asarray(
         2.0 * features.gap / _GAP_UNIT
@@ -98,7 +95,7 @@ def _departure(meshes: Array, features: Features, angles: Array) -> Array:
     )
 
 
-def find_neutral(meshes: npt.NDArray[np.floating], canonical: npt.NDArray[np.floating]) -> Neutral:
+def find_neutral(meshes: AnyFloats, canonical: AnyFloats) -> Neutral:
     """The neutral face among `meshes` (T, 478, 3) of one person, T >= 1.
 
     `canonical` (478, 3): any face that looks straight ahead; it defines what zero rotation means.
@@ -119,7 +116,7 @@ def find_neutral(meshes: npt.NDArray[np.floating], canonical: npt.NDArray[np.flo
     return Neutral(mesh / pupil_distance(mesh), int(best[0]), angles[best].mean(axis=0))
 
 
-def to_neutral(meshes: npt.NDArray[np.floating], neutral: Neutral) -> tuple[Poses, Array]:
+def to_neutral(meshes: AnyFloats, neutral: Neutral) -> tuple[Poses, Doubles]:
     """Head poses of `meshes` (T, 478, 3), and the meshes in the neutral's own frame (T, 478, 3)."""
     poses = align(meshes, neutral.mesh)
     return poses, poses.undo(np.asarray(meshes, np.float64))

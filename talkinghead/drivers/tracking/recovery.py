@@ -2,26 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from talkinghead.core.types import Doubles, TrackReport
 
-import numpy as np
-import numpy.typing as npt
-
-Array = npt.NDArray[np.float64]
-
-HOLD_S = 0.25
-EASE_S = 0.6
+LOST_HOLD_S = 0.25
+LOST_EASE_S = 0.6
 RETURN_S = 0.2
-
-
-@dataclass
-class TrackReport:
-    """How tracking went: `frames` in all, of which `lost` showed no face, in `gaps` runs, the longest `longest_s`."""
-
-    frames: int = 0
-    lost: int = 0
-    gaps: int = 0
-    longest_s: float = 0.0
 
 
 def _smoothstep(x: float) -> float:
@@ -32,16 +17,16 @@ def _smoothstep(x: float) -> float:
 class Recovery:
     """Fills gaps in a stream of rows (C,): None where no face was found."""
 
-    def __init__(self, rate_hz: float, rest: Array) -> None:
+    def __init__(self, rate_hz: float, rest: Doubles) -> None:
         self.report = TrackReport()
         self._rate_hz, self.rest = rate_hz, rest
-        self._last: Array | None = None
+        self._last: Doubles | None = None
         self._current = rest
         self._missing = 0
-        self._from: Array | None = None
+        self._from: Doubles | None = None
         self._back = 0
 
-    def step(self, row: Array | None) -> Array:
+    def step(self, row: Doubles | None) -> Doubles:
         """The row as it is, or what stands in for it."""
         self.report.frames += 1
         if row is None:
@@ -59,7 +44,7 @@ class Recovery:
         self._last = self._current = row
         return row
 
-    def _lost(self) -> Array:
+    def _lost(self) -> Doubles:
         report = self.report
         report.lost += 1
         report.gaps += self._missing == 0
@@ -69,6 +54,6 @@ class Recovery:
         if self._last is None:
             self._current = self.rest.copy()
         else:
-            part = _smoothstep((missing_s - HOLD_S) / EASE_S)
+            part = _smoothstep((missing_s - LOST_HOLD_S) / LOST_EASE_S)
             self._current = self._last + part * (self.rest - self._last)
         return self._current

@@ -7,31 +7,27 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
-import numpy.typing as npt
 
 from talkinghead.core.errors import FaceError
-from talkinghead.core.types import Face
-from talkinghead.drivers.tracking.alignment import Array, Poses, align
+from talkinghead.core.types import AnyFloats, Doubles, Face, TrackReport
+from talkinghead.drivers.tracking.alignment import Poses, align
 from talkinghead.drivers.tracking.expression import ExpressionFit, close_mouth
-from talkinghead.drivers.tracking.filters import Settings, ZeroPhaseOneEuro
 from talkinghead.drivers.tracking.neutral import Neutral, find_neutral, to_neutral
-from talkinghead.drivers.tracking.recovery import Recovery, TrackReport
+from talkinghead.drivers.tracking.recovery import Recovery
 from talkinghead.faces import mesh as points
 from talkinghead.motion.angles import to_degrees
 from talkinghead.motion.blendshapes import BLENDSHAPE_NAMES, N_BLENDSHAPES, to_expression
+from talkinghead.motion.filters import FilterSettings, ZeroPhaseOneEuro
 from talkinghead.motion.motion import Motion, Rest
+from talkinghead.motion.proportions import HALF_SIDE, NECK_BACK, NECK_DOWN
 
-Mesh = npt.NDArray[np.floating]
+Mesh = AnyFloats
 
 # A row holds the weights, then pitch, yaw, roll in degrees, then x, y, z, then the logarithm of the scale.
 _ROTATION = slice(N_BLENDSHAPES, N_BLENDSHAPES + 3)
 _TRANSLATION = slice(N_BLENDSHAPES + 3, N_BLENDSHAPES + 6)
 _LOG_SCALE = N_BLENDSHAPES + 6
 
-# Half the side of LivePortrait's crop over the longer side of the face's box: one unit of translation.
-_HALF_SIDE = 1.15
-# The neck, about which a head turns: under the chin, behind the face's rim (both in pupil distances).
-_NECK_DOWN, _NECK_BACK = 0.25, 0.2
 _CHIN, _FOREHEAD, _SIDES, _OVAL = (
     points.CHIN,
     points.FOREHEAD,
@@ -43,7 +39,7 @@ _CHIN, _FOREHEAD, _SIDES, _OVAL = (
 _SAME_FACE = 0.025
 
 
-def filter_settings(quickness: float = 1.0) -> Settings:
+def filter_settings(quickness: float = 1.0) -> FilterSettings:
     """One Euro settings of a row: lids quickest, then the mouth, then brows and gaze; pose in its own units."""
     cutoff, beta = np.full(_LOG_SCALE + 1, 6.0), np.full(_LOG_SCALE + 1, 8.0)
     for i, name in enumerate(BLENDSHAPE_NAMES):
@@ -54,7 +50,7 @@ def filter_settings(quickness: float = 1.0) -> Settings:
     cutoff[_ROTATION], beta[_ROTATION] = 1.5, 0.25
     cutoff[_TRANSLATION], beta[_TRANSLATION] = 1.5, 20.0
     cutoff[_LOG_SCALE], beta[_LOG_SCALE] = 1.0, 10.0
-    return Settings(cutoff * quickness, beta)
+    return FilterSettings(cutoff * quickness, beta)
 
 
 @dataclass(frozen=True)
@@ -71,33 +67,34 @@ class Calibration:
     fit: ExpressionFit
     scale_px: float
     unit_px: float
-    origin_px: Array
-    neck: Array
-    rest: Array
+    origin_px: Doubles
+    neck: Doubles
+    rest: Doubles
     matched_frame: int | None = None
 
-    def rows(self, meshes: Sequence[Mesh]) -> Array:
+    def rows(self, meshes: Sequence[Mesh]) -> Doubles:
         """Rows (T, 59) of meshes (T, 478, 3) in picture pixels."""
         poses, upright = to_neutral(np.asarray(np.stack(meshes), np.float64), self.neutral)
         return self._rows(poses, upright)
 
-    def portrait_row(self, mesh: Mesh) -> Array:
+    def portrait_row(self, mesh: Mesh) -> Doubles:
         """The row (59,) of a mesh (478, 3) as a renderer takes it for its portrait: with its lips together."""
         poses, upright = to_neutral(np.asarray(mesh, np.float64)[None], self.neutral)
         return np.asarray(self._rows(poses, close_mouth(upright[0])[None])[0])
 
-    def _rows(self, poses: Poses, upright: Array) -> Array:
+    def _rows(self, poses: Poses, upright: Doubles) -> Doubles:
         places = (self._neck(poses) - self.origin_px) / self.unit_px
         places[:, 2] = 0.0  # The mesh's depth has no origin: size tells how near the head is.
         return np.column_stack(
             [self.fit(upright), to_degrees(poses.rotation), places, np.log(poses.scale / self.scale_px)]
         )
 
-    def _neck(self, poses: Poses) -> Array:
+    def _neck(self, poses: Poses) -> Doubles:
         """Where the neck (T, 3) is, in pixels, such that turning about it and growing about the face's centre gives the
         frame's pose."""
         centre = self.neutral.mesh[_OVAL].mean(0)
-        return poses.apply(centre[None])[:, 0] - self.scale_px * (poses.rotation @ (centre - self.neck))
+        necks: Doubles = poses.apply(centre[None])[:, 0] - self.scale_px * (poses.rotation @ (centre - self.neck))
+        return necks
 
     def counting_from(self, first: Calibration) -> Calibration:
         """This calibration with translation and size counted as `first` counts them."""
@@ -119,7 +116,7 @@ def calibrate(meshes: Sequence[Mesh], canonical: Mesh, portrait: Face | None = N
     rest[_ROTATION] = neutral.pose
     fit = ExpressionFit.of(neutral.mesh)
     scale_px = float(poses.scale[0])
-    unit_px = _HALF_SIDE * scale_px * float(np.ptp((neutral.mesh @ poses.rotation[0].T)[:, :2], axis=0).max())
+    unit_px = HALF_SIDE * scale_px * float(np.ptp((neutral.mesh @ poses.rotation[0].T)[:, :2], axis=0).max())
     neck = neck_of(neutral.mesh, poses.rotation[0])
     learnt = Calibration(neutral, fit, scale_px, unit_px, np.zeros(3), neck, rest, matched)
     learnt = replace(learnt, origin_px=learnt._neck(poses)[0])
@@ -128,21 +125,21 @@ def calibrate(meshes: Sequence[Mesh], canonical: Mesh, portrait: Face | None = N
     return replace(learnt, rest=learnt.portrait_row(stacked[matched]))
 
 
-def neck_of(mesh: Array, rotation: Array) -> Array:
+def neck_of(mesh: Doubles, rotation: Doubles) -> Doubles:
     """The point (3,) of a neutral mesh about which a head turns that rests with `rotation` (3, 3).
 
     It lies under the chin as the picture shows it, and behind the face's rim.
     """
     posed = mesh @ rotation.T
     down = posed[_CHIN, :2] - posed[_FOREHEAD, :2]
-    place = posed[_CHIN, :2] + _NECK_DOWN * down / np.linalg.norm(down)
-    return np.array([*place, np.median(posed[_SIDES, 2]) + _NECK_BACK]) @ rotation
+    place = posed[_CHIN, :2] + NECK_DOWN * down / np.linalg.norm(down)
+    return np.array([*place, np.median(posed[_SIDES, 2]) + NECK_BACK]) @ rotation
 
 
 def find_frame(meshes: Mesh, portrait: Face) -> int | None:
     """The number of the mesh (of T, 478, 3) that is the portrait's own, whatever its place and size, or None."""
 
-    def framed(points: Mesh) -> Array:
+    def framed(points: Mesh) -> Doubles:
         flat = np.asarray(points, np.float64)[..., :2]
         flat = flat - flat.mean(-2, keepdims=True)
         return np.asarray(flat / np.sqrt((flat**2).sum(-1).mean(-1))[..., None, None])
@@ -178,6 +175,7 @@ class MotionStream:
 
     @property
     def report(self) -> TrackReport:
+        """How following the face has gone so far."""
         return self._recovery.report if self._recovery else TrackReport()
 
     def push(self, meshes: Sequence[Mesh | None]) -> Motion | None:
@@ -210,7 +208,7 @@ class MotionStream:
         self.calibration = calibrate(seen, self._canonical, self._portrait)
         return True
 
-    def _rows(self, meshes: Sequence[Mesh | None]) -> Array:
+    def _rows(self, meshes: Sequence[Mesh | None]) -> Doubles:
         """Rows of every frame, with what stands in for lost faces."""
         assert self.calibration is not None
         if self._recovery is None:
@@ -220,12 +218,12 @@ class MotionStream:
         rows = [self._recovery.step(None if mesh is None else next(found)) for mesh in meshes]
         return np.stack(rows) if rows else np.zeros((0, _LOG_SCALE + 1))
 
-    def _motion(self, rows: Array) -> Motion | None:
+    def _motion(self, rows: Doubles) -> Motion | None:
         assert self.calibration is not None
-        return to_motion(rows, self.fps, self.calibration) if len(rows) else None
+        return rows_to_motion(rows, self.fps, self.calibration) if len(rows) else None
 
 
-def to_motion(rows: Array, fps: Fraction, calibration: Calibration) -> Motion:
+def rows_to_motion(rows: Doubles, fps: Fraction, calibration: Calibration) -> Motion:
     """Rows (T, 59) as Motion."""
     rest = calibration.rest
     weights = rest[:N_BLENDSHAPES].astype(np.float32)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 from talkinghead.core.errors import InputError
 
@@ -43,7 +43,7 @@ class Config:
     head_width: int = 128
     steps: int = 50
     positions: Positions = "constant"
-    hubert: Mapping[str, Any] = field(default_factory=dict)
+    hubert: Mapping[str, object] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.positions not in get_args(Positions):

@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -69,15 +68,17 @@ def load_models(paths: Mapping[str, Path], *, device: str | torch.device = "cpu"
     return Models(generator.to(device), read_units(paths["motion_template"]))
 
 
-def _check_arguments(arguments: Any, config: Config, path: Path) -> None:
-    values = arguments if isinstance(arguments, Mapping) else getattr(arguments, "__dict__", {})
+def _check_arguments(arguments: object, config: Config, path: Path) -> None:
+    # A namespace, whose reading by `load_weights` is an object with the same attributes; older files lack it.
+    named = vars(arguments) if hasattr(arguments, "__dict__") else {}
+    values = arguments if isinstance(arguments, Mapping) else named
     for theirs, ours in _ARGUMENTS.items():
         value, known = values.get(theirs), getattr(config, ours)
         if value is not None and value != known:
             raise CheckpointError(f"{path} is another model than the published one: {theirs} is {value}, not {known}")
 
 
-def fill(config: Config, state: Mapping[str, Any], where: str) -> Generator:
+def fill(config: Config, state: Mapping[str, object], where: str) -> Generator:
     """A generator with the weights of `state`, every key and shape checked.
 
     Raises:

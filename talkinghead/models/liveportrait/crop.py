@@ -7,7 +7,7 @@ the lower half of the face oval, ear to chin to ear, span the same box; eyes, li
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -47,33 +47,33 @@ class Ratios(NamedTuple):
     lip: float
 
 
-def _gap(points: npt.NDArray[np.floating], over: tuple[int, int], under: tuple[int, int]) -> float:
+def _gap(points: npt.NDArray[np.floating[Any]], over: tuple[int, int], under: tuple[int, int]) -> float:
     """Distance between two points over the distance between two others."""
     a, b, c, d = (points[i, :2] for i in (*over, *under))
     return float(np.linalg.norm(a - b) / (np.linalg.norm(c - d) + 1e-6))
 
 
-def mesh_points(landmarks: npt.NDArray[np.floating]) -> FacePoints:
+def mesh_points(landmarks: npt.NDArray[np.floating[Any]]) -> FacePoints:
     """The rules' points of MediaPipe's mesh (478, 3)."""
     xy = np.asarray(landmarks, np.float64)[:, :2]
     eyes = (xy[list(_LEFT_EYE)].mean(0) + xy[list(_RIGHT_EYE)].mean(0)) / 2
     return FacePoints(xy[list(_EXTENT)], eyes, xy[list(_LIP_CORNERS)].mean(0))
 
 
-def mesh_ratios(landmarks: npt.NDArray[np.floating]) -> Ratios:
+def mesh_ratios(landmarks: npt.NDArray[np.floating[Any]]) -> Ratios:
     """Eye and lip ratios of MediaPipe's mesh (478, 3)."""
     eyes = [_gap(landmarks, (eye[1], eye[3]), (eye[0], eye[2])) for eye in (_LEFT_EYE, _RIGHT_EYE)]
     return Ratios(np.array(eyes, np.float32), _gap(landmarks, _INNER_LIPS, _LIP_CORNERS))
 
 
-def points_203(landmarks: npt.NDArray[np.floating]) -> FacePoints:
+def points_203(landmarks: npt.NDArray[np.floating[Any]]) -> FacePoints:
     """The rules' points of LivePortrait's 203 landmarks (203, 2)."""
     xy = np.asarray(landmarks, np.float64)
     eyes = (xy[[0, 6, 12, 18]].mean(0) + xy[[24, 30, 36, 42]].mean(0)) / 2
     return FacePoints(xy, eyes, xy[[48, 66]].mean(0))
 
 
-def ratios_203(landmarks: npt.NDArray[np.floating]) -> Ratios:
+def ratios_203(landmarks: npt.NDArray[np.floating[Any]]) -> Ratios:
     """Eye and lip ratios of LivePortrait's 203 landmarks (203, 2)."""
     eyes = [_gap(landmarks, (6, 18), (0, 12)), _gap(landmarks, (30, 42), (24, 36))]
     return Ratios(np.array(eyes, np.float32), _gap(landmarks, (90, 102), (48, 66)))

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeVar
 
+import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from talkinghead.core.errors import DeviceError
+from talkinghead.core.types import Pixels
+from talkinghead.models.liveportrait.compiled import Compiled, in_powers_of_two
 from talkinghead.models.liveportrait.fast import FastAppearance, FastGenerator, FastWarping
 from talkinghead.models.liveportrait.fast.warping import Source
+from talkinghead.models.liveportrait.head import N_KEYPOINTS, Head, rotation_matrix
+from talkinghead.models.liveportrait.kernels import CUDNN_FLAGS
 from talkinghead.models.liveportrait.networks.motion import RawMotion, bins_to_degrees
 from talkinghead.models.liveportrait.weights import Models
-from talkinghead.renderers.liveportrait.rules import N_KEYPOINTS, Head, rotation_matrix
+
+Module = TypeVar("Module", bound=nn.Module)
 
 _TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -28,21 +33,32 @@ class Reading(NamedTuple):
     degrees: Tensor
 
 
+def as_tensor(pictures: Sequence[Pixels]) -> Tensor:
+    """B pictures (h, w, 3) uint8 -> (B, 3, h, w) float32 in 0..1."""
+    return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float() / 255
+
+
 def read_raw(raw: RawMotion) -> Reading:
     """M's raw heads as keypoints, expression and pose."""
     degrees = torch.stack([bins_to_degrees(raw.pitch), bins_to_degrees(raw.yaw), bins_to_degrees(raw.roll)], 1)
-    head = Head(raw.exp.unflatten(1, (N_KEYPOINTS, 3)), rotation_matrix(degrees), raw.t, raw.scale)
-    return Reading(raw.kp.unflatten(1, (N_KEYPOINTS, 3)), head, degrees)
+    head = Head(torch.unflatten(raw.exp, 1, (N_KEYPOINTS, 3)), rotation_matrix(degrees), raw.t, raw.scale)
+    return Reading(torch.unflatten(raw.kp, 1, (N_KEYPOINTS, 3)), head, degrees)
 
 
 class Engine:
     """LivePortrait's networks, arranged for one device.
 
     F, W and G run in `precision`; M and the small networks, whose answers are positions, always in single precision.
+    Any number of threads may draw at a time.
 
     Args:
+        models: the networks, which are taken over: M and the small ones are moved to the device.
+        device: where they shall run.
         precision: "fp32", "bf16" or "fp16".
-        compiled: let torch.compile fuse W and G; where it cannot, a warning says why and they run uncompiled.
+        compiled: let torch.compile fuse W and G; where it cannot, a line in the log says why and they run uncompiled.
+
+    Raises:
+        DeviceError: the networks do not run in this precision.
     """
 
     def __init__(
@@ -63,9 +79,9 @@ class Engine:
         self.stitching, self.lip, self.eye = (net.to(self.device) for net in (models.stitching, models.lip, models.eye))
         self._draw: Callable[[Source, Tensor, Tensor], Tensor] = self._drawn
         if compiled:
-            self._draw = _Compiled(self._drawn)
+            self._draw = in_powers_of_two(Compiled(self._drawn))
 
-    def _placed(self, module: Any) -> Any:
+    def _placed(self, module: Module) -> Module:
         return module.to(self.device, self.dtype).eval().requires_grad_(False)
 
     @torch.inference_mode()
@@ -78,7 +94,8 @@ class Engine:
     def source(self, pictures: Tensor) -> Source:
         """(S, 3, 256, 256) RGB in 0..1 -> what `draw` needs of them."""
         with self._kernels():
-            return self.warping.prepare(self.appearance(pictures.to(self.device, self.dtype)))
+            feature: Tensor = self.appearance(pictures.to(self.device, self.dtype))
+            return self.warping.prepare(feature)
 
     @torch.inference_mode()
     def draw(self, source: Source, kp_driving: Tensor, kp_source: Tensor) -> Tensor:
@@ -88,29 +105,9 @@ class Engine:
 
     def _kernels(self) -> AbstractContextManager[None]:
         """On CUDA, sizes never change: let cuDNN try its kernels once, and keep single precision what it says."""
-        if self.device.type != "cuda":
-            return nullcontext()
-        return torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=False)
+        return CUDNN_FLAGS if self.device.type == "cuda" else nullcontext()
 
     def _drawn(self, source: Source, kp_driving: Tensor, kp_source: Tensor) -> Tensor:
-        image = self.generator(self.warping(source, kp_driving, kp_source))
+        image: Tensor = self.generator(self.warping(source, kp_driving, kp_source))
         # Published frames are truncated, not rounded.
         return (image.clamp(0, 1) * 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous()
-
-
-class _Compiled:
-    """A function under torch.compile, which falls back to the function itself and says why."""
-
-    def __init__(self, function: Callable[..., Tensor]) -> None:
-        self._plain = function
-        self._compiled: Callable[..., Tensor] | None = torch.compile(function, dynamic=False)
-
-    def __call__(self, *inputs: Any) -> Tensor:
-        if self._compiled is not None:
-            try:
-                return self._compiled(*inputs)
-            except Exception as error:  # a missing compiler, an unsupported device: Inductor raises of everything
-                reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
-                warnings.warn(f"torch.compile does not work here, drawing goes on without it: {reason}", stacklevel=3)
-                self._compiled = None
-        return self._plain(*inputs)

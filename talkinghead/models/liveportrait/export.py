@@ -12,11 +12,12 @@ dimensions, so translations become matrix products and the deformation eight Gat
 from __future__ import annotations
 
 import copy
+import importlib.util
 import tempfile
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -77,11 +78,12 @@ class Render(nn.Module):
         joined = torch.cat([heat.unsqueeze(2), sampling.sample_shifted(compact, shift)], 2).flatten(1, 2)
         prediction = motion.hourglass(joined)
         weights = motion.mask(prediction).softmax(1)
-        mean_shift = torch.matmul(weights.permute(0, 2, 3, 4, 1).flatten(1, 3), shift).unflatten(1, size)
+        mean_shift = torch.unflatten(torch.matmul(weights.permute(0, 2, 3, 4, 1).flatten(1, 3), shift), 1, size)
         moved = gathered(feature, identity_grid(*size, like=shift) + mean_shift)
         occlusion = motion.occlusion(prediction.flatten(1, 2)).sigmoid()
         warped = self.warping.fourth(self.warping.third(moved.flatten(1, 2))) * occlusion
-        return self.generator(warped)
+        image: Tensor = self.generator(warped)
+        return image
 
 
 def gathered(volume: Tensor, deformation: Tensor) -> Tensor:
@@ -93,7 +95,7 @@ def gathered(volume: Tensor, deformation: Tensor) -> Tensor:
     for corner in range(8):
         index = indices[..., corner].unsqueeze(1).expand(-1, rows.shape[1], -1)
         total = total + rows.gather(2, index) * weights[..., corner].unsqueeze(1)
-    return total.unflatten(2, size)
+    return torch.unflatten(total, 2, size)
 
 
 class _Task(NamedTuple):
@@ -136,10 +138,11 @@ def export_onnx(
     Every file is written beside its place and renamed when it is whole and right; the batch size is free.
 
     Raises:
-        DependencyError: onnx, or for the check onnxruntime, is not installed.
+        DependencyError: onnx is not installed.
         OutputError: a file exists and `force` is not set, cannot be written, or answers otherwise than PyTorch.
     """
-    _require("onnx", *(["onnxruntime"] if check else []))
+    if importlib.util.find_spec("onnx") is None:
+        raise DependencyError("the export needs onnx: pip install 'talkinghead[onnx]'")
     tasks = _tasks(models)
     paths = [directory / f"{task.name}.onnx" for task in tasks]
     existing = [path for path in paths if path.exists()]
@@ -160,14 +163,6 @@ def export_onnx(
     except OSError as error:
         raise OutputError(f"{directory} cannot be written: {error.strerror or error}") from error
     return written
-
-
-def _require(*packages: str) -> None:
-    from importlib.util import find_spec
-
-    missing = [package for package in packages if find_spec(package) is None]
-    if missing:
-        raise DependencyError(f"the export needs {' and '.join(missing)}: pip install 'talkinghead[onnx]'")
 
 
 def _write(task: _Task, path: Path) -> None:
@@ -193,11 +188,11 @@ def _error(task: _Task, path: Path) -> float:
 
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     answers = session.run(None, {name: value.numpy() for name, value in task.inputs.items()})
-    expected: Any = task.network(*task.inputs.values())
-    expected = [expected] if isinstance(expected, Tensor) else list(expected)
+    answer: Tensor | tuple[Tensor, ...] = task.network(*task.inputs.values())
+    expected = [answer] if isinstance(answer, Tensor) else list(answer)
     error = max(
-        float(np.abs(answer - value.numpy()).max() / (np.abs(value.numpy()).max() + 1e-12))
-        for answer, value in zip(answers, expected)
+        float(np.abs(found - value.numpy()).max() / (np.abs(value.numpy()).max() + 1e-12))
+        for found, value in zip(answers, expected)
     )
     if not error <= TOLERANCE:
         raise OutputError(f"{path.name} answers otherwise than PyTorch (relative error {error:.1e}): nothing was kept")

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
-from itertools import islice
 
 import cv2
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from talkinghead.core.errors import FaceError
 from talkinghead.core.types import Face, Pixels
 from talkinghead.models.liveportrait import crop as cropping
 from talkinghead.models.liveportrait.crop import Ratios
-from talkinghead.models.liveportrait.engine import Engine
+from talkinghead.models.liveportrait.engine import Engine, as_tensor
+from talkinghead.models.liveportrait.head import lip_neutral
 from talkinghead.motion.motion import Motion, Rest
-from talkinghead.renderers.liveportrait.rules import lip_neutral
-
-_BATCH = 8
 
 
 class DrivingCrop:
@@ -61,43 +58,40 @@ class DrivingCrop:
 
 def extract(
     engine: Engine,
-    frames: Iterable[tuple[Pixels, Ratios]],
+    pictures: Sequence[Pixels],
+    ratios: Sequence[Ratios],
     matrix: npt.NDArray[np.float64],
     fps: Fraction,
-    *,
     rest: Rest | None = None,
-    batch: int = _BATCH,
-) -> Iterator[Motion]:
-    """Motion (view "expression") of a clip's frames (H, W, 3) and their ratios, in chunks of `batch` frames.
+) -> Motion:
+    """Motion (view "expression") of T >= 1 pictures (H, W, 3) of one clip, and the ratios of their T faces.
 
-    `matrix` is the clip's crop (`DrivingCrop`); `rest` the driver's, by default the first frame.
+    `matrix` (2, 3) is the clip's crop (`DrivingCrop`); `rest` the driver's, by default the first of these frames.
     """
-    stream = iter(frames)
-    while group := list(islice(stream, batch)):
-        small = [_small(pixels, matrix) for pixels, _ in group]
-        reading = engine.read(torch.from_numpy(np.stack(small)).permute(0, 3, 1, 2).float() / 255)
-        ratios = [ratio for _, ratio in group]
-        exp, t, scale, degrees = (
-            value.cpu().numpy() for value in (reading.head.exp, reading.head.t, reading.head.scale, reading.degrees)
-        )
-        if rest is None:
-            rest = Rest(expression=exp[0], rotation=degrees[0], translation=t[0], scale=float(scale[0, 0]))
-        yield Motion.from_expression(
-            exp, fps, rotation=degrees, translation=t, scale=scale, rest=rest,
-            eye_ratio=np.stack([ratio.eyes for ratio in ratios]), lip_ratio=[ratio.lip for ratio in ratios],
-        )  # fmt: skip
+    reading = engine.read(as_tensor([_small(pixels, matrix) for pixels in pictures]))
+    exp, t, scale, degrees = (
+        value.cpu().numpy() for value in (reading.head.exp, reading.head.t, reading.head.scale, reading.degrees)
+    )
+    if rest is None:
+        rest = Rest(expression=exp[0], rotation=degrees[0], translation=t[0], scale=float(scale[0, 0]))
+    return Motion.from_expression(
+        exp, fps, rotation=degrees, translation=t, scale=scale, rest=rest,
+        eye_ratio=np.stack([ratio.eyes for ratio in ratios]), lip_ratio=[ratio.lip for ratio in ratios],
+    )  # fmt: skip
 
 
 def extract_picture(engine: Engine, pixels: Pixels, face: Face, fps: Fraction) -> Motion:
-    """One frame of motion of a single driving picture.
+    """One frame of motion of a single driving picture (H, W, 3).
 
     It has no first frame to be relative to: its rest has LivePortrait's neutral lips, and its own pose.
+
+    Raises:
+        FaceError: the face is too small.
     """
     crop = DrivingCrop()
     crop.add(face)
-    motion = next(extract(engine, [(pixels, cropping.mesh_ratios(face.landmarks))], crop.matrix, fps))
-    own = motion.rest
-    rest = Rest(expression=lip_neutral().numpy(), rotation=own.rotation, translation=own.translation, scale=own.scale)
+    motion = extract(engine, [pixels], [cropping.mesh_ratios(face.landmarks)], crop.matrix, fps)
+    rest = replace(motion.rest, expression=lip_neutral().numpy())
     return Motion.from_expression(
         motion.expression, fps, rotation=motion.rotation, translation=motion.translation, scale=motion.scale,
         rest=rest, eye_ratio=motion.eye_ratio, lip_ratio=motion.lip_ratio,

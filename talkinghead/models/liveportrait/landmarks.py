@@ -20,7 +20,7 @@ class LandmarkNet:
     """Refines a face mesh into the 203 landmarks.
 
     Raises:
-        DependencyError: onnxruntime is not installed.
+        DependencyError: ONNX Runtime is missing or broken.
         CheckpointError: the file is no landmark network.
     """
 
@@ -28,7 +28,7 @@ class LandmarkNet:
         try:
             import onnxruntime
         except ImportError as error:
-            raise DependencyError("landmark.onnx needs onnxruntime: pip install 'talkinghead[onnx]'") from error
+            raise DependencyError(f"ONNX Runtime cannot be loaded ({error}): pip install onnxruntime") from error
         try:
             self._session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime's errors have no common public base

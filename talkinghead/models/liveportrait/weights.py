@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -51,30 +51,22 @@ def load_models(source: Path | Mapping[str, Path]) -> Models:
     Raises:
         CheckpointError: a file is missing, damaged, or holds another network.
     """
-    paths = _paths(source)
-    missing = [
-        str(paths.get(name, place)) for name, place in FILES.items() if name not in paths or not paths[name].is_file()
-    ]
-    if missing:
-        raise CheckpointError(
-            f"LivePortrait's weights are not complete, {missing[0]} is missing: "
-            "run `talkinghead checkpoints pull liveportrait` or name their folder with --checkpoints"
-        )
+    paths = _present(source)
 
-    def whole(name: str, build: type[Module]) -> Module:
-        return _filled(build, load_weights(paths[name]), str(paths[name]))
+    def whole(name: str, build: Callable[[], Module]) -> Module:
+        return filled(build, load_weights(paths[name]), str(paths[name]))
 
     retargeting_path = paths["stitching_retargeting_module"]
     retargeting = load_weights(retargeting_path)
 
-    def part(entry: str, build: Any) -> networks.Retargeting:
+    def part(entry: str, build: Callable[[], networks.Retargeting]) -> networks.Retargeting:
         state = retargeting.get(entry)
         if not isinstance(state, Mapping):
             raise CheckpointError(
                 f"{retargeting_path} has no entry {entry!r}: it is not LivePortrait's stitching module"
             )
         bare = {str(key).removeprefix(_PREFIX): value for key, value in state.items()}
-        return _filled(build, bare, f"{retargeting_path} ({entry})")
+        return filled(build, bare, f"{retargeting_path} ({entry})")
 
     return Models(
         appearance=whole("appearance_feature_extractor", networks.AppearanceExtractor),
@@ -87,6 +79,20 @@ def load_models(source: Path | Mapping[str, Path]) -> Models:
     )
 
 
+def _present(source: Path | Mapping[str, Path]) -> dict[str, Path]:
+    """Each file's path by its name in `FILES`; CheckpointError where one is missing."""
+    paths = _paths(source)
+    missing = [
+        str(paths.get(name, place)) for name, place in FILES.items() if name not in paths or not paths[name].is_file()
+    ]
+    if missing:
+        raise CheckpointError(
+            f"LivePortrait's weights are not complete, {missing[0]} is missing: "
+            "run `talkinghead checkpoints pull liveportrait` or name their folder with --checkpoints"
+        )
+    return paths
+
+
 def _paths(source: Path | Mapping[str, Path]) -> dict[str, Path]:
     """Each file's path by its name in `FILES`."""
     if isinstance(source, Path):
@@ -94,8 +100,12 @@ def _paths(source: Path | Mapping[str, Path]) -> dict[str, Path]:
     return {path.stem: path for path in source.values()}
 
 
-def _filled(build: Any, state: Mapping[str, Any], where: str) -> Any:
-    """A network built without initialisation and filled with `state`, every key and shape checked."""
+def filled(build: Callable[[], Module], state: Mapping[str, object], where: str) -> Module:
+    """A network built without initialisation and filled with `state`, every key and shape checked.
+
+    Raises:
+        CheckpointError: a key is missing, unknown, or of another shape; `where` names the file.
+    """
     with torch.device("meta"):
         network = build()
     expected = network.state_dict()

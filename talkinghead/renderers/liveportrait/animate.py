@@ -9,11 +9,12 @@ import torch
 from torch import Tensor
 
 from talkinghead.core.errors import MotionError
+from talkinghead.core.renderer_options import LivePortraitOptions
 from talkinghead.models.liveportrait.crop import Ratios
+from talkinghead.models.liveportrait.head import Head, keypoints, lip_neutral, rotation_matrix
 from talkinghead.motion.motion import Motion, Rest
 from talkinghead.renderers.liveportrait import rules
-from talkinghead.renderers.liveportrait.options import LivePortraitOptions
-from talkinghead.renderers.liveportrait.rules import Head, Network
+from talkinghead.renderers.liveportrait.rules import Network
 from talkinghead.renderers.liveportrait.speech import articulate
 
 
@@ -47,14 +48,14 @@ def source_state(canonical: Tensor, head: Head, ratios: list[Ratios]) -> SourceS
     """A source's reading with its keypoints and ratios."""
     eyes = canonical.new_tensor(np.stack([ratio.eyes for ratio in ratios]))
     lip = canonical.new_tensor([[ratio.lip] for ratio in ratios])
-    return SourceState(canonical, head, rules.keypoints(canonical, head), eyes, lip)
+    return SourceState(canonical, head, keypoints(canonical, head), eyes, lip)
 
 
 def head_of(motion: Motion, like: Tensor) -> Head:
     """A motion's frames as a head's states, on the device of `like`."""
     return Head(
         like.new_tensor(motion.expression),
-        rules.rotation_matrix(like.new_tensor(motion.rotation)),
+        rotation_matrix(like.new_tensor(motion.rotation)),
         like.new_tensor(motion.translation),
         like.new_tensor(motion.scale[:, None]),
     )
@@ -64,25 +65,24 @@ def rest_head(rest: Rest, like: Tensor) -> Head:
     """A driver's rest as a head's state of one frame."""
     return Head(
         like.new_tensor(rest.expression[None]),
-        rules.rotation_matrix(like.new_tensor(np.asarray(rest.rotation)[None])),
+        rotation_matrix(like.new_tensor(np.asarray(rest.rotation)[None])),
         like.new_tensor(np.asarray(rest.translation)[None]),
         like.new_tensor([[rest.scale]]),
     )
 
 
 class Animator:
-    """LivePortrait's rules with one set of options, for one driver.
+    """LivePortrait's rules with one set of options. It remembers nothing: any number of drawings may share it.
 
-    `rest` is the driver's; `single` says that the driver is one picture, which has no rest of its own.
+    `single` says that what drives is one frame of one picture, which has no first frame to be relative to.
     """
 
-    def __init__(self, networks: Retargeters, options: LivePortraitOptions, rest: Rest, single: bool = False) -> None:
-        self._networks, self._options, self._rest, self._single = networks, options, rest, single
-        self._first: Tensor | None = None
+    def __init__(self, networks: Retargeters, options: LivePortraitOptions, single: bool = False) -> None:
+        self._networks, self._options, self._single = networks, options, single
 
     def moved(self, source: SourceState, motion: Motion) -> Head:
         """The head that `motion` makes of `source`, before the region confines it."""
-        driver, rest = head_of(motion, source.x), rest_head(self._rest, source.x)
+        driver, rest = head_of(motion, source.x), rest_head(motion.rest, source.x)
         options = self._options
         if motion.view == "blendshapes":
             # Blendshapes are nobody's face: their expression is always relative.
@@ -93,24 +93,28 @@ class Animator:
         if options.absolute:
             return rules.absolute(source.head, driver)
         if self._single and torch.equal(driver.exp, rest.exp):
-            rest = rest._replace(exp=rules.lip_neutral().to(driver.exp)[None])
-        return rules.relative(source.head, driver, rest, self._rest.replaced_keypoints)
+            rest = rest._replace(exp=lip_neutral().to(driver.exp)[None])
+        return rules.relative(source.head, driver, rest, motion.rest.replaced_keypoints)
 
-    def keypoints(self, source: SourceState, motion: Motion, moved: Head, still: bool) -> Tensor:
-        """Driven keypoints (B, K, 3) from the moved head; `still` says that the source is one picture."""
+    def smoothed(self, source: SourceState, motion: Motion, moved: Head, exp: Tensor, rotation: Tensor) -> Head:
+        """`moved` with its expression (B, K, 3) and rotation (B, 3, 3) smoothed over a source video's frames.
+
+        What absolute motion leaves to the source stays the source's own, which is not smoothed.
+        """
+        if self._options.absolute and motion.view == "expression":
+            exp = rules.absolute_expression(source.head.exp, exp)
+        return moved._replace(exp=exp, rotation=rotation)
+
+    def keypoints(self, source: SourceState, motion: Motion, moved: Head) -> Tensor:
+        """Driven keypoints (B, K, 3) from the moved head."""
         options = self._options
-        x = rules.keypoints(source.canonical, rules.confine(source.head, moved, options.region))
-        # With relative motion the first animated keypoints are the source's own, and the option changes nothing.
-        friendly = options.absolute and options.driving_option == "expression-friendly"
-        if friendly and still and not self._single and motion.view == "expression":
-            self._first = x[:1].clone() if self._first is None else self._first
-            x = rules.expression_friendly(source.x, x, self._first)
+        x = keypoints(source.canonical, rules.confine(source.head, moved, options.region))
         speaking = motion.view == "blendshapes"
         x = self._spoken(source, motion, x) if speaking else self._retargeted(source, motion, x)
         if options.stitching:
             x = rules.stitch(self._networks.stitching, source.x, x)
-        # Where blendshapes move the lips, their target already is the mouth's absolute opening.
-        if options.normalize_lip and not (speaking and options.moves_lips):
+        # Absolute lips already are the driver's own; where blendshapes move them, their target is the mouth's opening.
+        if options.normalize_lip and not options.absolute and not (speaking and options.moves_lips):
             x = x + self._closing(source)
         return rules.multiply(source.x, x, options.multiplier)
 

@@ -7,70 +7,21 @@ Shapes: B batch (frames), K = 21 keypoints. Keypoints live in the crop: x right,
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from talkinghead.core.errors import CheckpointError
-from talkinghead.renderers.liveportrait.options import Region
-
-LIP_KEYPOINTS = (6, 12, 14, 17, 19, 20)
-EYE_KEYPOINTS = (11, 13, 15, 16, 18)
-N_KEYPOINTS = 21
+from talkinghead.core.renderer_options import Region
+from talkinghead.models.liveportrait.head import N_KEYPOINTS, Head
+from talkinghead.motion.blendshapes import EYE_KEYPOINTS, LIP_KEYPOINTS
 
 # A source whose lips stand this far apart (lip ratio) has its mouth closed by lip normalisation.
 OPEN_LIP_RATIO = 0.03
 
-_X, _Y, _Z = 0, 1, 2
+_Y, _Z = 1, 2
 # What absolute motion takes of the driver's expression: whole keypoints, and single axes of others.
 _ABSOLUTE_WHOLE = (1, 2, 6, *range(11, 21))
 _ABSOLUTE_AXES = ((3, _Y), (4, _Y), (5, _Z), (8, _Z), (9, _Y), (9, _Z))
-
-_LIP_NEUTRAL = {
-    14: (-0.0008, -0.0018, 0.0),
-    17: (-0.0006, -0.0012, 0.0001),
-    19: (0.0, -0.0151, -0.0025),
-    20: (0.0002, 0.0056, 0.0027),
-}
-
-
-class Head(NamedTuple):
-    """A head's state: `exp` (B, K, 3), `rotation` (B, 3, 3) for row vectors, `t` (B, 3), `scale` (B, 1)."""
-
-    exp: Tensor
-    rotation: Tensor
-    t: Tensor
-    scale: Tensor
-
-
-def lip_neutral() -> Tensor:
-    """(K, 3): the expression of closed lips, which stands for the rest of a driver that has one frame alone."""
-    table = torch.zeros(N_KEYPOINTS, 3)
-    for keypoint, values in _LIP_NEUTRAL.items():
-        table[keypoint] = torch.tensor(values)
-    return table
-
-
-def rotation_matrix(degrees: Tensor) -> Tensor:
-    """(B, 3) pitch, yaw, roll -> (B, 3, 3): (Rz Ry Rx)^T, which rotates row vectors as kp @ R."""
-    (cp, cy, cr), (sp, sy, sr) = (
-        torch.cos(torch.deg2rad(degrees)).unbind(-1),
-        torch.sin(torch.deg2rad(degrees)).unbind(-1),
-    )
-    rows = [
-        torch.stack([cy * cr, cy * sr, -sy], -1),
-        torch.stack([sp * sy * cr - cp * sr, sp * sy * sr + cp * cr, sp * cy], -1),
-        torch.stack([cp * sy * cr + sp * sr, cp * sy * sr - sp * cr, cp * cy], -1),
-    ]
-    return torch.stack(rows, -2)
-
-
-def keypoints(canonical: Tensor, head: Head) -> Tensor:
-    """Canonical keypoints (B, K, 3) in the state of `head` -> (B, K, 3): scale * (kp @ R + exp) + (tx, ty, 0)."""
-    x = head.scale[:, None] * (canonical @ head.rotation + head.exp)
-    return x + head.t[:, None] * x.new_tensor([1.0, 1.0, 0.0])
 
 
 def relative(source: Head, driver: Head, rest: Head, replaced: Sequence[int] = ()) -> Head:
@@ -89,12 +40,17 @@ def relative(source: Head, driver: Head, rest: Head, replaced: Sequence[int] = (
 
 def absolute(source: Head, driver: Head) -> Head:
     """The driver's pose and most of its expression, at the source's scale."""
-    taken = torch.zeros(N_KEYPOINTS, 3, dtype=torch.bool, device=source.exp.device)
+    exp = absolute_expression(source.exp, driver.exp)
+    return Head(exp, driver.rotation, driver.t, source.scale.expand(len(exp), 1))
+
+
+def absolute_expression(source: Tensor, driver: Tensor) -> Tensor:
+    """(B, K, 3): what absolute motion takes of the driver's expression (B, K, 3), the source's elsewhere."""
+    taken = torch.zeros(N_KEYPOINTS, 3, dtype=torch.bool, device=source.device)
     taken[list(_ABSOLUTE_WHOLE)] = True
     for keypoint, axis in _ABSOLUTE_AXES:
         taken[keypoint, axis] = True
-    batch = len(driver.exp)
-    return Head(torch.where(taken, driver.exp, source.exp), driver.rotation, driver.t, source.scale.expand(batch, 1))
+    return torch.where(taken, driver, source)
 
 
 def confine(source: Head, moved: Head, region: Region) -> Head:
@@ -113,26 +69,6 @@ def confine(source: Head, moved: Head, region: Region) -> Head:
     return still._replace(exp=exp)
 
 
-def hull_root(points: Tensor) -> float:
-    """(K, 3) -> square root of the volume of the points' convex hull."""
-    from scipy.spatial import ConvexHull, QhullError
-
-    try:
-        return float(np.sqrt(ConvexHull(points.double().cpu().numpy()).volume))
-    except QhullError as error:
-        raise CheckpointError("these weights put all keypoints in one plane: they are not LivePortrait's") from error
-
-
-def expression_friendly(x_source: Tensor, x: Tensor, x_first: Tensor) -> Tensor:
-    """The source's keypoints moved by what the driven ones moved since the first frame, at the source's size.
-
-    Args:
-        x_source: (1, K, 3); x: (B, K, 3); x_first: (1, K, 3), the first animated keypoints.
-    """
-    size = hull_root(x_source[0]) / hull_root(x_first[0])
-    return x_source + size * (x - x_first)
-
-
 Network = Callable[[Tensor], Tensor]
 
 
@@ -145,14 +81,14 @@ def retarget(network: Network, x_source: Tensor, ratios: Tensor) -> Tensor:
         ratios: (B, 2) source and target lip ratio, or (B, 3) source left and right and target eye ratio.
     """
     flat = x_source.flatten(1).expand(len(ratios), -1)
-    return network(torch.cat([flat, ratios], 1)).unflatten(1, (N_KEYPOINTS, 3))
+    return torch.unflatten(network(torch.cat([flat, ratios], 1)), 1, (N_KEYPOINTS, 3))
 
 
 def stitch(network: Network, x_source: Tensor, x: Tensor) -> Tensor:
     """Driven keypoints (B, K, 3) fitted to the source's (1 or B, K, 3) so that what lies below the face stays."""
     answer = network(torch.cat([x_source.flatten(1).expand(len(x), -1), x.flatten(1)], 1))
     deltas, shift = answer[:, : 3 * N_KEYPOINTS], answer[:, 3 * N_KEYPOINTS :]
-    x = x + deltas.unflatten(1, (N_KEYPOINTS, 3))
+    x = x + torch.unflatten(deltas, 1, (N_KEYPOINTS, 3))
     return torch.cat([x[..., :2] + shift[:, None], x[..., 2:]], -1)
 
 

@@ -14,12 +14,13 @@ _INVERSION_STEPS = 2
 
 
 # Taps of the half-sample filter (that of H.264, near the ideal for its length), over 32.
-_HALF_SAMPLE = np.array([1, -5, 20, 20, -5, 1], np.float32) / 32
+_HALF_SAMPLE = np.array([1 / 32, -5 / 32, 20 / 32, 20 / 32, -5 / 32, 1 / 32], np.float32)
 
 
 def sampled(picture: Pixels, where: Floats) -> Pixels:
     """`picture` at the coordinates `where` (h, w, 2), cubic; beyond its border it is mirrored."""
-    return cv2.remap(picture, where, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
+    out: Pixels = cv2.remap(picture, where, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
+    return out
 
 
 def doubled(picture: Pixels) -> Pixels:
@@ -29,7 +30,8 @@ def doubled(picture: Pixels) -> Pixels:
     one, anchor = np.ones(1, np.float32), (2, 0)
 
     def between(pixels: Pixels, kernel_x: Floats, kernel_y: Floats, at: tuple[int, int]) -> Pixels:
-        return cv2.sepFilter2D(pixels, -1, kernel_x, kernel_y, anchor=at, borderType=cv2.BORDER_REFLECT_101)
+        filtered: Pixels = cv2.sepFilter2D(pixels, -1, kernel_x, kernel_y, anchor=at, borderType=cv2.BORDER_REFLECT_101)
+        return filtered
 
     out[::2, ::2] = picture
     down = between(picture, one, _HALF_SAMPLE, anchor[::-1])
@@ -37,6 +39,19 @@ def doubled(picture: Pixels) -> Pixels:
     out[::2, 1::2] = between(picture, _HALF_SAMPLE, one, anchor)[:, :-1]
     out[1::2, 1::2] = between(down, _HALF_SAMPLE, one, anchor)[:-1, :-1]
     return out
+
+
+class _Scratch(threading.local):
+    """Memory that each thread uses again and again."""
+
+    def __init__(self) -> None:
+        self._memory: Floats = np.empty((0, 0, 0), np.float32)
+
+    def of(self, shape: tuple[int, int, int]) -> Floats:
+        """An array of `shape`, with whatever was last left in it."""
+        if self._memory.shape != shape:
+            self._memory = np.empty(shape, np.float32)
+        return self._memory
 
 
 class Lookup:
@@ -49,7 +64,7 @@ class Lookup:
     def __init__(self, picture: Pixels, often: bool) -> None:
         self._picture = doubled(picture) if often else picture
         self._scale = 2 if often else 1
-        self._scratch = threading.local()
+        self._scratch = _Scratch()
 
     def __call__(self, grid: Grid, field: Floats, nodes: Rect) -> Pixels:
         """The picture drawn through a displacement on `nodes`, (h, w, 3) on their pixels."""
@@ -59,17 +74,18 @@ class Lookup:
         cv2.add(where, identity(pixels, self._scale), where)
         if self._scale == 1:
             return sampled(self._picture, where)
-        return cv2.remap(self._picture, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+        drawn: Pixels = cv2.remap(self._picture, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+        return drawn
 
     def _full_size(self, grid: Grid, field: Floats, nodes: Rect) -> Floats:
         """`field` enlarged into memory that is used again: fresh pages cost more than the enlarging."""
         size = ((nodes.x1 - nodes.x0) * grid.step, (nodes.y1 - nodes.y0) * grid.step)
+        full: Floats
         if nodes != grid.whole:
-            return cv2.resize(field, size)
-        memory: Floats | None = getattr(self._scratch, "memory", None)
-        if memory is None or memory.shape[:2] != size[::-1]:
-            memory = self._scratch.memory = np.empty((size[1], size[0], 2), np.float32)
-        return cv2.resize(field, size, memory)
+            full = cv2.resize(field, size)
+        else:
+            full = cv2.resize(field, size, self._scratch.of((size[1], size[0], 2)))
+        return full
 
 
 class Backward:
@@ -117,7 +133,8 @@ class Backward:
         assert self.turn is not None
         nodes = identity(Rect(where.x0 - rect.x0, where.y0 - rect.y0, where.x1 - rect.x0, where.y1 - rect.y0))
         at = cv2.scaleAdd(np.ascontiguousarray(self.turn[where.slices]), 1 / self.grid.step, nodes)
-        return cv2.remap(values, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+        seen: Floats = cv2.remap(values, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+        return seen
 
     def head(self, nodes: Rect) -> Floats:
         """Where the head's map alone looks, on the pixels of `nodes`."""

@@ -7,17 +7,18 @@ import numpy as np
 
 from talkinghead.core.errors import FaceError
 from talkinghead.core.types import Crop, Face, Image, Portrait
-from talkinghead.renderers.warp import mesh
+from talkinghead.faces import mesh
+from talkinghead.renderers.warp import anatomy
 
-CROP_FACE_HEIGHTS = 2.15
-_UP = 0.06
+# Study: the crop's side in face heights, and how far up its middle lies, in sides.
+CROP_FACE_HEIGHTS, _UP = 2.15, 0.06
 # Beyond this the face is drawn smaller and enlarged again by paste-back.
-MAX_SIDE_PX = 1440
+MAX_CROP_SIDE_PX = 1440
 # In sides of the picture: a larger face cannot be one that was seen in it.
 _LARGEST_FACE = 4.0
 
 
-def crop_portrait(image: Image, face: Face, size_px: int | None = None, whole: bool = False) -> Portrait:
+def crop_rectangle(image: Image, face: Face, size_px: int | None = None, whole: bool = False) -> Portrait:
     """Crop `image` around `face`: 2.15 face heights a side, cut at the picture's border.
 
     The crop is the picture's own pixels unless its longer side is over 1440 px, or `size_px` asks for a longer side of
@@ -36,7 +37,7 @@ def crop_portrait(image: Image, face: Face, size_px: int | None = None, whole: b
         x0, y0, x1, y1 = _rectangle(face, width, height)
     pixels = image.pixels[y0:y1, x0:x1]
     longer = max(x1 - x0, y1 - y0)
-    wanted = size_px or min(longer, MAX_SIDE_PX)
+    wanted = size_px or min(longer, MAX_CROP_SIDE_PX)
     if wanted == longer:
         matrix = np.array([[1, 0, -x0], [0, 1, -y0]], np.float64)
         return Portrait(image, face, Crop(matrix, (x1 - x0, y1 - y0)), np.ascontiguousarray(pixels))
@@ -51,11 +52,11 @@ def crop_portrait(image: Image, face: Face, size_px: int | None = None, whole: b
 
 def _rectangle(face: Face, width: int, height: int) -> tuple[int, int, int, int]:
     """(x0, y0, x1, y1) in whole pixels, inside the picture."""
-    oval = face.landmarks[list(mesh.OVAL), :2]
+    oval = face.landmarks[list(mesh.FACE_OVAL), :2]
     low, high = oval.min(0), oval.max(0)
     tall = float(max(high[1] - low[1], high[0] - low[0]))
     side = CROP_FACE_HEIGHTS * max(tall, 4.0)
-    centre = (low + high) / 2 - _UP * side * mesh.face_down(face.landmarks)
+    centre = (low + high) / 2 - _UP * side * anatomy.face_down(face.landmarks)
     x0, y0 = np.floor(centre - side / 2).astype(int)
     x1, y1 = np.ceil(centre + side / 2).astype(int)
     x0, y0 = int(np.clip(x0, 0, width - 2)), int(np.clip(y0, 0, height - 2))

@@ -10,22 +10,32 @@ import numpy.typing as npt
 
 from talkinghead.core.types import Floats, Pixels
 from talkinghead.renderers.warp.backward import Backward, sampled
-from talkinghead.renderers.warp.brows import eye_rect
-from talkinghead.renderers.warp.controls import EYE_CONTROLS, LID_CONTROLS
 from talkinghead.renderers.warp.eyes import LidMasks
-from talkinghead.renderers.warp.fields import Region, smoothstep
+from talkinghead.renderers.warp.fields import SkinRegion, smoothstep
 from talkinghead.renderers.warp.grid import Grid, Rect
+from talkinghead.renderers.warp.mixing import EYE_CONTROLS, LID_CONTROLS
 from talkinghead.renderers.warp.mouth import Lips
 from talkinghead.renderers.warp.mouth_fields import JAW
 from talkinghead.renderers.warp.plan import Plan
 from talkinghead.renderers.warp.shading import shade
 from talkinghead.renderers.warp.slit import Slit
+from talkinghead.renderers.warp.upper_fields import eye_rect
 
 Controls = Mapping[str, float]
+# Weights below this move nothing.
 _OFF = 1e-3
-# The line between lips that were open in the picture.
+# How strong the line is between lips that were open in the picture.
 _CLOSED_LINE = 0.6
-_ROUNDED_BITE = 0.07
+# How far funnelled lips part the teeth behind them, in D, and how much of a tunnel a pout makes.
+_ROUNDED_BITE, _POUT_TUNNEL = 0.07, 0.8
+# A full grin in the picture: how much more its corners come in for rounded lips, and at all once its mouth is closed;
+# how far they fall once it is closed, for rounded lips, and at most.
+_GRIN_NARROWS, _GRIN_RELAXES = 0.45, 0.22
+_GRIN_FALLS, _GRIN_FALLS_ROUNDED, _GRIN_FALLS_MOST = 0.35, 0.55, 0.9
+# Blink weights between which a lid takes on the skin of a closed eye.
+_FALLING_ASLEEP = 0.1, 0.65
+# Where skin parts between lids: the shares that the open eye's upper and lower lid have in that line.
+_OF_UPPER_LID, _OF_LOWER_LID = 0.1, 0.9
 
 
 def draw(plan: Plan, controls: Controls, turn: Floats | None, eyes: bool = True) -> Pixels:
@@ -72,13 +82,13 @@ def _without_smile(plan: Plan, controls: Controls) -> Controls:
     relaxed = plan.lips.openness * controls.get("close", 1.0)
     for side in "lr":
         narrow = changed.get(f"narrow_{side}", 0.0)
-        changed[f"narrow_{side}"] = narrow * (1 + 0.45 * plan.smile) + 0.22 * relaxed * plan.smile
-        let_go = 0.35 * relaxed + 0.55 * max(narrow, 0.0)
-        changed[f"frown_{side}"] = changed.get(f"frown_{side}", 0.0) + plan.smile * min(let_go, 0.9)
+        changed[f"narrow_{side}"] = narrow * (1 + _GRIN_NARROWS * plan.smile) + _GRIN_RELAXES * relaxed * plan.smile
+        let_go = _GRIN_FALLS * relaxed + _GRIN_FALLS_ROUNDED * max(narrow, 0.0)
+        changed[f"frown_{side}"] = changed.get(f"frown_{side}", 0.0) + plan.smile * min(let_go, _GRIN_FALLS_MOST)
     return changed
 
 
-def _summed(regions: list[Region], rect: Rect, controls: Controls) -> tuple[Floats, Floats]:
+def _summed(regions: list[SkinRegion], rect: Rect, controls: Controls) -> tuple[Floats, Floats]:
     """Forward displacement over and under the openings, on `rect`."""
     shape = (rect.y1 - rect.y0, rect.x1 - rect.x0, 2)
     above, below = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
@@ -102,7 +112,7 @@ def _lips(plan: Plan, controls: Controls, above: Floats, below: Floats, rect: Re
     funnel, pout = max(controls.get("funnel", 0.0), 0.0), max(controls.get("pout", 0.0), 0.0)
     # Behind rounded lips the teeth are apart.
     jaw = JAW * max(controls.get("chin", 0.0), 0.0) + _ROUNDED_BITE * funnel
-    return plan.canvas.edges(upper, lower, jaw, min(funnel + 0.8 * pout, 1.0))
+    return plan.canvas.edges(upper, lower, jaw, min(funnel + _POUT_TUNNEL * pout, 1.0))
 
 
 def _lids(plan: Plan, above: Floats, below: Floats, rect: Rect) -> tuple[LidMasks, ...]:
@@ -126,14 +136,16 @@ def _skin(plan: Plan, backward: Backward, lips: Lips | None, lids_move: bool) ->
     for slit in plan.eyes if lids_move else ():
         part = eye_rect(slit, plan.grid).common(plan.upper.rect)
         at = slit.axes.coordinates(plan.grid.points(part))
-        low = np.interp(at[..., 0].ravel(), slit.a, 0.1 * slit.upper + 0.9 * slit.lower).reshape(at.shape[:2])
+        low = np.interp(at[..., 0].ravel(), slit.a, _OF_UPPER_LID * slit.upper + _OF_LOWER_LID * slit.lower).reshape(
+            at.shape[:2]
+        )
         back = back.copy() if back is backward.above else back
         _take(back, backward.below, at[..., 1] > low, part, rect)
     field, nodes = backward.whole(back)
     drawn = plan.picture(plan.grid, field, nodes)
     if nodes == plan.grid.whole:
         return drawn
-    out = plan.pixels.copy()
+    out: Pixels = plan.pixels.copy()
     out[plan.grid.pixels_of(nodes).slices] = drawn
     return out
 
@@ -161,7 +173,7 @@ def _draw_eye(out: Pixels, plan: Plan, backward: Backward, index: int, masks: Li
         return
     above = backward.skin(backward.above, nodes)
     over = plan.lidded(plan.grid, above, nodes)
-    shut = float(smoothstep(0.1, 0.65, np.array(controls.get(f"lid_{side}", 0.0), np.float32)))
+    shut = float(smoothstep(*_FALLING_ASLEEP, np.array(controls.get(f"lid_{side}", 0.0), np.float32)))
     if shut > 0:
         over = cv2.addWeighted(plan.asleep(plan.grid, above, nodes), shut, over, 1 - shut, 0.0)
     under = plan.lidded(plan.grid, backward.skin(backward.below, nodes), nodes)
@@ -181,7 +193,8 @@ def _draw_eye(out: Pixels, plan: Plan, backward: Backward, index: int, masks: Li
 
 def _held(values: Floats | Pixels, at: Floats) -> npt.NDArray[np.generic]:
     """Values of a canvas at `at`; beyond its border the border's."""
-    return cv2.remap(values, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    held: npt.NDArray[np.generic] = cv2.remap(values, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return held
 
 
 def _put(out: Pixels, pixels: Rect, drawn: Pixels, at: Floats, canvas: Floats) -> None:

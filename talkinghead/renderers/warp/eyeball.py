@@ -7,14 +7,19 @@ import numpy as np
 import numpy.typing as npt
 
 from talkinghead.core.types import Floats, Pixels
+from talkinghead.motion.proportions import GAZE_X, GAZE_Y
 from talkinghead.renderers.warp.fields import smoothstep
 from talkinghead.renderers.warp.grid import Rect
 from talkinghead.renderers.warp.slit import Slit
 
-# How far the iris moves at weight 1, in D.
-GAZE_X, GAZE_Y = 0.105, 0.060
-# Weights by which the photographed eyeball has given way to the rebuilt one.
+# The gaze weight at which the photographed eyeball has given way to the rebuilt one.
 _REBUILT_AT = 0.18
+# Between what and what an iris's radius lies, in D; measured on the mesh, which guesses it behind lids.
+_SMALLEST_IRIS, _LARGEST_IRIS = 0.06, 0.12
+# Brightness of the ball right under the upper lid, what light adds below, and where the lid's shadow ends, in D.
+_UNDER_LID, _IN_LIGHT, _SHADOW_END = 0.72, 0.28, 0.075
+# The disc that is moved, in iris radii.
+_DISC = 1.04
 
 
 class Eyeball:
@@ -34,16 +39,18 @@ class Eyeball:
         opening = (b > upper + rim) & (b < lower - rim) & (a > slit.a[0]) & (a < slit.a[-1])
         self._centre = iris[0, :2] - np.array([rect.x0, rect.y0], np.float32)
         reach = np.hypot(*(iris[1:, :2] - iris[0, :2]).T)
-        self._radius = float(np.clip(np.median(reach), 0.06 * slit.axes.unit_px, 0.12 * slit.axes.unit_px))
+        self._radius = float(
+            np.clip(np.median(reach), _SMALLEST_IRIS * slit.axes.unit_px, _LARGEST_IRIS * slit.axes.unit_px)
+        )
         distance = np.hypot(x - iris[0, 0], y - iris[0, 1])
         self._white = self._completed_white(opening, distance)
         # The upper lid shades the ball.
-        self._shade = (0.72 + 0.28 * smoothstep(-0.01, 0.075, b - upper))[..., None].astype(np.float32)
+        self._shade = (_UNDER_LID + _IN_LIGHT * smoothstep(-0.01, _SHADOW_END, b - upper))[..., None].astype(np.float32)
         self._iris = self._completed_iris(opening, distance)
         soft = max(1.2, 0.16 * self._radius)
-        self._disc = (1 - smoothstep(self._radius * 1.04 - soft / 2, self._radius * 1.04 + soft / 2, distance)).astype(
-            np.float32
-        )
+        self._disc = (
+            1 - smoothstep(self._radius * _DISC - soft / 2, self._radius * _DISC + soft / 2, distance)
+        ).astype(np.float32)
 
     def _completed_white(self, opening: npt.NDArray[np.bool_], distance: Floats) -> Floats:
         known = opening & (distance > 1.18 * self._radius)
@@ -61,7 +68,8 @@ class Eyeball:
         blurred = cv2.GaussianBlur(filled, (0, 0), sigma)
         around = (blurred + 0.02 * colour) / (mass + 0.02)
         own_share = cv2.GaussianBlur(known.astype(np.float32), (0, 0), 1.0)[..., None]
-        return (around * (1 - own_share) + self.own * own_share).astype(np.float32)
+        white: Floats = (around * (1 - own_share) + self.own * own_share).astype(np.float32)
+        return white
 
     def _completed_iris(self, opening: npt.NDArray[np.bool_], distance: Floats) -> Floats:
         """The iris's disc; what lids hide is mirrored from its other half, or has its ring's mean colour."""
@@ -80,7 +88,8 @@ class Eyeball:
         known_soft = cv2.GaussianBlur(known, (0, 0), 0.8)[..., None]
         mirror_soft = cv2.GaussianBlur(mirrored_known, (0, 0), 0.8)[..., None]
         hidden = mirrored * mirror_soft + colours * (1 - mirror_soft)
-        return (own * known_soft + hidden * (1 - known_soft)).astype(np.float32)
+        iris: Floats = (own * known_soft + hidden * (1 - known_soft)).astype(np.float32)
+        return iris
 
     def looking(self, x: float, y: float, wide: float) -> Pixels:
         """The ball (h, w, 3) with its iris moved by gaze weights, picture's right and down positive."""
@@ -93,4 +102,5 @@ class Eyeball:
         iris = cv2.warpAffine(self._iris, shift, size, borderMode=cv2.BORDER_REPLICATE)
         disc = cv2.warpAffine(self._disc, shift, size)[..., None]
         ball = (self._white + (iris - self._white) * disc) * self._shade
-        return np.clip(self.own + (ball - self.own) * rebuilt + 0.5, 0, 255).astype(np.uint8)
+        seen: Pixels = np.clip(self.own + (ball - self.own) * rebuilt + 0.5, 0, 255).astype(np.uint8)
+        return seen

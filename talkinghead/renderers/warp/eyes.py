@@ -6,9 +6,8 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from talkinghead.core.types import Floats, Pixels
+from talkinghead.core.types import Doubles, Floats, Pixels
 from talkinghead.renderers.warp.fields import smoothstep
 from talkinghead.renderers.warp.slit import Slit
 
@@ -40,7 +39,7 @@ class EyeCanvas:
         self.b = np.arange(slit.upper.min() - 0.22, slit.lower.max() + 0.15, 1 / self.unit, dtype=np.float32)
         self.lash = self._lash_tone(pixels)
 
-    def to_canvas(self) -> npt.NDArray[np.float64]:
+    def to_canvas(self) -> Doubles:
         """(2, 3): crop pixels to canvas pixels (column, row)."""
         linear = self.slit.axes.from_px * self.unit
         return np.column_stack([linear, -linear @ self.slit.axes.origin - self.unit * np.array([self.a[0], self.b[0]])])
@@ -50,7 +49,8 @@ class EyeCanvas:
         line = self.slit.axes.pixels(np.column_stack([self.slit.a, self.slit.upper]))
         colours = cv2.remap(pixels, line[None], None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[0]
         order = np.argsort(colours.sum(1))
-        return colours[order[: max(3, len(order) // 5)]].mean(0).astype(np.float32)
+        darkest: Floats = colours[order[: max(3, len(order) // 5)]].mean(0).astype(np.float32)
+        return darkest
 
     def masks(self, above: Floats, below: Floats) -> LidMasks:
         """What lids displaced by (n, 2) pixels, upper and lower, leave open."""
@@ -79,7 +79,7 @@ def without_eyes(pixels: Pixels, eyes: tuple[Slit, Slit], closed: bool) -> Pixel
     For `closed` lids the lashes around the opening and the shadow under its crease go as well, for they are an open
     eye's, and the skin takes the tone of what lies around.
     """
-    filled = pixels.copy()
+    filled: Pixels = pixels.copy()
     for slit in eyes:
         unit = slit.axes.unit_px
         reach = max(1, round(_LASHES * unit))
@@ -114,4 +114,5 @@ def _lid_tone(pixels: Pixels, slit: Slit) -> Floats:
     """The colour of the skin around an eye, a little darker: (3,)."""
     at = slit.axes.pixels(_ring(slit, slit.upper - _OVER_LID, slit.lower + _UNDER_LID))[None].astype(np.float32)
     around = cv2.remap(pixels, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[0]
-    return (0.92 * np.quantile(around, 0.6, axis=0)).astype(np.float32)
+    tone: Floats = (0.92 * np.quantile(around, 0.6, axis=0)).astype(np.float32)
+    return tone

@@ -12,28 +12,34 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
-from talkinghead.core.types import Floats
-from talkinghead.renderers.warp import mesh
+from talkinghead.core.types import AnyFloats, Floats
+from talkinghead.faces import mesh
+from talkinghead.renderers.warp.anatomy import Axes
 from talkinghead.renderers.warp.grid import Grid, Rect
-from talkinghead.renderers.warp.mesh import Axes
 
-Vector = tuple[Floats | float, Floats | float]
+Vector = tuple[AnyFloats | float, AnyFloats | float]
 
 
-def smoothstep(low: float | Floats, high: float | Floats, x: Floats) -> Floats:
+def smoothstep(low: float | AnyFloats, high: float | AnyFloats, x: AnyFloats) -> Floats:
     """0 below `low`, 1 above `high`, smooth between."""
     t = np.clip((x - low) / (high - low), 0, 1)
-    return (t * t * (3 - 2 * t)).astype(np.float32)
+    eased: Floats = t * t * (3 - 2 * t)
+    return eased.astype(np.float32)
 
 
-def bell(x: Floats) -> Floats:
+def bell(x: AnyFloats) -> Floats:
     """exp(-x^2)."""
-    return np.exp(-x * x).astype(np.float32)
+    y: Floats = np.exp(-x * x)
+    return y.astype(np.float32)
+
+
+# Study: how full the profile of an opening mouth is.
+_PROFILE_POWER, _PROFILE_ROUNDNESS = 2.4, 0.75
 
 
 def opening_profile(u: Floats) -> Floats:
     """How far an opening mouth opens across its width: a smoothstep would look V-shaped."""
-    return ((1 - np.minimum(np.abs(u), 1) ** 2.4) ** 0.75).astype(np.float32)
+    return ((1 - np.minimum(np.abs(u), 1) ** _PROFILE_POWER) ** _PROFILE_ROUNDNESS).astype(np.float32)
 
 
 @dataclass
@@ -46,7 +52,7 @@ class Field:
 
 
 @dataclass
-class Region:
+class SkinRegion:
     """Nodes that share their fields: `rect` on the grid, and one `Field` per control."""
 
     rect: Rect
@@ -69,7 +75,7 @@ class Region:
 def face_window(points: Floats, grid: Grid, unit_px: float, reach: float) -> Floats:
     """1 inside the face's outline, falling to 0 at `reach` D outside, on all nodes."""
     inside = np.zeros(grid.shape, np.uint8)
-    outline = (points[list(mesh.OVAL), :2] + 0.5) / grid.step - 0.5
+    outline = (points[list(mesh.FACE_OVAL), :2] + 0.5) / grid.step - 0.5
     cv2.fillPoly(inside, [np.round(outline).astype(np.int32)], 1)
     outside = cv2.distanceTransform(1 - inside, cv2.DIST_L2, 3) * (grid.step / unit_px)
     return 1 - smoothstep(0.0, reach, outside)
@@ -78,7 +84,7 @@ def face_window(points: Floats, grid: Grid, unit_px: float, reach: float) -> Flo
 class FieldMaker:
     """Adds fields to a region from displacements (dx, dy) in D, across and down an opening's frame."""
 
-    def __init__(self, region: Region, axes: Axes, window: Floats, below: Floats | None = None) -> None:
+    def __init__(self, region: SkinRegion, axes: Axes, window: Floats, below: Floats | None = None) -> None:
         """`window` (all nodes) is 1 on the face and falls to 0 around it; `below` (h, w) windows those parts again."""
         self.region = region
         self._window = window[region.rect.slices]

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from talkinghead.core.types import Floats, Pixels
-from talkinghead.renderers.warp.mesh import Axes
+from talkinghead.renderers.warp.anatomy import Axes
 
 # Nodes per pupil distance: lips are about four nodes thick, and every field is smooth on that scale.
 _NODES_PER_UNIT = 30
@@ -31,13 +31,16 @@ class Rect:
 
     @property
     def slices(self) -> tuple[slice, slice]:
+        """(rows, columns) as slices of an array that begins at (0, 0)."""
         return slice(self.y0, self.y1), slice(self.x0, self.x1)
 
     def grown(self, by: int) -> Rect:
+        """This rectangle, larger by `by` on every side."""
         return Rect(self.x0 - by, self.y0 - by, self.x1 + by, self.y1 + by)
 
     @property
     def empty(self) -> bool:
+        """Whether nothing lies in it."""
         return self.x1 <= self.x0 or self.y1 <= self.y0
 
     def common(self, other: Rect) -> Rect:
@@ -50,6 +53,7 @@ class Rect:
         return slice(self.y0 - outer.y0, self.y1 - outer.y0), slice(self.x0 - outer.x0, self.x1 - outer.x0)
 
     def clipped(self, width: int, height: int) -> Rect:
+        """The part of it within [0, width) x [0, height)."""
         return self.common(Rect(0, 0, width, height))
 
 
@@ -63,6 +67,7 @@ class Grid:
 
     @classmethod
     def over(cls, pixels: Pixels, unit_px: float) -> Grid:
+        """The grid over a crop (h, w, 3) of a face with pupils `unit_px` apart."""
         height, width = pixels.shape[:2]
         return cls(width, height, max(1, round(unit_px / _NODES_PER_UNIT)))
 
@@ -73,6 +78,7 @@ class Grid:
 
     @property
     def whole(self) -> Rect:
+        """All nodes."""
         return Rect(0, 0, self.shape[1], self.shape[0])
 
     def rect(self, low_px: Floats, high_px: Floats) -> Rect:
@@ -101,13 +107,14 @@ class Grid:
         """A field on `rect` at every pixel of `pixels_of(rect)`."""
         h, w = field.shape[:2]
         out = self.pixels_of(rect)
-        big = field if self.step == 1 else cv2.resize(field, (w * self.step, h * self.step))
+        big: Floats = field if self.step == 1 else cv2.resize(field, (w * self.step, h * self.step))
         return big[: out.y1 - out.y0, : out.x1 - out.x0]
 
     def sample(self, field: Floats, rect: Rect, at_px: Floats) -> Floats:
         """`field`, given on `rect`, at (n, 2) pixels; zero outside."""
         nodes = (at_px[None] + 0.5) * np.float32(1 / self.step) - np.array([rect.x0 + 0.5, rect.y0 + 0.5], np.float32)
-        return cv2.remap(field, nodes, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)[0]
+        read: Floats = cv2.remap(field, nodes, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)[0]
+        return read
 
     def moved(self, field: Floats, rect: Rect, by: Floats | None, where: Rect) -> Floats:
         """`by` and then `field`, given on `rect`, at the nodes of `where`: displacements of both together."""
@@ -115,7 +122,8 @@ class Grid:
             return _cut(field, rect, where)
         nodes = identity(Rect(where.x0 - rect.x0, where.y0 - rect.y0, where.x1 - rect.x0, where.y1 - rect.y0))
         at = cv2.scaleAdd(by, 1 / self.step, nodes)
-        return cv2.add(by, cv2.remap(field, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT))
+        both: Floats = cv2.add(by, cv2.remap(field, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT))
+        return both
 
 
 def _cut(field: Floats, rect: Rect, where: Rect) -> Floats:
@@ -150,7 +158,8 @@ def inverted(field: Floats, step: int, iterations: int) -> Floats:
         fx, fy, gain_x, gain_y = cv2.split(found)
         at_x -= (at_x - x + fx) * gain_x
         at_y -= (at_y - y + fy) * gain_y
-    return cv2.merge([(at_x - x) * step, (at_y - y) * step])
+    undone: Floats = cv2.merge([(at_x - x) * step, (at_y - y) * step])
+    return undone
 
 
 @lru_cache(maxsize=16)

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from talkinghead.core.types import Floats, Pixels
+from talkinghead.core.types import Doubles, Floats, Pixels
 from talkinghead.renderers.warp.fields import smoothstep
 from talkinghead.renderers.warp.slit import Slit
 from talkinghead.renderers.warp.teeth import LOWER, UPPER, Sheet, painted_teeth, seen_teeth
@@ -43,10 +42,12 @@ class Lips:
 
     @property
     def middle(self) -> Floats:
-        return (self.upper + self.lower) / 2
+        """(n,) the line between the lips."""
+        return np.asarray((self.upper + self.lower) / 2, np.float32)
 
     @property
     def gap(self) -> Floats:
+        """(n,) how far they are apart; negative where they overlap."""
         return self.lower - self.upper
 
 
@@ -81,9 +82,10 @@ class MouthCanvas:
         line = 0.7 * slit.upper + 0.3 * slit.lower
         inner = np.abs(slit.u(slit.a)) < 0.75
         bend, _, height = np.polyfit(slit.a[inner], line[inner], 2)
-        return (height + 0.6 * bend * np.clip(self.a, -slit.left, slit.right) ** 2).astype(np.float32)
+        rest: Floats = (height + 0.6 * bend * np.clip(self.a, -slit.left, slit.right) ** 2).astype(np.float32)
+        return rest
 
-    def to_canvas(self) -> npt.NDArray[np.float64]:
+    def to_canvas(self) -> Doubles:
         """(2, 3): crop pixels to canvas pixels (column, row)."""
         axes = self.slit.axes
         linear = axes.from_px * self.unit
@@ -136,7 +138,8 @@ class MouthCanvas:
         inside = smoothstep(0.0, 0.14, self.a - lips.left) * smoothstep(0.0, 0.14, lips.right - self.a)
         width = np.maximum(0.016, 0.7 * self.softness)
         distance = (self.b[:, None] - lips.middle) / width
-        return (strength * inside * np.exp(-distance * distance)).astype(np.float32)
+        line: Floats = (strength * inside * np.exp(-distance * distance)).astype(np.float32)
+        return line
 
     def _paint_open(self, colour: Floats, lips: Lips, part: slice) -> None:
         b, a = self.b[part, None], self.a[None, :]
@@ -174,7 +177,8 @@ class MouthCanvas:
         shrink = min(self.slit.axes.unit_px / self.unit, 1.0)
         size = max(2, round(len(self.a) * shrink)), max(2, round(len(self.b) * shrink))
         noise = np.random.default_rng(0).normal(0, 0.6 * level, size[::-1]).astype(np.float32)
-        return cv2.resize(noise, (len(self.a), len(self.b)), interpolation=cv2.INTER_CUBIC)[..., None]
+        grain: Floats = cv2.resize(noise, (len(self.a), len(self.b)), interpolation=cv2.INTER_CUBIC)
+        return grain[..., None]
 
 
 def _lay(view: Floats, colour: Floats, cover: Floats) -> None:

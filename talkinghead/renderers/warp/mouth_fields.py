@@ -7,13 +7,29 @@ from __future__ import annotations
 
 import numpy as np
 
+from audio2motion import MOUTH_AMPLITUDES, WIDTH_AMPLITUDES
 from talkinghead.core.types import Floats
-from talkinghead.renderers.warp import mesh
-from talkinghead.renderers.warp.fields import FieldMaker, Region, bell, opening_profile, smoothstep
+from talkinghead.faces import mesh
+from talkinghead.motion.proportions import CHIN_SHARE, UPPER_LIP_SHARE
+from talkinghead.renderers.warp import anatomy
+from talkinghead.renderers.warp.fields import FieldMaker, SkinRegion, bell, opening_profile, smoothstep
 from talkinghead.renderers.warp.grid import Grid, Rect
 from talkinghead.renderers.warp.slit import Slit
 
-JAW, RAISE, LOWER, NARROW, SPREAD, PRESS, BITE, SMILE, FROWN = 0.34, 0.085, 0.10, 0.34, 0.13, 0.05, 0.075, 0.11, 0.08
+# Shared with the speech model's targets, with tracking and with the self-check.
+JAW, RAISE, LOWER = MOUTH_AMPLITUDES.jaw_open, MOUTH_AMPLITUDES.upper_lip_up, MOUTH_AMPLITUDES.lower_lip_down
+PRESS = MOUTH_AMPLITUDES.lip_press
+SPREAD = WIDTH_AMPLITUDES["mouthStretch"] / 2  # each corner
+# The lower lip under the teeth of f and v (study); the corners up, outwards with it, and down.
+BITE, SMILE, SMILE_OUT, FROWN = 0.075, 0.11, 0.05, 0.08
+# The share of its distance from the middle by which a corner comes in for a full pucker (study).
+NARROW = 0.34
+# The share of the jaw's way by which the corners of the mouth, and the skin over and under them, follow it.
+CORNERS_FOLLOW = 0.17
+# The chin: aside, and down where it comes forward. Chin and lips up in a shrug. The lips aside.
+JAW_ASIDE, JAW_FORWARD, SHRUG, LIPS_ASIDE = 0.11, 0.025, 0.055, 0.13
+# Puffed cheeks outwards; cheeks up in a smile; the wings of the nose up.
+PUFF, CHEEK_UP, SNEER = 0.13, 0.065, 0.06
 
 
 class MouthCoordinates:
@@ -37,13 +53,13 @@ class MouthCoordinates:
         self.vertical = np.where(self.over > 0, bell(self.over / 0.36), bell(np.maximum(self.under, 0) / 0.46))
 
 
-def mouth_region(points: Floats, slit: Slit, grid: Grid, window: Floats) -> Region:
+def mouth_region(points: Floats, slit: Slit, grid: Grid, window: Floats) -> SkinRegion:
     """Fields of every mouth, jaw, cheek and nose control."""
-    outline = slit.axes.coordinates(points[list(mesh.OVAL), :2])
-    cheeks = slit.axes.coordinates(points[[mesh.LEFT_CHEEK[0], mesh.RIGHT_CHEEK[0]], :2])
+    outline = slit.axes.coordinates(points[list(mesh.FACE_OVAL), :2])
+    cheeks = slit.axes.coordinates(points[[anatomy.LEFT_CHEEK[0], anatomy.RIGHT_CHEEK[0]], :2])
     low, high = outline.min(0) - 0.3, outline.max(0) + np.array([0.3, 0.75])
     rect = grid.rect_of(slit.axes, (low[0], cheeks[:, 1].min() - 0.75), (high[0], high[1]))
-    region, c = Region(rect), MouthCoordinates(points, slit, grid, rect)
+    region, c = SkinRegion(rect), MouthCoordinates(points, slit, grid, rect)
     # What moves under the mouth must not reach the lids, which have an under of their own.
     make = FieldMaker(region, slit.axes, window, below=1 - smoothstep(0.55, 0.80, c.over))
     _jaw_fields(c, make)
@@ -61,17 +77,17 @@ def _jaw_fields(c: MouthCoordinates, make: FieldMaker) -> None:
     wide = 1 - smoothstep(0.28, 1.15 * reach, np.abs(c.a))
     # The corners follow the jaw a little, and the skin over and under them with it.
     corner = bell((np.abs(c.u) - 1) / 0.6) * np.where(c.over > 0, bell(c.over / 0.42), 1 - deep)
-    make.add("chin", both=(0.0, 0.17 * JAW * corner), below=(0.0, JAW * deep * wide))
+    make.add("chin", both=(0.0, CORNERS_FOLLOW * JAW * corner), below=(0.0, JAW * deep * wide))
     make.add("lip_drop", below=(0.0, JAW * (1 - deep) * c.profile))
-    make.add("jaw_shift", below=(0.11 * (0.5 * (1 - deep) * c.profile + deep * wide), 0.0))
-    make.add("jaw_forward", below=(0.0, 0.025 * deep * wide))
+    make.add("jaw_shift", below=(JAW_ASIDE * (0.5 * (1 - deep) * c.profile + deep * wide), 0.0))
+    make.add("jaw_forward", below=(0.0, JAW_FORWARD * deep * wide))
     lips_and_chin = np.where(c.over > 0, bell(c.over / 0.3), bell(np.maximum(c.under, 0) / 0.55))
-    make.add("shrug", both=(0.0, -0.055 * bell(c.a / 0.5) * lips_and_chin))
-    make.add("shift", both=(0.13 * bell(c.a / 0.7) * c.vertical, 0.0))
+    make.add("shrug", both=(0.0, -SHRUG * bell(c.a / 0.5) * lips_and_chin))
+    make.add("shift", both=(LIPS_ASIDE * bell(c.a / 0.7) * c.vertical, 0.0))
 
 
 def _closing_field(slit: Slit, c: MouthCoordinates, make: FieldMaker) -> None:
-    """Closes a mouth that is open in the picture: 30 % from the upper lip, 70 % from the lower with the chin."""
+    """Closes a mouth that is open in the picture, from the upper lip and from the lower, which takes the chin along."""
     open_by = float(slit.gap.max())
     if open_by <= 0:
         return
@@ -81,7 +97,9 @@ def _closing_field(slit: Slit, c: MouthCoordinates, make: FieldMaker) -> None:
     reach = np.where(c.a < 0, c.reach_left, c.reach_right)
     wide = 1 - smoothstep(0.22, reach, np.abs(c.a))
     make.add(
-        "close", above=(0.0, 0.3 * gap * over), below=(0.0, -0.7 * (gap * (1 - deep) + 0.8 * open_by * deep * wide))
+        "close",
+        above=(0.0, UPPER_LIP_SHARE * gap * over),
+        below=(0.0, -(1 - UPPER_LIP_SHARE) * (gap * (1 - deep) + CHIN_SHARE * open_by * deep * wide)),
     )
 
 
@@ -116,7 +134,7 @@ def _corner_fields(c: MouthCoordinates, slit: Slit, make: FieldMaker, sign: floa
     # Corners rise and fall by themselves: the middle of the lips stays.
     sideways = np.where(outward < half, np.clip(outward / half, 0, 1) ** 1.7, bell((outward - half) / 0.40))
     near = sideways * bell((c.b - corner_b) / 0.40)
-    make.add(f"smile_{side}", both=(sign * 0.05 * near, -SMILE * near))
+    make.add(f"smile_{side}", both=(sign * SMILE_OUT * near, -SMILE * near))
     make.add(f"frown_{side}", both=(0.0, FROWN * near))
 
 
@@ -125,9 +143,9 @@ def _cheek_fields(points: Floats, slit: Slit, c: MouthCoordinates, make: FieldMa
         centre = slit.axes.coordinates(points[list(indices), :2].mean(0))
         return bell((c.a - centre[0]) / width) * bell((c.b - centre[1]) / height)
 
-    puff = 0.13 * (bump(mesh.RIGHT_CHEEK[1:], 0.36, 0.42) - bump(mesh.LEFT_CHEEK[1:], 0.36, 0.42))
+    puff = PUFF * (bump(anatomy.RIGHT_CHEEK[1:], 0.36, 0.42) - bump(anatomy.LEFT_CHEEK[1:], 0.36, 0.42))
     make.add("puff", both=(puff, 0.0))
-    make.add("cheek_l", both=(0.0, -0.065 * bump(mesh.LEFT_CHEEK[:1], 0.34, 0.28)))
-    make.add("cheek_r", both=(0.0, -0.065 * bump(mesh.RIGHT_CHEEK[:1], 0.34, 0.28)))
-    make.add("sneer_l", both=(0.0, -0.06 * bump(mesh.LEFT_NOSE_WING, 0.17, 0.17)))
-    make.add("sneer_r", both=(0.0, -0.06 * bump(mesh.RIGHT_NOSE_WING, 0.17, 0.17)))
+    make.add("cheek_l", both=(0.0, -CHEEK_UP * bump(anatomy.LEFT_CHEEK[:1], 0.34, 0.28)))
+    make.add("cheek_r", both=(0.0, -CHEEK_UP * bump(anatomy.RIGHT_CHEEK[:1], 0.34, 0.28)))
+    make.add("sneer_l", both=(0.0, -SNEER * bump(anatomy.LEFT_NOSE_WING, 0.17, 0.17)))
+    make.add("sneer_r", both=(0.0, -SNEER * bump(anatomy.RIGHT_NOSE_WING, 0.17, 0.17)))

@@ -8,21 +8,28 @@ import cv2
 import numpy as np
 
 from talkinghead.core.types import Floats, Pixels, Portrait
-from talkinghead.renderers.warp import mesh
+from talkinghead.faces import mesh
+from talkinghead.renderers.warp import anatomy
 from talkinghead.renderers.warp.backward import Lookup
-from talkinghead.renderers.warp.brows import eye_rect, upper_region, wears_glasses
 from talkinghead.renderers.warp.eyeball import Eyeball
 from talkinghead.renderers.warp.eyes import EyeCanvas, without_eyes
-from talkinghead.renderers.warp.fields import Region, face_window
+from talkinghead.renderers.warp.fields import SkinRegion, face_window
 from talkinghead.renderers.warp.grid import Grid
-from talkinghead.renderers.warp.head import Head
+from talkinghead.renderers.warp.head_turn import HeadTurn
 from talkinghead.renderers.warp.mouth import MouthCanvas
 from talkinghead.renderers.warp.mouth_fields import mouth_region
 from talkinghead.renderers.warp.shading import Shades, brow_shades, mouth_shades
 from talkinghead.renderers.warp.slit import SeamMemory, Slit, eye_slit, mouth_slit
 from talkinghead.renderers.warp.tones import Tones, measure_tones
+from talkinghead.renderers.warp.upper_fields import eye_rect, upper_region, wears_glasses
 
+# How far around the face's outline skin still moves with it, in D.
 _WINDOW_REACH = 0.55
+# A face that the picture cuts off is continued by this much around its outline, in D.
+_CONTINUED = 0.4
+# A mouth at rest, in D: its width, and how far its corners stand above its middle; how much more makes a full grin.
+_REST_WIDTH, _GRIN_WIDER = 0.74, 0.20
+_REST_LIFT, _GRIN_LIFTS = -0.02, 0.08
 # Frames of video between two looks at its colours, and how far each look moves them.
 _TONE_EVERY, _TONE_RATE = 5, 0.15
 
@@ -52,7 +59,7 @@ class Plan:
         """`memory` is a video's; a picture's plan is for many frames, a video frame's for one."""
         self._open_sides = _open_sides(portrait)
         self._height, self._width = portrait.pixels.shape[:2]
-        self.unit_px = mesh.pupil_distance_px(portrait.landmarks)
+        self.unit_px = anatomy.pupil_distance_px(portrait.landmarks)
         self.pixels, self.landmarks, self._padding = _with_whole_face(portrait, self.unit_px)
         self.grid = Grid.over(self.pixels, self.unit_px)
         self._often = memory is None
@@ -64,7 +71,7 @@ class Plan:
             self.lips = mouth_slit(self.landmarks, self.pixels, self.unit_px, memory.seam)
         self.smile = _smile(self.lips)
         self._window = face_window(self.landmarks, self.grid, self.unit_px, _WINDOW_REACH)
-        self.mouth: Region = mouth_region(self.landmarks, self.lips, self.grid, self._window)
+        self.mouth: SkinRegion = mouth_region(self.landmarks, self.lips, self.grid, self._window)
         self.canvas = MouthCanvas(self.lips, self.tones, self.pixels if self._often else None)
 
     def cut(self, drawn: Pixels) -> Pixels:
@@ -82,15 +89,18 @@ class Plan:
 
     @cached_property
     def mouth_shades(self) -> Shades:
+        """Light and shade of the mouth's controls, on the mouth region's nodes."""
         return mouth_shades(self.landmarks, self.lips, self.grid, self.mouth.rect, self._window)
 
     @cached_property
     def brow_shades(self) -> Shades:
+        """Light and shade of the brows' controls, on the upper region's nodes."""
         return brow_shades(self.landmarks, self.grid, self.upper.rect, self.unit_px)
 
     @cached_property
-    def head(self) -> Head:
-        return Head(self.landmarks, self.grid, self.unit_px, self._open_sides)
+    def head(self) -> HeadTurn:
+        """What turns the head."""
+        return HeadTurn(self.landmarks, self.grid, self.unit_px, self._open_sides)
 
     @cached_property
     def eyes(self) -> tuple[Slit, Slit]:
@@ -104,16 +114,18 @@ class Plan:
         return wears_glasses(self.pixels, self.landmarks, self.unit_px)
 
     @cached_property
-    def upper(self) -> Region:
+    def upper(self) -> SkinRegion:
         """Fields of brows and lids."""
         return upper_region(self.landmarks, self.eyes, self.grid, self._window, self.glasses)
 
     @cached_property
     def eye_canvases(self) -> tuple[EyeCanvas, EyeCanvas]:
+        """The lids' masks, of the eye on the picture's left first."""
         return EyeCanvas(self.eyes[0], self.pixels), EyeCanvas(self.eyes[1], self.pixels)
 
     @cached_property
     def balls(self) -> tuple[Eyeball, Eyeball]:
+        """The eyeballs, of the eye on the picture's left first."""
         irises = self.landmarks[list(mesh.LEFT_IRIS)], self.landmarks[list(mesh.RIGHT_IRIS)]
         left, right = (
             Eyeball(slit, iris, self.pixels, self.grid.pixels_of(eye_rect(slit, self.grid)))
@@ -123,6 +135,7 @@ class Plan:
 
     @cached_property
     def picture(self) -> Lookup:
+        """The picture itself, to be looked up at displaced places."""
         return Lookup(self.pixels, self._often)
 
     @cached_property
@@ -139,8 +152,8 @@ class Plan:
 def _with_whole_face(portrait: Portrait, unit_px: float) -> tuple[Pixels, Floats, tuple[int, int]]:
     """(pixels, landmarks, (x, y) of the crop within): a face that the picture cuts off is continued by its border."""
     points, (height, width) = portrait.landmarks, portrait.pixels.shape[:2]
-    outline = points[list(mesh.OVAL), :2]
-    margin = 0.4 * unit_px
+    outline = points[list(mesh.FACE_OVAL), :2]
+    margin = _CONTINUED * unit_px
     left, top = (int(v) for v in np.ceil(np.maximum(margin - outline.min(0), 0)))
     right, bottom = (int(v) for v in np.ceil(np.maximum(outline.max(0) + margin - (width, height), 0)))
     if not (left or top or right or bottom):
@@ -154,8 +167,8 @@ def _smile(slit: Slit) -> float:
     middle = (slit.upper + slit.lower) / 2
     centre = len(middle) // 2
     lift = float(middle[centre - 8 : centre + 9].mean() - (middle[0] + middle[-1]) / 2)
-    wide = float(np.clip((slit.left + slit.right - 0.74) / 0.20, 0, 1))
-    return wide * float(np.clip((lift + 0.02) / 0.08, 0, 1))
+    wide = float(np.clip((slit.left + slit.right - _REST_WIDTH) / _GRIN_WIDER, 0, 1))
+    return wide * float(np.clip((lift - _REST_LIFT) / _GRIN_LIFTS, 0, 1))
 
 
 def _open_sides(portrait: Portrait) -> tuple[bool, bool, bool, bool]:

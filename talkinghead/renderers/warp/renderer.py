@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import threading
+from collections.abc import Sequence
 
 import numpy as np
 
-from talkinghead.core.types import Face, Frame, Image, Portrait
+from talkinghead.core.renderer_options import WarpOptions
+from talkinghead.core.types import DrawnCrop, Face, Image, Portrait
 from talkinghead.motion.angles import relative_pose
 from talkinghead.motion.motion import Motion
-from talkinghead.renderers.warp.controls import to_controls
-from talkinghead.renderers.warp.cropping import crop_portrait
+from talkinghead.motion.protocols import Drawing
+from talkinghead.renderers.warp.cropping import crop_rectangle
 from talkinghead.renderers.warp.drawing import draw
+from talkinghead.renderers.warp.mixing import to_controls
 from talkinghead.renderers.warp.plan import Memory, Plan
 
 
@@ -22,59 +25,80 @@ class WarpRenderer:
     do nothing. Rotation, translation and scale count from the motion's rest and are bent towards what one picture can
     show (15 degrees of pitch, 18 of yaw, 23 of roll, less yaw for a face already turned). For a source video the
     mouth and jaw are replaced, and every frame keeps its own pose and eyes.
-
-    `crop_size_px` asks for crops whose longer side has that many pixels; by default a crop keeps the picture's own.
-    `keep_mouth` starts from the picture's mouth as it is, open or closed: for edits rather than speech.
     """
 
     name = "warp"
+    extractor = None
 
-    def __init__(self, crop_size_px: int | None = None, keep_mouth: bool = False) -> None:
-        if crop_size_px is not None and crop_size_px < 32:
-            raise ValueError(f"crop_size_px must be at least 32, not {crop_size_px}")
-        self._crop_size_px, self._keep_mouth = crop_size_px, keep_mouth
-        self._last: tuple[Portrait, Plan] | None = None
+    def __init__(self, options: WarpOptions | None = None) -> None:
+        self.options = options or WarpOptions()
+        self._plans = _LatestPlan()
 
     def crop(self, image: Image, face: Face, whole: bool = False) -> Portrait:
         """A rectangle of `image` in whole pixels around `face`, or all of it."""
-        return crop_portrait(image, face, self._crop_size_px, whole)
+        return crop_rectangle(image, face, self.options.crop_size_px, whole)
 
-    def render(self, source: Portrait | Iterable[Portrait], motion: Iterable[Motion]) -> Iterator[Frame]:
-        """Frames, one per frame of motion; for a source video, until the shorter of the two ends."""
-        if isinstance(source, Portrait):
-            return self._render_still(source, motion)
-        return self._render_video(source, motion)
+    def open(self, portrait: Portrait | None, *, single: bool = False, keep_mouth: bool = False) -> Drawing:
+        """Start drawing a portrait, or a source video (None). One driving frame is drawn like any other."""
+        if portrait is None:
+            return _VideoDrawing()
+        return _StillDrawing(portrait, self._plans.of(portrait), keep_mouth)
 
-    def _render_still(self, portrait: Portrait, motion: Iterable[Motion]) -> Iterator[Frame]:
-        plan = self._plan(portrait)
-        for chunk in motion:
-            rest = chunk.rest
-            turns, shifts = relative_pose(chunk.rotation, chunk.translation, rest.rotation, rest.translation)
-            for i in range(len(chunk)):
-                turn = plan.head.inverse(
-                    turns[i].astype(np.float32),
-                    shifts[i].astype(np.float32),
-                    float(chunk.scale[i] / rest.scale),
-                )
-                drawn = draw(
-                    plan, to_controls(chunk.blendshapes[i] - rest.blendshapes, keep_mouth=self._keep_mouth), turn
-                )
-                yield Frame(plan.cut(drawn), portrait)
 
-    def _render_video(self, portraits: Iterable[Portrait], motion: Iterable[Motion]) -> Iterator[Frame]:
-        source, memory = iter(portraits), Memory()
-        # Motion is asked first, for a source video may be endless.
-        for chunk in motion:
-            for blendshapes in chunk.blendshapes - chunk.rest.blendshapes:
-                portrait = next(source, None)
-                if portrait is None:
-                    return
-                plan = Plan(portrait, memory)
-                drawn = draw(plan, to_controls(blendshapes), None, eyes=False)
-                yield Frame(plan.cut(drawn), portrait)
+class _LatestPlan:
+    """What was worked out of the last portrait: drawings of one portrait share it, in whatever threads they run."""
 
-    def _plan(self, portrait: Portrait) -> Plan:
-        """The portrait's plan, kept for the next call with the same portrait."""
-        if self._last is None or self._last[0] is not portrait:
-            self._last = (portrait, Plan(portrait))
-        return self._last[1]
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._last: tuple[Portrait, Plan] | None = None
+
+    def of(self, portrait: Portrait) -> Plan:
+        with self._lock:
+            if self._last is None or self._last[0] is not portrait:
+                self._last = (portrait, Plan(portrait))
+            return self._last[1]
+
+
+class _StillDrawing:
+    """One picture."""
+
+    batch = 1
+
+    def __init__(self, portrait: Portrait, plan: Plan, keep_mouth: bool) -> None:
+        self._portrait, self._plan, self._keep_mouth = portrait, plan, keep_mouth
+
+    def draw(self, motion: Motion, portraits: Sequence[Portrait] = ()) -> list[DrawnCrop]:
+        plan, rest = self._plan, motion.rest
+        turns, shifts = relative_pose(motion.rotation, motion.translation, rest.rotation, rest.translation)
+        drawn = []
+        for i in range(len(motion)):
+            turn = plan.head.inverse(
+                turns[i].astype(np.float32),
+                shifts[i].astype(np.float32),
+                float(motion.scale[i] / rest.scale),
+            )
+            controls = to_controls(motion.blendshapes[i] - rest.blendshapes, keep_mouth=self._keep_mouth)
+            drawn.append(DrawnCrop(plan.cut(draw(plan, controls, turn)), self._portrait))
+        return drawn
+
+    def finish(self) -> list[DrawnCrop]:
+        return []
+
+
+class _VideoDrawing:
+    """A source video, whose frames bring their portraits; colours inside the mouth are remembered between them."""
+
+    batch = 1
+
+    def __init__(self) -> None:
+        self._memory = Memory()
+
+    def draw(self, motion: Motion, portraits: Sequence[Portrait] = ()) -> list[DrawnCrop]:
+        drawn = []
+        for blendshapes, portrait in zip(motion.blendshapes - motion.rest.blendshapes, portraits):
+            plan = Plan(portrait, self._memory)
+            drawn.append(DrawnCrop(plan.cut(draw(plan, to_controls(blendshapes), None, eyes=False)), portrait))
+        return drawn
+
+    def finish(self) -> list[DrawnCrop]:
+        return []

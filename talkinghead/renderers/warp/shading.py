@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 
 from talkinghead.core.types import Floats, Pixels
-from talkinghead.renderers.warp import mesh
+from talkinghead.faces import mesh
+from talkinghead.renderers.warp import anatomy
 from talkinghead.renderers.warp.backward import Backward
 from talkinghead.renderers.warp.fields import bell, smoothstep
 from talkinghead.renderers.warp.grid import Grid, Rect
@@ -32,7 +33,7 @@ def mouth_shades(points: Floats, slit: Slit, grid: Grid, rect: Rect, window: Flo
     clip = window[rect.slices]
     shades: Shades = {}
     hollow = np.zeros_like(c.a)
-    sides = (("l", -1.0, mesh.LEFT_NOSE_WING, slit.left), ("r", 1.0, mesh.RIGHT_NOSE_WING, slit.right))
+    sides = (("l", -1.0, anatomy.LEFT_NOSE_WING, slit.left), ("r", 1.0, anatomy.RIGHT_NOSE_WING, slit.right))
     for side, sign, wing, half in sides:
         outward = sign * c.a
         wing_a, wing_b = slit.axes.coordinates(points[wing[-1], :2])
@@ -64,7 +65,7 @@ def mouth_shades(points: Floats, slit: Slit, grid: Grid, rect: Rect, window: Flo
 
 def brow_shades(points: Floats, grid: Grid, rect: Rect, unit_px: float) -> Shades:
     """Shades of the brows' controls: faint lines across the forehead, two between the brows."""
-    axes = mesh.slit_axes(points, 55, 285, unit_px)
+    axes = anatomy.slit_axes(points, 55, 285, unit_px)
     at = axes.coordinates(grid.points(rect))
     a, b = at[..., 0], at[..., 1]
     top = float(axes.coordinates(points[mesh.FOREHEAD, :2])[1])

@@ -12,7 +12,7 @@ from talkinghead.renderers.warp.fields import smoothstep
 from talkinghead.renderers.warp.slit import Slit
 from talkinghead.renderers.warp.tones import LUMA, Tones
 
-# Adults' pupils are 63 mm apart; a mouth at rest is 0.80 D wide.
+# A millimetre in D: adults' pupils are 63 mm apart. Half a mouth at rest, in D. The dental arch's radius.
 _MM, _REST_HALF_WIDTH, _ARCH_MM = 1 / 63, 0.40, 29.0
 
 
@@ -53,6 +53,7 @@ class Sheet:
 
     @property
     def edge_width(self) -> float:
+        """Over how much of D a tooth's edge fades: as soft as the picture, and no sharper than its pixels."""
         return max(0.8 * self.softness, 1.2 / self.unit)
 
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
 from talkinghead.core.types import Floats, Pixels
-from talkinghead.renderers.warp import mesh
+from talkinghead.faces import mesh
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
-@dataclass(frozen=True)
-class Tones:
+class Tones(NamedTuple):
     """RGB, float32, 0..255: of the mouth's inside, and how soft (px) and grainy (levels) the picture is."""
 
     skin: Floats
@@ -29,15 +28,29 @@ class Tones:
 
     def blended(self, other: Tones, weight: float) -> Tones:
         """This, moved towards `other` by `weight`."""
-        return Tones(*((1 - weight) * getattr(self, n) + weight * getattr(other, n) for n in self.__dataclass_fields__))
+
+        def mix(mine: Floats, theirs: Floats) -> Floats:
+            return (1 - weight) * mine + weight * theirs
+
+        return Tones(
+            mix(self.skin, other.skin),
+            mix(self.lip, other.lip),
+            mix(self.cavity, other.cavity),
+            mix(self.tongue, other.tongue),
+            mix(self.teeth, other.teeth),
+            mix(self.gum, other.gum),
+            mix(self.contact, other.contact),
+            (1 - weight) * self.softness_px + weight * other.softness_px,
+            (1 - weight) * self.grain + weight * other.grain,
+        )
 
 
 def measure_tones(pixels: Pixels, points: Floats) -> Tones:
     """Tones of the face with `points` (478, 3) in `pixels`."""
-    face = _inside(pixels, points, mesh.OVAL)
+    face = _inside(pixels, points, mesh.FACE_OVAL)
     lips = np.concatenate(
-        [_inside(pixels, points, mesh.OUTER_UPPER + mesh.INNER_UPPER[::-1]),
-         _inside(pixels, points, mesh.OUTER_LOWER + mesh.INNER_LOWER[::-1])]
+        [_inside(pixels, points, mesh.OUTER_LIP_UPPER + mesh.INNER_LIP_UPPER[::-1]),
+         _inside(pixels, points, mesh.OUTER_LIP_LOWER + mesh.INNER_LIP_LOWER[::-1])]
     )  # fmt: skip
     luma = face @ LUMA
     low, high = np.percentile(luma, (45, 92))
@@ -70,10 +83,11 @@ def _inside(pixels: Pixels, points: Floats, outline: tuple[int, ...]) -> Floats:
 
 
 def _face_patch(pixels: Pixels, points: Floats) -> Floats:
-    low, high = points[list(mesh.OVAL), :2].min(0), points[list(mesh.OVAL), :2].max(0)
+    low, high = points[list(mesh.FACE_OVAL), :2].min(0), points[list(mesh.FACE_OVAL), :2].max(0)
     x0, y0 = np.maximum(low, 0).astype(int)
     x1, y1 = high.astype(int)
-    return cv2.cvtColor(pixels[y0:y1, x0:x1], cv2.COLOR_RGB2GRAY).astype(np.float32)
+    grey: Pixels = cv2.cvtColor(pixels[y0:y1, x0:x1], cv2.COLOR_RGB2GRAY)
+    return grey.astype(np.float32)
 
 
 def _softness_px(pixels: Pixels, points: Floats) -> float:

@@ -29,7 +29,8 @@ class FastResBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         normalised = torch.addcmul(self.shift, x, self.scale)
-        return x + self.second(functional.relu_(self.first(functional.relu_(normalised))))
+        added: Tensor = self.second(functional.relu_(self.first(functional.relu_(normalised))))
+        return x + added
 
 
 class FastAppearance(nn.Module):
@@ -49,5 +50,6 @@ class FastAppearance(nn.Module):
         x = functional.relu(self.first(picture.contiguous(memory_format=torch.channels_last)))
         for conv in self.down:
             x = functional.avg_pool2d(functional.relu(conv(x)), 2)
-        volume = self.second(x).unflatten(1, (self.channels, self.depth))
-        return self.blocks(volume.contiguous(memory_format=torch.channels_last_3d))
+        volume = torch.unflatten(self.second(x), 1, (self.channels, self.depth))
+        out: Tensor = self.blocks(volume.contiguous(memory_format=torch.channels_last_3d))
+        return out

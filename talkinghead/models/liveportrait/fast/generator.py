@@ -27,7 +27,8 @@ def modulate(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
         return torch.addcmul(shift, x, scale)
 
     def blocks(y: Tensor) -> Tensor:
-        return y.permute(0, 2, 3, 1).unflatten(2, (-1, factor)).unflatten(1, (-1, factor))
+        rows = torch.unflatten(y.permute(0, 2, 3, 1), 2, (-1, factor))
+        return torch.unflatten(rows, 1, (-1, factor))
 
     small = x.permute(0, 2, 3, 1)[:, :, None, :, None]
     return torch.addcmul(blocks(shift), small, blocks(scale)).flatten(3, 4).flatten(1, 2).permute(0, 3, 1, 2)
@@ -50,7 +51,8 @@ class Shared(nn.Module):
         hidden = self.conv.out_channels // self.parts
         size = (batch, self.parts * hidden, height * self.factor, width * self.factor)
         into = torch.empty(size, dtype=guide.dtype, device=guide.device, memory_format=torch.channels_last)
-        return self.conv(guide, into).chunk(self.parts, 1)
+        out: Tensor = self.conv(guide, into)
+        return out.chunk(self.parts, 1)
 
 
 class Modulation(nn.Module):
@@ -80,7 +82,7 @@ class FastBlock(nn.Module):
     def forward(self, x: Tensor, guide: Tensor) -> Tensor:
         hidden = self.shared(guide)
         normalised = instance_norm(x)
-        y = self.conv_0(functional.leaky_relu_(self.modulations[0](normalised, hidden[0]), LEAK))
+        y: Tensor = self.conv_0(functional.leaky_relu_(self.modulations[0](normalised, hidden[0]), LEAK))
         y = self.conv_1(functional.leaky_relu_(self.modulations[1](instance_norm(y), hidden[1]), LEAK))
         if self.conv_s is None:
             return y.add_(x)

@@ -36,7 +36,7 @@ def slices(x: Tensor) -> Tensor:
 
 def volumes(x: Tensor, depth: int) -> Tensor:
     """The reverse of `slices`."""
-    return x.unflatten(0, (-1, depth)).permute(0, 2, 1, 3, 4)
+    return torch.unflatten(x, 0, (-1, depth)).permute(0, 2, 1, 3, 4)
 
 
 class UpStep(nn.Module):
@@ -112,7 +112,7 @@ class SliceHeads(nn.Module):
     def forward(self, prediction: Tensor) -> tuple[Tensor, Tensor]:
         """(B, C, D, H, W) channels last -> mask logits (B, D, H, W, 22), occlusion logits (B, 1, H, W), float32."""
         depth, n = self.depth, self.candidates
-        parts = self.conv(slices(prediction)).permute(0, 2, 3, 1).unflatten(0, (-1, depth))
+        parts = torch.unflatten(self.conv(slices(prediction)).permute(0, 2, 3, 1), 0, (-1, depth))
         logits = self.mask_bias.float().expand(*parts.shape[:4], n).clone()
         reach = self.taps // 2
         for tap in range(max(0, reach - depth + 1), min(self.taps, reach + depth)):
@@ -134,7 +134,7 @@ class FastWarping(nn.Module):
         self.hourglass, self.heads = FastHourglass(motion), SliceHeads(motion, depth)
         third = fold.fold_batch_norm(network.third.conv, network.third.norm)
         # The gather answers channels within depth; the published order is depth within channels.
-        by_channel = third.weight.unflatten(1, (-1, depth)).transpose(1, 2).flatten(1, 2)
+        by_channel = torch.unflatten(third.weight, 1, (-1, depth)).transpose(1, 2).flatten(1, 2)
         self.third = fold.conv2d(by_channel, third.bias, 1)
         self.leak = network.third.leak
         self.fourth = fold.conv2d(network.fourth.weight, network.fourth.bias, 0)
@@ -167,7 +167,7 @@ class FastWarping(nn.Module):
         batch, n, c = samples.shape[:3]
         dtype, channels = self.third.weight.dtype, self.hourglass.in_channels
         joined = torch.zeros(batch, *source.size, channels, dtype=dtype, device=shift.device)
-        by_candidate = joined[..., : n * (c + 1)].unflatten(-1, (n, c + 1))
+        by_candidate = torch.unflatten(joined[..., : n * (c + 1)], -1, (n, c + 1))
         by_candidate[..., 1:, 0] = heat.permute(0, 2, 3, 4, 1)
         by_candidate[..., 1:] = samples.permute(0, 3, 4, 5, 1, 2)
         return joined.permute(0, 4, 1, 2, 3)
@@ -184,7 +184,8 @@ class FastWarping(nn.Module):
         moved = sampling.gather(source.table, indices.flatten(0, 3), weights.flatten(0, 3))
         x = moved.view(batch, height, width, -1).permute(0, 3, 1, 2).to(self.third.weight.dtype)
         x = functional.leaky_relu_(self.third(x), self.leak)
-        return self.fourth(x) * occlusion.to(x.dtype)
+        flat: Tensor = self.fourth(x)
+        return flat * occlusion.to(x.dtype)
 
 
 def gaussian(keypoints: Tensor, size: tuple[int, int, int]) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
+import torch
 from torch import Tensor, nn
 
 from talkinghead.models.liveportrait.networks.blocks import ConvBlock2d, DownBlock2d, ResBlock3d
@@ -29,5 +30,5 @@ class AppearanceExtractor(nn.Module):
         x = self.first(picture)
         for block in self.down_blocks:
             x = block(x)
-        volume = self.second(x).unflatten(1, (self.channels, self.depth))
-        return self.resblocks_3d(volume)
+        volume: Tensor = self.resblocks_3d(torch.unflatten(self.second(x), 1, (self.channels, self.depth)))
+        return volume

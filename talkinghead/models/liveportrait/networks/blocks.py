@@ -65,7 +65,8 @@ class ResBlock3d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.conv1(functional.relu(self.norm1(x)))
-        return x + self.conv2(functional.relu(self.norm2(y)))
+        added: Tensor = self.conv2(functional.relu(self.norm2(y)))
+        return x + added
 
 
 class SpectralConv2d(nn.Module):

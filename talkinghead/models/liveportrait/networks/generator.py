@@ -23,7 +23,8 @@ class Spade(nn.Module):
 
     def forward(self, x: Tensor, guide: Tensor) -> Tensor:
         shared = self.mlp_shared(functional.interpolate(guide, size=x.shape[2:]))
-        return functional.instance_norm(x) * (1 + self.mlp_gamma(shared)) + self.mlp_beta(shared)
+        out: Tensor = functional.instance_norm(x) * (1 + self.mlp_gamma(shared)) + self.mlp_beta(shared)
+        return out
 
 
 class SpadeResBlock(nn.Module):
@@ -45,7 +46,8 @@ class SpadeResBlock(nn.Module):
         shortcut = self.conv_s(self.norm_s(x, guide)) if self.learned_shortcut else x
         y = self.conv_0(functional.leaky_relu(self.norm_0(x, guide), LEAK))
         y = self.conv_1(functional.leaky_relu(self.norm_1(y, guide), LEAK))
-        return shortcut + y
+        out: Tensor = shortcut + y
+        return out
 
 
 class Generator(nn.Module):
@@ -72,4 +74,5 @@ class Generator(nn.Module):
             x = block(x, guide)
         x = self.up_0(functional.interpolate(x, scale_factor=2.0), guide)
         x = self.up_1(functional.interpolate(x, scale_factor=2.0), guide)
-        return self.conv_img(functional.leaky_relu(x, LEAK)).sigmoid()
+        image: Tensor = self.conv_img(functional.leaky_relu(x, LEAK))
+        return image.sigmoid()

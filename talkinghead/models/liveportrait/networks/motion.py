@@ -41,7 +41,8 @@ class LayerNorm2d(nn.LayerNorm):
     """Layer norm over the channels of (B, C, H, W)."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+        out: Tensor = super().forward(x.permute(0, 2, 3, 1))
+        return out.permute(0, 3, 1, 2)
 
 
 class GlobalResponseNorm(nn.Module):
@@ -56,7 +57,8 @@ class GlobalResponseNorm(nn.Module):
         # Squares of half-precision activations overflow, so the norm is taken in single precision.
         energy = torch.linalg.vector_norm(x, dim=(1, 2), keepdim=True, dtype=torch.float32)
         share = (energy / (energy.mean(-1, keepdim=True) + _EPS)).to(x.dtype)
-        return self.gamma * (x * share) + self.beta + x
+        out: Tensor = self.gamma * (x * share) + self.beta + x
+        return out
 
 
 class ConvNextBlock(nn.Module):
@@ -71,7 +73,7 @@ class ConvNextBlock(nn.Module):
         self.pwconv2 = nn.Linear(4 * channels, channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        y = self.norm(self.dwconv(x).permute(0, 2, 3, 1))
+        y: Tensor = self.norm(self.dwconv(x).permute(0, 2, 3, 1))
         y = self.pwconv2(self.grn(functional.gelu(self.pwconv1(y))))
         return x + y.permute(0, 3, 1, 2)
 
@@ -116,4 +118,5 @@ class MotionExtractor(nn.Module):
         self.detector = ConvNext(depths, widths)
 
     def forward(self, picture: Tensor) -> RawMotion:
-        return self.detector(picture)
+        out: RawMotion = self.detector(picture)
+        return out

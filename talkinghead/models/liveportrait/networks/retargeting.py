@@ -18,7 +18,8 @@ class Retargeting(nn.Module):
         self.mlp = nn.Sequential(*layers[:-1])
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.mlp(x)
+        out: Tensor = self.mlp(x)
+        return out
 
 
 def stitching() -> Retargeting:

@@ -48,7 +48,7 @@ class Decoder(nn.Module):
         super().__init__()
 
         def width(level: int) -> int:
-            return min(widest, expansion * 2**level)
+            return min(widest, expansion << level)
 
         self.up_blocks = nn.ModuleList(
             UpBlock3d((1 if i == levels else 2) * width(i), width(i - 1)) for i in range(levels, 0, -1)
@@ -74,7 +74,8 @@ class Hourglass(nn.Module):
         self.out_channels = self.decoder.out_channels
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.decoder(self.encoder(x))
+        out: Tensor = self.decoder(self.encoder(x))
+        return out
 
 
 class DenseMotion(nn.Module):
@@ -120,7 +121,7 @@ def sample_candidates(compact: Tensor, grids: Tensor) -> Tensor:
     batch, n = grids.shape[:2]
     repeated = compact.unsqueeze(1).expand(-1, n, -1, -1, -1, -1).flatten(0, 1)
     sampled = functional.grid_sample(repeated, grids.flatten(0, 1).to(repeated.dtype), align_corners=False)
-    return sampled.unflatten(0, (batch, n))
+    return torch.unflatten(sampled, 0, (batch, n))
 
 
 def heatmap(grid: Tensor, keypoints: Tensor) -> Tensor:
@@ -154,4 +155,5 @@ class WarpingModule(nn.Module):
     def warp(self, feature: Tensor, deformation: Tensor, occlusion: Tensor) -> Tensor:
         """The feature volume sampled by the deformation (B, D, H, W, 3), flattened and dimmed where hidden."""
         moved = functional.grid_sample(feature, deformation.to(feature.dtype), align_corners=False)
-        return self.fourth(self.third(moved.flatten(1, 2))) * occlusion
+        flat: Tensor = self.fourth(self.third(moved.flatten(1, 2)))
+        return flat * occlusion

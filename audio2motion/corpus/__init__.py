@@ -1,0 +1,1 @@
+"""Speech with known lips to learn from: synthesised, or measured on video."""

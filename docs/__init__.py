@@ -1,0 +1,1 @@
+"""The documents, and the scripts that draw and generate parts of them."""

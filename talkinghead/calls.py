@@ -1,0 +1,158 @@
+"""The same in one call: an avatar that is opened for one clip or one picture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from talkinghead.core.settings import Box, Settings, SettingsKeywords
+from talkinghead.core.types import Pixels
+from talkinghead.motion.motion import Motion
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from talkinghead.avatar import Avatar
+    from talkinghead.clip import Clip
+    from talkinghead.media.images import PictureLike
+    from talkinghead.media.sound import SoundLike
+    from talkinghead.tts.engines import SpeechEngine
+
+
+def speak(
+    source: PictureLike,
+    audio: SoundLike | None = None,
+    *,
+    text: str | None = None,
+    voice: str | SpeechEngine | None = None,
+    tracks: Mapping[int, SoundLike] | None = None,
+    motion_model: str = "auto",
+    settings: Settings | None = None,
+    **keywords: Unpack[SettingsKeywords],
+) -> Clip:
+    """A picture or video speaking a recording, or a text.
+
+    Args:
+        source: a picture or video with a face: a path, an array (H, W, 3 or 4), a Pillow picture.
+        audio: a path of any audio or video file, "-" for standard input, or (samples, rate).
+        text: spoken instead of `audio`, in the language or `voice` named ("de", "en-gb", "fr+f2").
+        tracks: with `face="all"`: what other faces speak, by their numbers.
+        motion_model: "embedded", "joyvasa", the folder of an audio2motion checkpoint, or "auto": JoyVASA for the neural
+            renderer where its weights are there, else the embedded model.
+        settings: a `Settings`, or its fields as keywords (renderer, fps, framing, face, seed, ...).
+
+    Returns:
+        A `Clip`: iterate for frames, or `save`.
+
+    Raises:
+        TalkingHeadError: an input cannot be used; the message says why and what to do.
+    """
+    from talkinghead.core.errors import InputError
+
+    if (audio is None) == (text is None):
+        raise InputError("give either audio or text")
+    avatar = _ready_to_speak(source, motion_model, _settings(settings, keywords))
+    return avatar.speak(audio, text=text, voice=voice, tracks=tracks)
+
+
+def animate(
+    source: PictureLike,
+    driving: str | Path | Motion,
+    *,
+    audio: SoundLike | None = None,
+    silent: bool = False,
+    driving_face: int | None = None,
+    driving_box: Box | None = None,
+    single: bool = False,
+    settings: Settings | None = None,
+    **keywords: Unpack[SettingsKeywords],
+) -> Clip:
+    """A picture or video moved by a video, a picture, a motion file (.npz, .pkl, .csv), a folder of frames or a Motion.
+
+    Args:
+        source: a picture or video with a face: a path, an array (H, W, 3 or 4), a Pillow picture.
+        driving: what moves it.
+        audio: sound instead of the driver's own; `silent`: none at all.
+        driving_face, driving_box: which face drives, or where it is.
+        single: ask a driving picture for one frame rather than a short clip.
+        settings: a `Settings`, or its fields as keywords (renderer, fps, framing, face, ...).
+
+    Returns:
+        A `Clip`: iterate for frames, or `save`.
+
+    Raises:
+        TalkingHeadError: an input cannot be used; the message says why and what to do.
+    """
+    from talkinghead.avatar import Avatar
+
+    avatar = Avatar(source, settings=_settings(settings, keywords), few_frames=_has_few_frames(driving, single))
+    return avatar.animate(driving, audio=audio, silent=silent, driving_face=driving_face, driving_box=driving_box,
+                          single=single)  # fmt: skip
+
+
+def edit(
+    picture: PictureLike,
+    controls: Mapping[str, float],
+    *,
+    settings: Settings | None = None,
+    **keywords: Unpack[SettingsKeywords],
+) -> Pixels:
+    """A picture with its face changed.
+
+    Args:
+        picture: a picture with a face: a path, an array (H, W, 3 or 4), a Pillow picture.
+        controls: values by name: `talkinghead.motion.controls.CONTROLS` (smile, brows, yaw, ...) and ARKit's
+            blendshapes.
+        settings: a `Settings`, or its fields as keywords (renderer, framing, face, ...).
+
+    Returns:
+        The picture, (height, width, 3) RGB uint8.
+
+    Raises:
+        TalkingHeadError: an input cannot be used; the message says why and what to do.
+    """
+    return editor(picture, _settings(settings, keywords)).edit(controls)
+
+
+def editor(picture: PictureLike, settings: Settings) -> Avatar:
+    """An avatar for edits: one picture at a time is drawn in full precision."""
+    from talkinghead.avatar import Avatar
+
+    return Avatar(picture, settings=settings, few_frames=True)
+
+
+def _settings(settings: Settings | None, keywords: SettingsKeywords) -> Settings:
+    return replace(settings, **keywords) if settings else Settings(**keywords)  # type: ignore[arg-type]
+
+
+def _ready_to_speak(source: PictureLike, motion_model: str, settings: Settings) -> Avatar:
+    """An avatar whose speech model is loaded while its face is looked for: libraries take seconds to load."""
+    from talkinghead.avatar import Avatar
+    from talkinghead.canvas.source import open_source
+    from talkinghead.drivers.opening import SpeechModel
+
+    # A bad picture is told at once, before that.
+    opened = open_source(source)
+    model = SpeechModel.chosen(motion_model, settings.renderer, settings.device, settings.checkpoints)
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        waiting = pool.submit(model.load)
+        avatar = Avatar(opened, motion_model=motion_model, settings=settings)
+        waiting.result()
+    return avatar
+
+
+def _has_few_frames(driving: str | Path | Motion, single: bool) -> bool:
+    """Whether a clip has so few frames that a lower precision would gain no time."""
+    from talkinghead.core.device import FEW_FRAMES
+    from talkinghead.drivers.opening import MOTION_SUFFIXES
+
+    if isinstance(driving, Motion):
+        return len(driving) <= FEW_FRAMES
+    if not single and Path(driving).suffix.lower() in MOTION_SUFFIXES and Path(driving).is_file():
+        from talkinghead.motion.files import load_motion
+
+        return len(load_motion(driving)) <= FEW_FRAMES
+    return single

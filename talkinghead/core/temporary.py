@@ -1,0 +1,65 @@
+"""Temporary files and folders that are sure to go: with their owner, with their context, or all at once.
+
+A process that has to end without unwinding (a second Ctrl-C, say) calls `remove_all`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+import threading
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_PREFIX = "talkinghead-"
+_live: set[Path] = set()
+_lock = threading.Lock()
+
+
+class KeptFile:
+    """A temporary file at `path` that goes when this object does, when it is closed, or when the process ends."""
+
+    def __init__(self, suffix: str = "") -> None:
+        with tempfile.NamedTemporaryFile(prefix=_PREFIX, suffix=suffix, delete=False) as file:
+            self.path = Path(file.name)
+        _add(self.path)
+        self._remove = weakref.finalize(self, _remove, self.path)
+
+    def close(self) -> None:
+        """Remove the file now."""
+        self._remove()
+
+
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """A folder that is gone, with all that is in it, when the context ends."""
+    path = Path(tempfile.mkdtemp(prefix=_PREFIX))
+    _add(path)
+    try:
+        yield path
+    finally:
+        _remove(path)
+
+
+def remove_all() -> None:
+    """Remove every one that is still there, whoever may use it: the process is about to end."""
+    for path in list(_live):
+        _remove(path)
+
+
+def _add(path: Path) -> None:
+    with _lock:
+        _live.add(path)
+
+
+def _remove(path: Path) -> None:
+    # No lock here: this also runs in a signal's handler, where the lock may be held by what was interrupted.
+    _live.discard(path)
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+        return
+    with contextlib.suppress(OSError):
+        path.unlink()

@@ -1,0 +1,204 @@
+"""Frames into ffmpeg, fed from a thread so that drawing and encoding overlap."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import shutil
+import subprocess
+import threading
+from collections.abc import Mapping
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from talkinghead.core.errors import OutputError
+from talkinghead.core.types import Pixels
+from talkinghead.media.audio import AudioInfo, from_the_start
+from talkinghead.media.containers import Container, colour_filter, sound_arguments
+from talkinghead.media.ffmpeg import FFmpeg, input_arguments
+
+# Enough to ride out the encoder's uneven pace; 12 MB at 1000 x 1000.
+_FRAMES_WAITING = 4
+_PALETTE_FRAMES = 12
+
+
+def add_gif_comment(path: Path, text: str) -> None:
+    """Put a comment extension before a GIF's first frame, which its encoder does not write."""
+    data = text.encode("ascii", "replace")
+    blocks = b"".join(bytes([len(data[i : i + 255])]) + data[i : i + 255] for i in range(0, len(data), 255))
+    copy = path.with_name(f"{path.name}.copy")
+    try:
+        with path.open("rb") as old, copy.open("wb") as new:
+            screen = old.read(13)
+            colours = 3 << ((screen[10] & 7) + 1) if screen[10] & 0x80 else 0
+            new.write(screen + old.read(colours) + b"!\xfe" + blocks + b"\x00")
+            shutil.copyfileobj(old, new, 1 << 20)
+        copy.replace(path)
+    finally:
+        copy.unlink(missing_ok=True)
+
+
+class VideoEncoder:
+    """Writes one file. The first frame starts ffmpeg; `finish` waits for it, `close` stops it where it still runs.
+
+    `frames`, `size_px` and `sound` (see `WriteResult`) tell what was written.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        container: Container,
+        fps: Fraction,
+        audio: Path | None,
+        info: AudioInfo | None,
+        duration_s: float | None,
+        tags: Mapping[str, str],
+        quality: int | None = None,
+    ) -> None:
+        self.frames, self.size_px, self.sound = 0, (0, 0), None  # type: tuple[int, tuple[int, int], str | None]
+        self._path, self._container, self._fps, self._tags, self._quality = path, container, fps, tags, quality
+        self._audio, self._info, self._duration_s = audio, info, duration_s
+        self._palette = path.absolute().with_name(f"{path.name}.palette.png")
+        self._shape: tuple[int, ...] | None = None
+        self._held: list[bytes] = []
+        self._waiting: queue.Queue[bytes | None] = queue.Queue(_FRAMES_WAITING)
+        self._broken = threading.Event()
+        self._ffmpeg: FFmpeg | None = None
+        self._feeder: threading.Thread | None = None
+
+    def write(self, frame: Pixels) -> None:
+        """Hand over one frame (H, W, 3) RGB uint8; it may be reused at once. Waits while the encoder is behind."""
+        if self._shape is None:
+            self._measure(frame)
+        if frame.shape != self._shape or frame.dtype != np.uint8:
+            raise OutputError(
+                f"frame {self.frames} is {frame.dtype} {frame.shape} where the first one was uint8 {self._shape}"
+            )
+        self.frames += 1
+        data = self._padded(frame).tobytes()
+        if self._ffmpeg is not None:
+            self._put(data)
+            return
+        self._held.append(data)
+        if len(self._held) >= (_PALETTE_FRAMES if self._container.palette else 1):
+            self._start()
+
+    def finish(self) -> None:
+        """End the file.
+
+        Raises:
+            OutputError: there was no frame, or ffmpeg did not succeed.
+        """
+        if self._ffmpeg is None:
+            if not self._held:
+                raise OutputError("there are no frames to write")
+            self._start()
+        assert self._ffmpeg is not None
+        assert self._feeder is not None
+        self._put(None)
+        self._feeder.join()
+        if self._broken.is_set() or not self._ffmpeg.finish():
+            raise self._failure()
+        if self._container.muxer == "gif" and "comment" in self._tags:
+            add_gif_comment(self._path, self._tags["comment"])
+
+    def close(self) -> None:
+        """Stop at once; harmless after `finish`."""
+        self._palette.unlink(missing_ok=True)
+        if self._ffmpeg is None or self._feeder is None:
+            return
+        self._broken.set()
+        if self._ffmpeg.process.poll() is None:
+            self._ffmpeg.process.kill()
+        # The feeder drains what waits; this wakes it where nothing does.
+        while self._feeder.is_alive():
+            with contextlib.suppress(queue.Full):
+                self._waiting.put(None, timeout=0.05)
+            self._feeder.join(0.05)
+        self._ffmpeg.close()
+
+    def _measure(self, frame: Pixels) -> None:
+        if frame.ndim != 3 or frame.shape[2] != 3:
+            raise OutputError(f"a frame must have the shape (height, width, 3), not {frame.shape}")
+        self._shape = frame.shape
+        height, width = self._padded(frame).shape[:2]
+        self.size_px = (width, height)
+
+    def _start(self) -> None:
+        if self._container.palette:
+            self._make_palette()
+        self._ffmpeg = FFmpeg(self._arguments(), feed=True)
+        self._feeder = threading.Thread(target=self._feed, name="talkinghead-encoder", daemon=True)
+        self._feeder.start()
+        while self._held:
+            self._put(self._held.pop(0))
+
+    def _make_palette(self) -> None:
+        """The 256 colours of the first frames: all frames' would need all of them at once."""
+        arguments = ["-loglevel", "error", *self._picture(), "-vf", "palettegen", "-y", "-f", "image2", "-update", "1",
+                     f"file:{self._palette}"]  # fmt: skip
+        with FFmpeg(arguments, feed=True) as ffmpeg:
+            assert ffmpeg.process.stdin is not None
+            with contextlib.suppress(BrokenPipeError):
+                ffmpeg.process.stdin.write(b"".join(self._held))
+            if not ffmpeg.finish():
+                raise OutputError(f"the video cannot be encoded: {ffmpeg.complaint}")
+
+    def _picture(self) -> list[str]:
+        """The frames as an input."""
+        width, height = self.size_px
+        return ["-f", "rawvideo", "-pix_fmt", "rgb24", "-video_size", f"{width}x{height}",
+                "-framerate", f"{self._fps.numerator}/{self._fps.denominator}", "-i", "pipe:0"]  # fmt: skip
+
+    def _arguments(self) -> list[str]:
+        box = self._container
+        sound_in: list[str] = ["-i", f"file:{self._palette}"] if box.palette else []
+        sound_out: list[str] = ["-an"]
+        if self._audio is not None and self._info is not None:
+            limit = [] if self._duration_s is None else ["-t", f"{self._duration_s:.6f}"]
+            sound_in = [*limit, *input_arguments(self._audio)]
+            self.sound, codec = sound_arguments(box, self._info)
+            sound_out = ["-map", "1:a:0", *codec, *([] if self.sound == "copied" else from_the_start(self._audio))]
+        quality = []
+        if box.quality is not None:
+            option, value = box.quality
+            quality = [option, str(value if self._quality is None else self._quality)]
+        tags = [part for name, value in self._tags.items() for part in ("-metadata", f"{name}={value}")]
+        colours = ["-filter_complex", f"{colour_filter(box)}[v]", "-map", "[v]"]
+        return ["-loglevel", "error", *self._picture(), *sound_in, *colours, *box.video, *quality, *sound_out,
+                "-map_metadata", "-1", *tags, *box.flags, "-f", box.muxer, "-y",
+                f"file:{self._path.absolute()}"]  # fmt: skip
+
+    def _padded(self, frame: Pixels) -> Pixels:
+        """Even in width and height where the codec wants it: the last row and column are repeated."""
+        height, width = frame.shape[:2]
+        if not self._container.even or (height % 2 == 0 and width % 2 == 0):
+            return frame
+        return np.pad(frame, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+
+    def _put(self, item: bytes | None) -> None:
+        while not self._broken.is_set():
+            try:
+                self._waiting.put(item, timeout=0.1)
+            except queue.Full:
+                continue
+            return
+        raise self._failure()
+
+    def _feed(self) -> None:
+        assert self._ffmpeg is not None
+        assert self._ffmpeg.process.stdin is not None
+        try:
+            while (frame := self._waiting.get()) is not None:
+                self._ffmpeg.process.stdin.write(frame)
+            self._ffmpeg.process.stdin.close()
+        except OSError:
+            self._broken.set()
+
+    def _failure(self) -> OutputError:
+        assert self._ffmpeg is not None
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._ffmpeg.process.wait(timeout=10)
+        return OutputError(f"the video cannot be encoded: {self._ffmpeg.complaint}")

@@ -1,0 +1,61 @@
+"""What is read of a portrait before it is drawn, once for all drawings of it."""
+
+from __future__ import annotations
+
+import threading
+from typing import NamedTuple
+
+import torch
+
+from talkinghead.core.types import Portrait
+from talkinghead.models.liveportrait import crop as cropping
+from talkinghead.models.liveportrait.engine import Engine, as_tensor
+from talkinghead.models.liveportrait.fast.warping import Source
+from talkinghead.models.liveportrait.landmarks import LandmarkNet
+from talkinghead.renderers.liveportrait.animate import SourceState, source_state
+
+# Portraits whose reading is kept, about 10 MB each: those of one picture with several faces.
+_KEPT = 4
+
+
+class ReadSource(NamedTuple):
+    """One portrait as the networks read it: `features` for drawing, `state` for the motion rules."""
+
+    features: Source
+    state: SourceState
+
+
+class SourceReader:
+    """Reads portraits; any number of threads may ask it at a time.
+
+    Args:
+        engine: the networks on their device.
+        landmarks: LivePortrait's own landmarks, for the ratios; without them MediaPipe's mesh serves.
+    """
+
+    def __init__(self, engine: Engine, landmarks: LandmarkNet | None) -> None:
+        self._engine, self._landmarks = engine, landmarks
+        self._lock = threading.Lock()
+        self._kept: list[tuple[Portrait, ReadSource]] = []
+
+    def read(self, portrait: Portrait) -> ReadSource:
+        """What the networks say of a portrait's crop."""
+        pictures = as_tensor([cropping.network_picture(portrait.image, portrait.crop, portrait.pixels)])
+        reading = self._engine.read(pictures)
+        with torch.inference_mode():
+            state = source_state(reading.canonical, reading.head, [self._ratios(portrait)])
+        return ReadSource(self._engine.source(pictures), state)
+
+    def kept(self, portrait: Portrait) -> ReadSource:
+        """The same, read once for the last few portraits, whoever asks."""
+        with self._lock:
+            found = next((source for known, source in self._kept if known is portrait), None)
+            if found is None:
+                found = self.read(portrait)
+                self._kept = [*self._kept[1 - _KEPT :], (portrait, found)]
+            return found
+
+    def _ratios(self, portrait: Portrait) -> cropping.Ratios:
+        if self._landmarks:
+            return cropping.ratios_203(self._landmarks(portrait.image.pixels, portrait.face.landmarks))
+        return cropping.mesh_ratios(portrait.face.landmarks)

@@ -1,0 +1,75 @@
+"""espeak-ng: about a hundred languages, robotic, small, and exact about when each phone sounds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import lru_cache
+from pathlib import Path
+
+from talkinghead.core.errors import InputError
+from talkinghead.tts.engines import SpokenText
+from talkinghead.tts.espeak_process import say
+
+DEFAULT_VOICE = "en-us"
+
+
+@dataclass(frozen=True)
+class EspeakEngine:
+    """espeak-ng: about a hundred languages. `voice`: a language ("de", "en-us"), with a variant if wanted ("en-us+f3").
+
+    `words_per_minute` 80..450; `pitch` 0..100.
+    """
+
+    voice: str = DEFAULT_VOICE
+    words_per_minute: int = 165
+    pitch: int = 50
+
+    def speak(self, text: str) -> SpokenText:
+        voice = espeak_voice(self.voice)
+        # The library reads a C string: a NUL would end it.
+        text = text.replace("\0", " ").strip()
+        if not text:
+            raise InputError("there is no text to speak")
+        samples, rate_hz, phones = say(text, voice, self.words_per_minute, self.pitch)
+        if not phones:
+            raise InputError(f"there is nothing in the text {text[:40]!r} that the voice {voice} can speak")
+        return SpokenText(samples, rate_hz, phones)
+
+
+@lru_cache(maxsize=1)
+def espeak_voices() -> dict[str, str]:
+    """Every name of a language ("de", "german", "en-gb") -> espeak-ng's voice; empty where its data is the system's."""
+    try:
+        import espeakng_loader
+    except ImportError:
+        return {}
+    voices: dict[str, str] = {}
+    others: dict[str, str] = {}
+    for path in sorted((Path(espeakng_loader.get_data_path()) / "lang").rglob("*")):
+        if path.is_file():
+            voices[path.name.lower()] = path.name.lower()
+            for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+                kind, _, rest = line.strip().partition(" ")
+                if rest.split() and kind in ("name", "language"):
+                    # "name English (Great Britain)", "language en-gb  2"
+                    name = rest.partition("(")[0].strip() if kind == "name" else rest.split()[0]
+                    others.setdefault(name.lower(), path.name.lower())
+    return others | voices
+
+
+def espeak_voice(name: str) -> str:
+    """espeak-ng's own name of a voice that people may call by its language, its region or its English name.
+
+    Raises:
+        InputError: there is none.
+    """
+    known = espeak_voices()
+    language, plus, variant = name.strip().partition("+")
+    asked = language.lower().replace("_", "-")
+    # "fr-fr" is "fr": a region that has no voice of its own takes its language's.
+    voice = known.get(asked) or known.get(asked.partition("-")[0])
+    if voice is None and known:
+        near = get_close_matches(asked, known, n=6, cutoff=0.5) or ["en-us", "de", "es", "fr", "it"]
+        raise InputError(f"espeak-ng has no voice {name!r}: try {', '.join(near)}, or another language's code")
+    return (voice or language) + plus + variant

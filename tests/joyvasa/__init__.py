@@ -1,0 +1,1 @@
+"""Tests of JoyVASA's generator and the driver over it."""

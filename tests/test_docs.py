@@ -1,0 +1,157 @@
+"""What the pages show is run as it stands, on the first second of the example recording; what they say exists."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import pytest
+import soundfile
+from click.testing import CliRunner
+
+from audio2motion.cli import main as audio2motion
+from docs.generate import filled
+from docs.house import ROOT
+from talkinghead.cli import main as talkinghead
+from talkinghead.core.errors import TalkingHeadError
+
+DOCS = ROOT / "docs"
+PAGES = sorted(DOCS.rglob("*.md"))
+PROGRAMS = {"talkinghead": talkinghead, "audio2motion": audio2motion}
+_BLOCK = re.compile(r"(?:<!-- notest: (?P<why>[^\n]+?) -->\n)?^```(?P<language>\w*)\n(?P<text>.*?)^```", re.M | re.S)
+
+
+@dataclass(frozen=True)
+class Block:
+    """A block of code in a page; `why` it is not run, where it is not."""
+
+    language: str
+    text: str
+    why: str | None
+
+
+def blocks(page: Path) -> list[Block]:
+    return [Block(found["language"], found["text"], found["why"]) for found in _BLOCK.finditer(page.read_text("utf-8"))]
+
+
+def runs(page: Path) -> bool:
+    return any(block.why is None and block.language in ("bash", "python") for block in blocks(page))
+
+
+def name(page: Path) -> str:
+    return str(page.relative_to(DOCS))
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, examples: Path) -> Path:
+    """A new clone's folder, as far as the pages need it."""
+    (tmp_path / "examples").mkdir()
+    for file in examples.iterdir():
+        if file.name != "speech.wav":
+            (tmp_path / "examples" / file.name).symlink_to(file)
+    samples, rate_hz = soundfile.read(examples / "speech.wav", dtype="float32")
+    soundfile.write(tmp_path / "examples" / "speech.wav", samples[:rate_hz], rate_hz)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("TALKINGHEAD_CHECKPOINTS", raising=False)
+    return tmp_path
+
+
+def command_lines(text: str) -> Iterator[list[str]]:
+    for line in text.replace("\\\n", " ").splitlines():
+        if words := shlex.split(line, comments=True):
+            yield words
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("page", [page for page in PAGES if runs(page)], ids=name)
+def test_what_a_page_shows_runs(page: Path, folder: Path) -> None:
+    """From the top down, as a reader would: a block may use what those above it made."""
+    names: dict[str, object] = {"__name__": page.stem}
+    for block in blocks(page):
+        if block.why is not None:
+            continue
+        if block.language == "bash":
+            for program, *arguments in command_lines(block.text):
+                result = CliRunner().invoke(PROGRAMS[program], arguments)
+                assert result.exit_code == 0, f"{shlex.join([program, *arguments])}: {result.output}"
+        elif block.language == "python":
+            exec(compile(block.text, name(page), "exec"), names)
+
+
+def test_the_tutorials_write_what_they_name(folder: Path) -> None:
+    """The runner above would not see a command that writes nothing."""
+    (line,) = (line for line in command_lines(blocks(DOCS / "getting-started.md")[3].text))
+    assert line[:2] == ["talkinghead", "speak"]
+    assert CliRunner().invoke(talkinghead, line[1:]).exit_code == 0
+    assert (folder / "first.mp4").stat().st_size > 10_000
+
+
+def known_options() -> set[str]:
+    known = {"--help", "--version"}
+
+    def collect(command: click.Command) -> None:
+        known.update(word for parameter in command.params for word in parameter.opts if word.startswith("--"))
+        if isinstance(command, click.Group):
+            context = click.Context(command)
+            for member in command.list_commands(context):
+                found = command.get_command(context, member)
+                assert found is not None
+                collect(found)
+
+    for program in PROGRAMS.values():
+        collect(program)
+    return known
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_every_option_that_a_page_names_exists(page: Path) -> None:
+    # Without other programs' options and the benchmarks' own.
+    text = re.sub(
+        r"'piper [^']*'|`(?:pip|benchmarks|accelerate|python) ?[^`]*`|`[a-z ]*--memory`", "", page.read_text("utf-8")
+    )
+    named = set(re.findall(r"(?<![\w-])(--[a-z][a-z-]+)", text))
+    assert named <= known_options(), sorted(named - known_options())
+
+
+def test_every_page_is_in_the_navigation() -> None:
+    listed = set(re.findall(r"[\w./-]+\.md", (ROOT / "mkdocs.yml").read_text("utf-8")))
+    assert {name(page) for page in PAGES} <= listed
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    borrowed = {"model-card.md", "changelog.md", "contributing.md", "assets/demo.gif"}
+    for page in PAGES:
+        for target in re.findall(r"\]\(([^)#]+)", page.read_text("utf-8")):
+            if "://" not in target and target not in borrowed and target.removeprefix("../") not in borrowed:
+                assert (page.parent / target).exists(), f"{name(page)}: {target}"
+
+
+def test_the_command_page_shows_every_command_with_its_options() -> None:
+    text = filled((DOCS / "command-line.md").read_text("utf-8"))
+    headings = re.findall(r"^#+ (.+)$", text, flags=re.M)
+    for command in ("talkinghead speak", "talkinghead motion convert", "talkinghead export onnx", "audio2motion train"):
+        assert command in headings
+    assert known_options() <= set(re.findall(r"--[a-z][a-z-]*", text))
+    assert "**The liveportrait renderer**" in text
+
+
+def test_the_messages_page_shows_every_class_of_the_tree() -> None:
+    text = filled((DOCS / "troubleshooting.md").read_text("utf-8"))
+
+    def below(kind: type[Exception]) -> Iterator[str]:
+        for member in kind.__subclasses__():
+            if member.__module__ == "talkinghead.core.errors":
+                yield member.__name__
+                yield from below(member)
+
+    kinds = list(below(TalkingHeadError))
+    assert len(kinds) == 10
+    for kind in kinds:
+        assert f"── {kind} " in text, f"the tree on the page lacks {kind}"
+        assert f"### {kind}\n" in text
+    assert len(re.findall(r"^\| .* \| `(?:talkinghead|audio2motion)/", text, flags=re.M)) > 150
+    assert "| there is no file {path}: check its name | `talkinghead/media/images.py` |" in text

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from talkinghead.checkpoints.registry import data_folder
-from talkinghead.core.errors import CheckpointError, DependencyError
+from talkinghead.core.errors import CheckpointError
 from talkinghead.core.types import Floats, Pixels
+from talkinghead.models.onnx_runtime import onnx_runtime
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -42,17 +43,14 @@ def _session(name: str, process: int) -> onnxruntime.InferenceSession:
     It has no threads of its own: it is small, and whoever wants two faces at once calls from two threads.
     """
     path = data_folder() / FOLDER / f"{name}.onnx"
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise DependencyError(f"ONNX Runtime cannot be loaded ({error}): pip install onnxruntime") from error
     if not path.is_file():
         raise CheckpointError(f"the embedded face mesh is missing ({path}): install talkinghead again")
-    options = onnxruntime.SessionOptions()
+    runtime = onnx_runtime()
+    options = runtime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = _ERRORS_ONLY
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        return runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:
         reason = str(error).splitlines()[0]
         raise CheckpointError(f"{path} cannot be loaded ({reason}): install talkinghead again") from error

@@ -31,6 +31,7 @@ from talkinghead.models.liveportrait.networks import RawMotion, WarpingModule
 from talkinghead.models.liveportrait.networks.blocks import ConvBlock2d, ConvBlock3d, ResBlock3d, SpectralConv2d
 from talkinghead.models.liveportrait.networks.warping import Decoder, DenseMotion, identity_grid, size_of
 from talkinghead.models.liveportrait.weights import Models
+from talkinghead.models.onnx_runtime import onnx_runtime
 
 OPSET = 17
 TOLERANCE = 1e-3
@@ -184,9 +185,7 @@ def _write(task: _Task, path: Path) -> None:
 
 def _error(task: _Task, path: Path) -> float:
     """The largest difference between onnxruntime and PyTorch over all outputs, as a share of the output's maximum."""
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    session = onnx_runtime().InferenceSession(str(path), providers=["CPUExecutionProvider"])
     answers = session.run(None, {name: value.numpy() for name, value in task.inputs.items()})
     answer: Tensor | tuple[Tensor, ...] = task.network(*task.inputs.values())
     expected = [answer] if isinstance(answer, Tensor) else list(answer)

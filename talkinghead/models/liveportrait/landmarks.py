@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from talkinghead.core.errors import CheckpointError, DependencyError
+from talkinghead.core.errors import CheckpointError
 from talkinghead.core.types import Floats, Pixels
 from talkinghead.models.liveportrait.crop import crop_matrix, cut, mesh_points
+from talkinghead.models.onnx_runtime import onnx_runtime
 
 FILE = "liveportrait/landmark.onnx"
 _INPUT_PX = 224
@@ -25,12 +26,9 @@ class LandmarkNet:
     """
 
     def __init__(self, path: Path) -> None:
+        runtime = onnx_runtime()
         try:
-            import onnxruntime
-        except ImportError as error:
-            raise DependencyError(f"ONNX Runtime cannot be loaded ({error}): pip install onnxruntime") from error
-        try:
-            self._session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+            self._session = runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime's errors have no common public base
             raise CheckpointError(f"{path} cannot be read as a landmark network: download it again") from error
         self._input, self._path = self._session.get_inputs()[0].name, path

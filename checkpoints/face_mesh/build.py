@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import os
 import subprocess
 import sys
 import tempfile
@@ -20,7 +21,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import onnx
-import onnxruntime
 from convert import Converter, refined_points
 from pictures import pictures
 from tflite import Graph, read
@@ -102,6 +102,9 @@ def mesh(graph: Graph) -> onnx.ModelProto:
 
 def answers(model: onnx.ModelProto, images: npt.NDArray[np.uint8]) -> list[Floats]:
     """What a built network says, all pictures in one batch."""
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read at the import: nothing is sent to its makers
+    import onnxruntime
+
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])

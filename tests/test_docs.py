@@ -10,7 +10,6 @@ from pathlib import Path
 
 import click
 import pytest
-import soundfile
 from click.testing import CliRunner
 
 from audio2motion.cli import main as audio2motion
@@ -46,20 +45,6 @@ def name(page: Path) -> str:
     return str(page.relative_to(DOCS))
 
 
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, examples: Path) -> Path:
-    """A new clone's folder, as far as the pages need it."""
-    (tmp_path / "examples").mkdir()
-    for file in examples.iterdir():
-        if file.name != "speech.wav":
-            (tmp_path / "examples" / file.name).symlink_to(file)
-    samples, rate_hz = soundfile.read(examples / "speech.wav", dtype="float32")
-    soundfile.write(tmp_path / "examples" / "speech.wav", samples[:rate_hz], rate_hz)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("TALKINGHEAD_CHECKPOINTS", raising=False)
-    return tmp_path
-
-
 def command_lines(text: str) -> Iterator[list[str]]:
     for line in text.replace("\\\n", " ").splitlines():
         if words := shlex.split(line, comments=True):
@@ -68,7 +53,7 @@ def command_lines(text: str) -> Iterator[list[str]]:
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("page", [page for page in PAGES if runs(page)], ids=name)
-def test_what_a_page_shows_runs(page: Path, folder: Path) -> None:
+def test_what_a_page_shows_runs(page: Path, clone: Path) -> None:
     """From the top down, as a reader would: a block may use what those above it made."""
     names: dict[str, object] = {"__name__": page.stem}
     for block in blocks(page):
@@ -82,12 +67,12 @@ def test_what_a_page_shows_runs(page: Path, folder: Path) -> None:
             exec(compile(block.text, name(page), "exec"), names)
 
 
-def test_the_tutorials_write_what_they_name(folder: Path) -> None:
+def test_the_tutorials_write_what_they_name(clone: Path) -> None:
     """The runner above would not see a command that writes nothing."""
     (line,) = (line for line in command_lines(blocks(DOCS / "getting-started.md")[3].text))
     assert line[:2] == ["talkinghead", "speak"]
     assert CliRunner().invoke(talkinghead, line[1:]).exit_code == 0
-    assert (folder / "first.mp4").stat().st_size > 10_000
+    assert (clone / "first.mp4").stat().st_size > 10_000
 
 
 def known_options() -> set[str]:

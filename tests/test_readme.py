@@ -9,8 +9,6 @@ from pathlib import Path
 
 import click
 import numpy as np
-import pytest
-import soundfile
 from click.testing import CliRunner
 
 from audio2motion.cli import main as audio2motion_main
@@ -36,21 +34,7 @@ def command_lines() -> Iterator[list[str]]:
                 yield words
 
 
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, examples: Path) -> Path:
-    """A new clone's folder, as far as the README's lines need it."""
-    (tmp_path / "examples").mkdir()
-    for file in examples.iterdir():
-        if file.name != "speech.wav":
-            (tmp_path / "examples" / file.name).symlink_to(file)
-    samples, rate_hz = soundfile.read(examples / "speech.wav", dtype="float32")
-    soundfile.write(tmp_path / "examples" / "speech.wav", samples[:rate_hz], rate_hz)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("TALKINGHEAD_CHECKPOINTS", raising=False)
-    return tmp_path
-
-
-def test_every_command_line_runs(folder: Path) -> None:
+def test_every_command_line_runs(clone: Path) -> None:
     ran = 0
     for program, *arguments in command_lines():
         if program in ELSEWHERE or any(arguments[: len(words)] == list(words) for words in NOT_HERE):
@@ -60,19 +44,19 @@ def test_every_command_line_runs(folder: Path) -> None:
         assert result.exit_code == 0, f"{shlex.join(arguments)}: {result.output}"
         ran += 1
     assert ran >= 5
-    for video in folder.glob("*.mp4"):
+    for video in clone.glob("*.mp4"):
         with VideoReader(video) as reader:
             assert reader.frames is not None
             assert reader.frames >= 20, video.name
-    assert (folder / "grace_hopper--speech.mp4").exists()
+    assert (clone / "grace_hopper--speech.mp4").exists()
 
 
-def test_the_python_runs(folder: Path) -> None:
-    before = {path.name for path in folder.iterdir()}
+def test_the_python_runs(clone: Path) -> None:
+    before = {path.name for path in clone.iterdir()}
     names: dict[str, object] = {}
     for block in blocks("python"):
         exec(compile(block, "README.md", "exec"), names)
-    assert {path.name for path in folder.iterdir()} - before == {"hopper.mp4"}
+    assert {path.name for path in clone.iterdir()} - before == {"hopper.mp4"}
     assert isinstance(names["smiling"], np.ndarray)
     assert names["smiling"].shape == (512, 512, 3)
 

@@ -73,9 +73,7 @@ def command(
     begin = time.monotonic()
     if audio and no_audio:
         raise click.UsageError("--audio and --no-audio exclude each other")
-    if options["face"] == "all":
-        raise click.UsageError("--face all is for `speak`: give a face's number")
-    settings = settings_from(options)
+    settings = settings_from(options, one_face=True)
     out = output or f"{source.stem}--{driving.stem}.mp4"
     single = Path(out).suffix.lower() in _PICTURES and not out.endswith("/")
     if single:

@@ -98,9 +98,7 @@ def command(
         raise click.UsageError("a sheet varies one or two controls: give --sheet at most twice")
     if len(dict(tables)) < len(tables):
         raise click.UsageError(f"--sheet varies {tables[0][0]} twice: name two controls, or all values in one")
-    if options["face"] == "all":
-        raise click.UsageError("--face all is for `speak`: give a face's number")
-    settings = settings_from(options)
+    settings = settings_from(options, one_face=True)
     # What is misspelt, out of range or in the way is told before the picture is opened.
     check_picture_target(out, force)
     for values in [controls, *({name: value} for name, column in tables for value in column)]:

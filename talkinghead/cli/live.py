@@ -58,9 +58,7 @@ def command(
     """
     if no_window and not record and not virtual_camera and max_frames is None:
         raise click.UsageError("--no-window leaves nothing to do: add --record, --virtual-camera or --max-frames")
-    if options["face"] == "all":
-        raise click.UsageError("--face all is for `speak`: give a face's number")
-    settings = settings_from(options)
+    settings = settings_from(options, one_face=True)
     with stop_at_once():
         from talkinghead.avatar import Avatar
         from talkinghead.live.loop import open_live

@@ -154,12 +154,14 @@ RENDERERS_OWN = ("crop-size", "region", "absolute", "no-stitching", "multiplier"
                  "eye-retargeting", "normalize-lip", "compile")  # fmt: skip
 
 
-def settings_from(options: dict[str, Any]) -> Settings:
+def settings_from(options: dict[str, Any], *, one_face: bool = False) -> Settings:
     """Settings from a command's keyword arguments; what a command does not offer keeps its default.
 
     Raises:
-        click.UsageError: two of them exclude each other.
+        click.UsageError: two of them exclude each other, or all faces are asked of a command that moves `one_face`.
     """
+    if one_face and options["face"] == "all":
+        raise click.UsageError("--face all is for `speak`: give a face's number")
     given = {name.replace("_", "-"): value for name, value in options.items()}
     try:
         return settings_of({name: value for name, value in given.items() if name in OPTIONS})

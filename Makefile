@@ -1,4 +1,4 @@
-# What the README names: it needs Python 3.10, 3.11 or 3.12, make and a package index, nothing else.
+# What the README names: it needs Python 3.10 to 3.13, make and a package index, nothing else.
 # Another Python beside the first: make test PYTHON=python3.10 VENV=.venv310
 PYTHON ?= python3
 VENV ?= .venv

@@ -90,7 +90,7 @@ def opening_weights(names: Sequence[str] = BLENDSHAPE_NAMES) -> Floats:
     bite = MOUTH.upper_lip_up * _BITE_RAISE / _BITE_ROLL
     parts = {"jawOpen": MOUTH.jaw_open, "mouthUpperUp": MOUTH.upper_lip_up, "mouthLowerDown": MOUTH.lower_lip_down,
              "mouthRollLower": -bite, "mouthRollUpper": bite}  # fmt: skip
-    return _functional(parts, names) / np.float32(MOUTH.open_a)
+    return np.asarray(_functional(parts, names) / np.float32(MOUTH.open_a), np.float32)
 
 
 def width_weights(names: Sequence[str] = BLENDSHAPE_NAMES) -> Floats:
@@ -100,7 +100,8 @@ def width_weights(names: Sequence[str] = BLENDSHAPE_NAMES) -> Floats:
 
 def opening_of(blendshapes: npt.NDArray[np.floating[Any]]) -> Floats:
     """Mouth opening (T,), 1 = open a, of ARKit weights (T, 52)."""
-    return np.maximum(np.asarray(blendshapes, np.float32) @ opening_weights(), 0.0)
+    opening: Floats = np.maximum(np.asarray(blendshapes, np.float32) @ opening_weights(), 0.0)
+    return opening
 
 
 def width_of(blendshapes: npt.NDArray[np.floating[Any]]) -> Floats:

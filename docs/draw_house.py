@@ -170,7 +170,7 @@ def drawing() -> str:
     """The whole house as SVG."""
     boxes, sizes = placed(), house.sizes()
     every = house.arrows()
-    bearing = {name for name in boxes if bears_all(name, boxes, every)}
+    bearing = {room for room in boxes if bears_all(room, boxes, every)}
     counts = {pair: count for pair, count in every.items() if pair[1] not in bearing}
     ends = anchors(boxes, counts)
     near_last = sorted(counts, key=lambda pair: (boxes[pair[0]].floor - boxes[pair[1]].floor, pair))

@@ -78,8 +78,7 @@ class Session:
         self._portraits: Iterator[Portrait] | None = None if canvas.portrait else canvas.portraits()
         self._hearing = hearing
         self._ear = None if hearing is None else _Ear(hearing, 0)
-        self._stretch = self._stretch_begin = 0
-        self._drawn = self._number = 0  # frames of motion taken, frames that have come out
+        self._stretch = self._stretch_begin = self._number = 0
         self._last: Motion | None = None
         self._release: Release | None = None
         self._ended = self._out_of_portraits = False
@@ -105,7 +104,7 @@ class Session:
     def time_s(self) -> float:
         """The time, on the frames' clock, to which what is pushed next belongs."""
         if self._ear is None:
-            return float(self._drawn / self.fps)
+            return float(self._number / self.fps)
         return float(self._stretch_begin / self.fps + self._ear.heard_s)
 
     def push_audio(self, samples: npt.ArrayLike) -> list[Frame]:
@@ -118,7 +117,7 @@ class Session:
             AudioError: they are of another kind, or not finite.
             InputError: the session is finished, or hears no sound.
         """
-        return self._frames_of(self._listening().push(_mono(samples)))
+        return self._drawn(self._listening().push(_mono(samples)))
 
     def push_motion(self, motion: Motion) -> list[Frame]:
         """Draw `motion`, which must have the session's frame rate.
@@ -137,15 +136,14 @@ class Session:
             InputError: the session is finished, or hears no sound.
         """
         ear = self._listening()
-        return self._frames_of(ear.push(np.zeros(max(0, round(seconds * ear.rate_hz)), np.float32)))
+        return self._drawn(ear.push(np.zeros(max(0, round(seconds * ear.rate_hz)), np.float32)))
 
     def interrupt(self) -> list[Frame]:
         """Fall silent at once: what was heard and not yet drawn is dropped.
 
         Returns:
             Frames of 200 ms in which the mouth closes; the head comes to rest under what is pushed after them. Show
-            them instead of whatever this session gave before and nobody has seen yet. (A source video under the neural
-            renderer is smoothed over time and comes a dozen frames later: so do these.)
+            them instead of whatever this session gave before and nobody has seen yet.
 
         Raises:
             InputError: the session is finished.
@@ -160,7 +158,7 @@ class Session:
         if self._last is not None:
             self._release = Release(self._last)
             frames = list(self.draw(self._release.rest(INTERRUPT_S)))
-        self._stretch_begin = self._drawn
+        self._stretch_begin = self._number
         return frames
 
     def finish(self) -> list[Frame]:
@@ -173,7 +171,7 @@ class Session:
         frames = []
         if self._ear is not None:
             for motion in self._ear.finish():
-                frames += self._frames_of(motion)
+                frames += self._drawn(motion)
         frames += self.draw_rest()
         self.close()
         return frames
@@ -217,7 +215,6 @@ class Session:
                 self._out_of_portraits = True
                 return
             motion = motion[: len(portraits)]
-        self._drawn += len(motion)
         if self._release is not None:
             motion = self._release.over(motion)
             self._release = None if self._release.is_over else self._release
@@ -235,7 +232,7 @@ class Session:
         self._number += 1
         return frame
 
-    def _frames_of(self, motion: Motion | None) -> list[Frame]:
+    def _drawn(self, motion: Motion | None) -> list[Frame]:
         return [] if motion is None else list(self.draw(motion))
 
     def _listening(self) -> _Ear:

@@ -46,7 +46,7 @@ def test_audio2motion_never_imports_talkinghead(path: Path) -> None:
     ("package", "rooms"),
     [
         ("imageio_ffmpeg", {"media"}),
-        ("mediapipe", {"faces"}),
+        ("onnxruntime", {"models"}),
         ("click", {"cli"}),
         ("rich", {"cli"}),
         ("ray", {"batch"}),

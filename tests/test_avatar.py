@@ -5,10 +5,8 @@ from __future__ import annotations
 import base64
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 import soundfile
 from PIL import Image as pillow  # noqa: N813
@@ -22,13 +20,11 @@ from talkinghead.media.images import read_image
 from talkinghead.media.video import VideoReader
 from talkinghead.motion.files import load_motion
 
-Samples = npt.NDArray[Any]
-
 RATE_HZ = 16_000
 
 
 @pytest.fixture(scope="module")
-def sound(examples: Path) -> tuple[Samples, int]:
+def sound(examples: Path) -> tuple[np.ndarray, int]:
     """Half a second of speech as samples and rate."""
     samples, rate_hz = soundfile.read(examples / "speech.wav", dtype="float32")
     return samples[rate_hz : rate_hz + rate_hz // 2], rate_hz
@@ -45,7 +41,7 @@ def avatar(astronaut: Pixels) -> th.Avatar:
 
 
 def test_paths_arrays_and_pillow_pictures_are_the_same_face(
-    avatar: th.Avatar, astronaut: Pixels, sound: tuple[Samples, int], tmp_path: Path
+    avatar: th.Avatar, astronaut: Pixels, sound: tuple[np.ndarray, int], tmp_path: Path
 ) -> None:
     path = tmp_path / "face.png"
     pillow.fromarray(astronaut).save(path)
@@ -74,7 +70,7 @@ def test_a_transparent_array_is_shown_on_white(astronaut: Pixels) -> None:
         (np.zeros((4, 4, 3), np.uint8), "at least"),
     ],
 )
-def test_what_is_no_picture_is_refused(picture: Samples, words: str) -> None:
+def test_what_is_no_picture_is_refused(picture: np.ndarray, words: str) -> None:
     with pytest.raises(ImageError, match=words):
         th.Avatar(picture)
 
@@ -85,7 +81,7 @@ def test_a_picture_without_a_face_is_told_at_once() -> None:
 
 
 def test_samples_are_heard_like_their_file_and_written_as_they_were(
-    avatar: th.Avatar, sound: tuple[Samples, int], tmp_path: Path
+    avatar: th.Avatar, sound: tuple[np.ndarray, int], tmp_path: Path
 ) -> None:
     samples, rate_hz = sound
     whole = np.round(samples * 32767).astype(np.int16)
@@ -112,12 +108,14 @@ def test_samples_are_heard_like_their_file_and_written_as_they_were(
         (np.zeros(9, np.uint32), 16000, "uint32"),
     ],
 )
-def test_what_is_no_sound_is_refused(avatar: th.Avatar, samples: Samples, rate_hz: int, words: str) -> None:
+def test_what_is_no_sound_is_refused(avatar: th.Avatar, samples: np.ndarray, rate_hz: int, words: str) -> None:
     with pytest.raises(AudioError, match=words):
         avatar.speak((samples, rate_hz))
 
 
-def test_an_avatar_loads_once(avatar: th.Avatar, sound: tuple[Samples, int], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_avatar_loads_once(
+    avatar: th.Avatar, sound: tuple[np.ndarray, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """After its first clip, a second one needs neither face detection, nor weights, nor the picture's file."""
     list(avatar.speak(sound))
 
@@ -134,7 +132,7 @@ def test_an_avatar_loads_once(avatar: th.Avatar, sound: tuple[Samples, int], mon
 
 
 def test_what_a_call_asks_for_goes_before_the_avatar_s_own_settings(
-    avatar: th.Avatar, sound: tuple[Samples, int]
+    avatar: th.Avatar, sound: tuple[np.ndarray, int]
 ) -> None:
     assert avatar.speak(sound, fps="24000/1001").fps == Fraction(24000, 1001)
     still = list(avatar.speak(sound, still=True, gains=Gains(mouth=0, blink=0, expression=0)))
@@ -142,7 +140,7 @@ def test_what_a_call_asks_for_goes_before_the_avatar_s_own_settings(
     assert avatar.speak(sound).fps == 25
 
 
-def test_one_call_is_the_avatar_s(avatar: th.Avatar, astronaut: Pixels, sound: tuple[Samples, int]) -> None:
+def test_one_call_is_the_avatar_s(avatar: th.Avatar, astronaut: Pixels, sound: tuple[np.ndarray, int]) -> None:
     once = list(th.speak(astronaut, sound, renderer="warp", seed=4))
     assert all(np.array_equal(a, b) for a, b in zip(once, avatar.speak(sound, seed=4)))
     assert np.array_equal(th.edit(astronaut, {"jaw": 0.5}, renderer="warp"), avatar.edit({"jaw": 0.5}))
@@ -165,7 +163,7 @@ def test_settings_are_typed_and_unknown_ones_are_refused(astronaut: Pixels) -> N
         th.Avatar(astronaut, renderer="warp").speak((np.zeros(99), RATE_HZ), tracks={2: (np.zeros(99), RATE_HZ)})
 
 
-def test_a_clip_shows_itself_in_a_notebook(avatar: th.Avatar, sound: tuple[Samples, int], tmp_path: Path) -> None:
+def test_a_clip_shows_itself_in_a_notebook(avatar: th.Avatar, sound: tuple[np.ndarray, int], tmp_path: Path) -> None:
     bundle = avatar.speak(sound)._repr_mimebundle_()
     assert "12 frames" in bundle["text/plain"] or "0.5 s at 25 frames/s" in bundle["text/plain"]
     page = bundle["text/html"]
@@ -180,7 +178,7 @@ def test_a_clip_shows_itself_in_a_notebook(avatar: th.Avatar, sound: tuple[Sampl
 
 
 def test_several_faces_speak_and_each_one_s_motion_is_saved(
-    astronaut: Pixels, examples: Path, sound: tuple[Samples, int], tmp_path: Path
+    astronaut: Pixels, examples: Path, sound: tuple[np.ndarray, int], tmp_path: Path
 ) -> None:
     other = np.asarray(pillow.open(examples / "grace_hopper.jpg").convert("RGB").resize((250, 300)))
     pair = np.zeros((320, 570, 3), np.uint8)

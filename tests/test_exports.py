@@ -11,7 +11,7 @@ import pytest
 import talkinghead
 
 NAMES = ["Avatar", "Clip", "Motion", "Session", "Settings", "TalkingHeadError", "animate", "edit", "speak"]
-HEAVY = ("torch", "cv2", "mediapipe", "transformers", "librosa", "scipy", "rich", "huggingface_hub")
+HEAVY = ("torch", "cv2", "onnxruntime", "transformers", "librosa", "scipy", "rich", "huggingface_hub")
 
 
 def loaded_by(code: str) -> list[str]:

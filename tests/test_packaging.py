@@ -16,13 +16,13 @@ from talkinghead.cli import doctor
 if sys.version_info >= (3, 11):
     import tomllib
 else:
-    import tomli as tomllib  # pytest brings it where Python has none of its own
+    import tomli as tomllib
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 OWN = ("talkinghead", "audio2motion")
 # Where the name to import is another than the package's.
-IMPORTED_AS = {"opencv-contrib-python": "cv2", "pillow": "PIL"}
+IMPORTED_AS = {"opencv-python": "cv2", "pillow": "PIL"}
 # Looked for by name and run by others: torch.onnx imports the one, accelerate the other.
 NOT_IMPORTED = {"onnx", "tensorboard"}
 IMPORT_MODULE = re.compile(r"(?:\w+\.)?import_module\(f?'(\w+)")

@@ -67,8 +67,9 @@ def same(frames: list[Frame], pictures: list[Pixels]) -> bool:
 def test_sound_in_any_pieces_gives_the_frames_of_the_file(
     avatar: Avatar, speech: npt.NDArray[np.float32], tmp_path: Path, rate_hz: int, kind: str
 ) -> None:
-    resampled: npt.NDArray[np.float32] = soxr.resample(speech, RATE_HZ, rate_hz)
-    samples: Samples = np.round(resampled * 32767).astype(np.int16) if kind == "int16" else resampled
+    samples: Samples = soxr.resample(speech, RATE_HZ, rate_hz)
+    if kind == "int16":
+        samples = np.round(samples * 32767).astype(np.int16)
     path = tmp_path / "speech.wav"
     soundfile.write(path, samples, rate_hz, subtype="PCM_16" if kind == "int16" else "FLOAT")
     from_file = list(avatar.speak(path, seed=3))

@@ -141,7 +141,7 @@ class FestivalVoice:
 
 def repaired(samples: Floats, rate_hz: int) -> Floats:
     """Diphone voices overflow 16 bits at some peaks: put what came out at the other end back where it belongs."""
-    repaired = samples.copy()
+    repaired: Floats = samples.copy()
     steps = np.diff(samples)
     jumps = np.flatnonzero(np.abs(steps) > 1)
     i = 0

@@ -141,7 +141,7 @@ class TakeMaker:
         """Somebody else talking behind."""
         samples, _ = self._utterance(self._voice(rng), rng)
         samples = sounds.room(samples, rng)
-        return np.resize(samples, count) * np.float32(10)
+        return np.asarray(np.resize(samples, count) * np.float32(10), np.float32)
 
 
 def _with_pauses(samples: Floats, phones: list[Phone], rng: np.random.Generator) -> tuple[Floats, list[Phone]]:
@@ -219,7 +219,8 @@ def _file(out: Floats, rng: np.random.Generator) -> Floats:
     peak = float(10 ** (rng.uniform(-30, -0.5) / 20))
     if rng.random() < 0.04:
         peak *= float(rng.uniform(1.2, 3))
-    return np.clip(out * np.float32(peak / max(float(np.abs(out).max()), 1e-6)), -1, 1)
+    out = out * np.float32(peak / max(float(np.abs(out).max()), 1e-6))
+    return np.asarray(np.clip(out, -1, 1), np.float32)
 
 
 def _without_speech(count: int, rng: np.random.Generator) -> Take:
@@ -239,5 +240,6 @@ def _without_speech(count: int, rng: np.random.Generator) -> Take:
     # Sound that comes and goes: an onset alone is no speech.
     if rng.random() < 0.5:
         knots = rng.random(max(3, int(count / RATE_HZ * rng.uniform(0.3, 2)))) > 0.4
-        samples = samples * np.interp(np.linspace(0, len(knots) - 1, count), np.arange(len(knots)), knots)
+        swell = np.interp(np.linspace(0, len(knots) - 1, count), np.arange(len(knots)), knots)
+        samples = np.asarray(samples * swell, np.float32)
     return Take(_file(samples.astype(np.float32), rng), [], [], noise=True)

@@ -1,10 +1,15 @@
-"""Videos of people who speak: their sound, and their faces by MediaPipe's face mesh."""
+"""Videos of people who speak: their sound, and their faces by a face tracker that another package brings.
+
+talkinghead, which this package does not know, registers its own (MediaPipe's face mesh) as an entry point.
+"""
 
 from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable, Sequence
+from importlib.metadata import entry_points
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -14,10 +19,35 @@ from audio2motion.errors import Audio2MotionError
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
 
+# Entry points of this group make something with `FaceTracker`'s one method, without arguments.
+FACE_TRACKERS = "audio2motion.face_trackers"
 SAMPLE_RATE_HZ = 16000
 VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".m4v"})
 # Points of the mesh.
 INNER_UPPER, INNER_LOWER, CORNER_A, CORNER_B, NOSE, CHIN, EYE_A, EYE_B = 13, 14, 78, 308, 2, 152, 33, 263
+
+
+class TrackedFace(Protocol):
+    """A face in one frame."""
+
+    @property
+    def landmarks(self) -> Floats:
+        """Points of MediaPipe's face mesh (478, 3), in pixels."""
+
+
+class FaceTracker(Protocol):
+    """Follows the largest face of a video."""
+
+    def track(self, pixels: npt.NDArray[np.uint8]) -> TrackedFace | None:
+        """The face in the next frame (H, W, 3) RGB; None where there is none."""
+
+
+def face_tracker() -> FaceTracker:
+    """A new tracker, of whatever package brings one; Audio2MotionError where none does."""
+    for point in sorted(entry_points(group=FACE_TRACKERS), key=lambda point: point.name):
+        tracker: FaceTracker = point.load()()
+        return tracker
+    raise Audio2MotionError("measuring faces needs a face tracker, and none is installed: pip install talkinghead")
 
 
 def read_sound(path: Path) -> Floats:
@@ -30,7 +60,8 @@ def read_sound(path: Path) -> Floats:
     if done.returncode != 0 or not done.stdout:
         reason = done.stderr.decode("utf-8", "replace").strip().splitlines()
         raise Audio2MotionError(f"{path.name} has no sound that can be read: {reason[-1] if reason else 'no track'}")
-    return np.frombuffer(done.stdout, np.float32).copy()
+    samples: Floats = np.frombuffer(done.stdout, np.float32).copy()
+    return samples
 
 
 def measure_frames(path: Path, measure: Callable[[Doubles], Sequence[float]], count: int) -> tuple[Doubles, float]:
@@ -40,26 +71,20 @@ def measure_frames(path: Path, measure: Callable[[Doubles], Sequence[float]], co
     file is no video or shows no face at all.
     """
     import cv2
-    import mediapipe as mp
 
+    tracker = face_tracker()
     capture = cv2.VideoCapture(str(path))
     try:
         fps = float(capture.get(cv2.CAP_PROP_FPS))
         if not capture.isOpened() or not fps > 0:
             raise Audio2MotionError(f"{path.name} cannot be read as a video")
         rows: list[Sequence[float]] = []
-        with mp.solutions.face_mesh.FaceMesh(max_num_faces=1, refine_landmarks=True) as mesh:
-            while True:
-                there, frame = capture.read()
-                if not there:
-                    break
-                found = mesh.process(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)).multi_face_landmarks
-                size = np.array([frame.shape[1], frame.shape[0], frame.shape[1]])
-                rows.append(
-                    measure(np.array([(p.x, p.y, p.z) for p in found[0].landmark]) * size)
-                    if found
-                    else (np.nan,) * count
-                )
+        while True:
+            there, frame = capture.read()
+            if not there:
+                break
+            face = tracker.track(np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB), np.uint8))
+            rows.append(measure(face.landmarks.astype(np.float64)) if face else (np.nan,) * count)
     finally:
         capture.release()
     measured = np.array(rows, np.float64).reshape(-1, count)

@@ -131,7 +131,7 @@ def find_extractor(name: str) -> Extractor:
 
 def takes_of(measured: Measured, samples: npt.NDArray[np.float32]) -> list[tuple[npt.NDArray[np.float32], Floats]]:
     """(sound, motion at 50 Hz) of each run of frames with a face; runs under a second are dropped."""
-    known = np.isfinite(measured.values).all(1)
+    known = np.asarray(np.isfinite(measured.values).all(1))
     takes = []
     for start, stop in _runs(known, round(_LONGEST_GAP_S * measured.fps)):
         first_s, last_s = start / measured.fps, min((stop - 1) / measured.fps, len(samples) / RATE_HZ)

@@ -17,14 +17,13 @@ from talkinghead.core.errors import CheckpointError, TalkingHeadError
 
 # What pyproject.toml requires, and what its extras add (tests/test_packaging.py compares).
 NEEDED = ("torch", "transformers", "safetensors", "huggingface_hub", "platformdirs", "soundfile", "soxr", "numpy",
-          "scipy", "opencv-contrib-python", "mediapipe", "imageio-ffmpeg", "pillow", "pillow-heif", "click", "rich",
+          "scipy", "opencv-python", "onnxruntime", "imageio-ffmpeg", "pillow", "pillow-heif", "click", "rich",
           "espeakng-loader", "typing_extensions")  # fmt: skip
 OPTIONAL = {
     "accelerate": "training: pip install 'talkinghead[train]'",
     "tensorboard": "watching a training: pip install 'talkinghead[train]'",
     "matplotlib": "plots of motion and training: pip install 'talkinghead[train]'",
     "onnx": "ONNX export: pip install 'talkinghead[onnx]'",
-    "onnxruntime": "checking an export, and LivePortrait's own landmarks: pip install 'talkinghead[onnx]'",
     "pyvirtualcam": "virtual camera: pip install 'talkinghead[live]'",
     "ray": "batches on a cluster: pip install 'talkinghead[ray]'",
 }

@@ -1,7 +1,8 @@
 """What native libraries write past Python to standard error, kept from a person's terminal.
 
-MediaPipe greets every graph with lines that no setting turns off, and OpenCV's ffmpeg comments on streams. The command
-line owns its process and may turn its descriptor away; the library never does.
+ONNX Runtime warns while it is imported where Linux lists a graphics device without a PCI vendor (WSL, Raspberry Pi,
+virtual GPUs; microsoft/onnxruntime#26763), before any setting can turn it off, and OpenCV comments on streams and
+cameras. The command line owns its process and may turn its descriptor away; the library never does.
 """
 
 from __future__ import annotations

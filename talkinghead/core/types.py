@@ -39,9 +39,11 @@ class Face:
     """One face in a picture: MediaPipe's face mesh with irises.
 
     `landmarks` (478, 3) float32: x, y in picture pixels; z in the same unit, negative towards the camera.
+    `confidence`: how sure the detector is that this is a face, 0 to 1; 1 where somebody said so.
     """
 
     landmarks: Floats
+    confidence: float = 1.0
 
     @property
     def box(self) -> tuple[float, float, float, float]:
@@ -59,7 +61,7 @@ class Face:
         m = np.asarray(matrix, np.float64)
         scale = np.sqrt(abs(np.linalg.det(m[:, :2])))
         xy = self.landmarks[:, :2] @ m[:, :2].T + m[:, 2]
-        return Face(np.column_stack([xy, self.landmarks[:, 2] * scale]).astype(np.float32))
+        return Face(np.column_stack([xy, self.landmarks[:, 2] * scale]).astype(np.float32), self.confidence)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

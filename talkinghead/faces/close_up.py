@@ -1,80 +1,99 @@
-"""The second look at a face: measured on an upright close-up."""
+"""The second look at a face: measured on an upright close-up, where it has to earn its confidence."""
 
 from __future__ import annotations
 
-from types import TracebackType
+from dataclasses import replace
 
 import numpy as np
 
 from talkinghead.core.types import Face, Pixels
 from talkinghead.faces import mesh
 from talkinghead.faces.crop import Matrix, axes_between, compose, inverse, matrix_from_square, resample
-from talkinghead.faces.landmarker import Landmarker, Scorer
+from talkinghead.faces.following import settled
+from talkinghead.faces.landmarker import Landmarker, mean_distance, measured, region_of, score_around
 
 _CLOSE_UP_PX = 512
 # Side of the close-up, in face heights: enough margin for the detector to see a face.
 _CLOSE_UP_FACES = 2.2
+# Sides of the pictures on which a face earns its confidence, and their size.
+_SCORED_FACES, _SCORED_PX = (1.9, 2.2, 2.6, 3.2, 3.9), 256
+# A mean of the scores so far below this makes the others superfluous.
+_HOPELESS = 0.55
+# A mesh measured again where it says that the face is has to come to rest: the mean way of its points, in pupil
+# distances. Faces move by at most 0.04 (a mask's wearer), what is none by 0.05 to 0.3.
+_RESTLESS = 0.055
+# Faces are not leant further than this on their close-up.
+_LEVEL_DEG = 20
 
 
-class CloseUps:
-    """What looks twice: a face on an upright close-up. A context manager."""
+def refined(pixels: Pixels, rough: Face) -> Face | None:
+    """The face measured on a close-up that shows it upright; None where nothing is there after all.
 
-    def __init__(self) -> None:
-        self._landmarker, self._scorer = Landmarker(), Scorer()
-
-    def __enter__(self) -> CloseUps:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._landmarker.close()
-        self._scorer.close()
-
-    def refined(self, pixels: Pixels, rough: Face) -> Face | None:
-        """The face measured on a close-up that shows it upright; None where nothing is there after all.
-
-        A landmark network sees most of a face that fills its field, and is surest about an upright one.
-        """
-        face, settled = rough, False
-        for margin in (1.0, 1.0, 1.3, 1.0):
-            matrix = _close_up(face, _CLOSE_UP_FACES * margin)
-            view = resample(pixels, matrix, (_CLOSE_UP_PX, _CLOSE_UP_PX))
-            if not settled and self._upside_down(view):
-                matrix = compose(np.array([[-1.0, 0, _CLOSE_UP_PX - 1], [0, -1.0, _CLOSE_UP_PX - 1]]), matrix)
-                view = np.ascontiguousarray(view[::-1, ::-1])
-            found = self._landmarker.meshes(view)
-            if not found:
-                continue
-            seen = Face(found[0])
-            face = seen.moved(inverse(matrix))
-            if settled and abs(_roll_deg(seen)) < 20:
-                return face if _like_a_face(face) else None
-            settled = True
-        return None
-
-    def _upside_down(self, view: Pixels) -> bool:
-        """Meshes are laid over upside-down faces as if they were upright; the detector knows better."""
-        return self._scorer.score(view[::-1, ::-1]) > self._scorer.score(view) + 0.03
+    A landmark network sees most of a face that fills its field, and is surest about an upright one. In the end the face
+    is measured as it would be in a video.
+    """
+    looking = Landmarker()
+    face, seen_once = rough, False
+    for margin in (1.0, 1.0, 1.3, 1.0):
+        matrix = _close_up(face, _CLOSE_UP_FACES * margin, _CLOSE_UP_PX)
+        view = resample(pixels, matrix, (_CLOSE_UP_PX, _CLOSE_UP_PX))
+        if not seen_once and _upside_down(view):
+            matrix = compose(np.array([[-1.0, 0, _CLOSE_UP_PX - 1], [0, -1.0, _CLOSE_UP_PX - 1]]), matrix)
+            view = np.ascontiguousarray(view[::-1, ::-1])
+        found = looking.faces(view)
+        if not found:
+            continue
+        seen = found[0]
+        face = seen.moved(inverse(matrix))
+        if seen_once and abs(roll_deg(seen)) < _LEVEL_DEG:
+            rested = _at_rest(view, seen)
+            return _confident(pixels, settled(pixels, rested.moved(inverse(matrix)))) if rested else None
+        seen_once = True
+    return None
 
 
-def _close_up(face: Face, faces: float) -> Matrix:
-    """Picture pixels to an upright square of `faces` face heights around the face."""
+def _at_rest(view: Pixels, seen: Face) -> Face | None:
+    """The mesh laid once more, where it says that the face is; None where it finds no rest there.
+
+    The network lays a mesh over anything, but only a face holds it.
+    """
+    (first,) = measured(view, [region_of(seen)])
+    (second,) = measured(view, [region_of(first)])
+    return first if mean_distance(second.landmarks, first.landmarks) < _RESTLESS and _like_a_face(first) else None
+
+
+def _confident(pixels: Pixels, face: Face) -> Face:
+    """The face with how sure the detector is of it, from near and from far.
+
+    The mean of its scores for several distances and their mirror images: a single score is off by 0.05 either way.
+    """
+    scores: list[float] = []
+    for faces in _SCORED_FACES:
+        view = resample(pixels, _close_up(face, faces, _SCORED_PX), (_SCORED_PX, _SCORED_PX))
+        scores += [score_around(view), score_around(np.ascontiguousarray(view[:, ::-1]))]
+        if np.mean(scores) < _HOPELESS:
+            break
+    return replace(face, confidence=float(np.mean(scores)))
+
+
+def _upside_down(view: Pixels) -> bool:
+    """Meshes are laid over upside-down faces as if they were upright; the detector knows better."""
+    return score_around(np.ascontiguousarray(view[::-1, ::-1])) > score_around(view) + 0.03
+
+
+def _close_up(face: Face, faces: float, size_px: int) -> Matrix:
+    """Picture pixels to an upright square of `faces` face heights around the face, `size_px` wide."""
     points = face.landmarks
     ux, uy = axes_between(points[[33, 133, 362, 263], :2].mean(0), points[[61, 291], :2].mean(0))
     along = points[:, :2] @ np.stack([ux, uy], 1)
     low, high = along.min(0), along.max(0)
     centre = ((low + high) / 2) @ np.stack([ux, uy])
     side = faces * max(float((high - low).max()), 4.0)
-    return matrix_from_square(centre, ux, uy, side, _CLOSE_UP_PX)
+    return matrix_from_square(centre, ux, uy, side, size_px)
 
 
-def upright_turns(face: Face) -> int:
-    """Quarter turns, counterclockwise, after which the face is as upright as quarter turns make it."""
-    return round(_roll_deg(face) / 90) % 4
-
-
-def _roll_deg(face: Face) -> float:
+def roll_deg(face: Face) -> float:
+    """How far the face is turned clockwise from upright, by its forehead and chin: -180 to 180."""
     down = face.landmarks[mesh.CHIN, :2] - face.landmarks[mesh.FOREHEAD, :2]
     return float(np.degrees(np.arctan2(-down[0], down[1])))
 

@@ -2,51 +2,62 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
+from typing import NamedTuple
 
+import cv2
 import numpy as np
 
 from talkinghead.core.errors import FaceError
-from talkinghead.core.types import Face, Image
+from talkinghead.core.types import Face, Image, Pixels
 from talkinghead.faces import mesh
-from talkinghead.faces.close_up import CloseUps, size_px
-from talkinghead.faces.crop import Matrix, compose, inverse, resample
-from talkinghead.faces.landmarker import Landmarker
+from talkinghead.faces.close_up import refined, roll_deg, size_px
+from talkinghead.faces.landmarker import Landmarker, mean_distance
+from talkinghead.models.face_mesh import Region
 
 Box = tuple[float, float, float, float]
 
 MAX_FACES = 32
-# The detector looks at 128 pixels; more than this only costs time.
-_LOOK_PX = 640
+# How sure the detector has to be of a face on its close-ups: people's are at 0.82 (in a mask) to 0.94, those of a
+# monkey and of a dog that are seen from the front, eyes, nose and mouth where the mesh has them, and of animals drawn
+# so, at 0.75 to 0.8; ears, eyeballs, cars and leopards stay under 0.7.
+TAKEN = 0.73
+# Nobody lies on his side or hangs head down as often as noise looks as if he did: sockets and cells reach 0.77.
+_TAKEN_TURNED = 0.81
+_TURNED_DEG = 60
+# Where somebody said that there is a face.
+_TAKEN_IN_BOX = 0.6
+# A face that is taken with less than this may be none, or not a person's.
+DOUBTFUL = 0.81
+# The detector looks at 128 pixels; windows are brought to this first, so that fine detail does not alias.
+_LOOK_PX = 256
+_AT_ONCE = 8
 # A face this large, as a share of the picture's longer side, leaves no room for a larger one elsewhere.
 _LARGE = 0.2
 # Smaller windows than this show no face that could be animated.
 _MIN_WINDOW_PX = 64
 # Two faces whose middles are nearer than this share of the larger one's size are one face.
 _SAME = 0.4
-
-
-@dataclass(frozen=True)
-class _Window:
-    """A square or the whole of the picture, turned by quarter turns: picture pixels to window pixels by `matrix`."""
-
-    matrix: Matrix
-    size_px: tuple[int, int]
+# First look and close-up agree when their points are this near, in pupil distances.
+_AGREED = 0.1
 
 
 def find_faces(image: Image, max_faces: int = MAX_FACES) -> list[Face]:
     """Every face in `image`, largest first, at most `max_faces`.
 
     Faces of about a twentieth of the picture's width are found, and faces lying on their side or upside down where no
-    upright one is there. An empty list means that there is none.
+    upright one is there. An empty list means that there is none. Points are those that MediaPipe itself measures where
+    it finds the face at its first look; `find_face` measures them once more.
     """
-    return search(image)[:max_faces]
+    return [found.first_look or found.face for found in _search(image)[:max_faces]]
 
 
 def find_face(image: Image, index: int | None = None, box: Box | None = None) -> Face:
     """One face of `image`: the largest, or number `index` counted from 1, the largest.
 
+    It is measured on an upright close-up, as a face in a video is: from the same view, meshes are the same.
     `box` (x, y, width, height in pixels) says where it is: it is looked for there first and, where nothing is found
     (an animal, a drawing), an average face is laid into the box, forehead at its top and chin at its bottom.
 
@@ -79,52 +90,123 @@ def fitted_face(box: Box) -> Face:
     return Face(np.column_stack([xy, average[:, 2] * scale.mean()]).astype(np.float32))
 
 
+def doubtful(face: Face) -> bool:
+    """Whether the detector is so little sure of a face that it is worth a word to whoever chose the picture."""
+    return face.confidence < DOUBTFUL
+
+
 def search(image: Image, *, thorough: bool = True, turns: int = 4, finest: int = 4) -> list[Face]:
     """Faces, largest first: at ever finer scales, then turned, until something is found.
 
     Not `thorough`: one large face is enough. `turns` (1 to 4) quarter turns are tried, in windows as small as
     1/`finest` (1, 2, 4) of the picture.
     """
+    return [found.face for found in _search(image, thorough=thorough, turns=turns, finest=finest)]
+
+
+class _Found(NamedTuple):
+    """A face on its close-up, and as MediaPipe's first look at the whole picture has it, where the two agree."""
+
+    face: Face
+    first_look: Face | None = None
+
+
+def _search(image: Image, *, thorough: bool = True, turns: int = 4, finest: int = 4) -> list[_Found]:
     longer = max(image.size_px)
-    faces: list[Face] = []
-    with Landmarker(max_faces=8) as looking, CloseUps() as close:
-        for turn in range(turns):
-            for parts in (1, 2, 4):
-                if parts > finest or (parts > 1 and longer < parts * _MIN_WINDOW_PX):
-                    break
-                for window in _windows(image.size_px, parts, turn):
-                    _look(image, window, looking, close, faces)
-                if faces and (parts > 1 or (not thorough and size_px(faces[0]) > _LARGE * longer)):
-                    break
-            if faces:
+    search = _Search(image)
+    search.first_look()
+    for turn in range(turns):
+        for parts in (1, 2, 4):
+            found = search.found
+            if found and (parts == 4 or (not thorough and size_px(found[0].face) > _LARGE * longer)):
+                return found
+            if parts > finest or (parts > 1 and longer < parts * _MIN_WINDOW_PX):
                 break
-    return faces
+            if not (found and parts == 1):  # the first look was at the same
+                search.look(_windows(image.size_px, parts, turn))
+        if search.found:
+            break
+    return search.found
 
 
-def _look(image: Image, window: _Window, looking: Landmarker, close: CloseUps, faces: list[Face]) -> None:
-    """Add what `window` shows to `faces`, which stay apart and sorted."""
-    pixels = resample(image.pixels, window.matrix, window.size_px)
-    back = inverse(window.matrix)
-    for landmarks in looking.meshes(pixels):
-        rough = Face(landmarks).moved(back)
-        if _known(rough, faces):
-            continue
-        face = close.refined(image.pixels, rough)
-        if face is not None and not _known(face, faces):
-            faces.append(face)
-    faces[:] = _sorted(faces)
+class _Search:
+    """The faces of one picture, as they are found: apart from each other, largest first."""
+
+    def __init__(self, image: Image, least: float = TAKEN) -> None:
+        """`least` is the confidence asked of upright faces."""
+        self.found: list[_Found] = []
+        self._image, self._least = image, least
+        self._refused: list[Face] = []
+
+    def first_look(self) -> None:
+        """Look at the whole picture as MediaPipe does."""
+        for rough in Landmarker(max_faces=_AT_ONCE).faces(self._image.pixels):
+            face = self._earned(rough)
+            if face is not None:
+                agreed = _upright(face) and mean_distance(face.landmarks, rough.landmarks) < _AGREED
+                self._keep(_Found(face, replace(rough, confidence=face.confidence) if agreed else None))
+
+    def look(self, windows: Iterator[Region]) -> None:
+        """Look at squares of the picture, all of one size."""
+        small: Pixels | None = None
+        scale, looking = 1.0, Landmarker(max_faces=_AT_ONCE)
+        for window in windows:
+            if small is None:
+                scale = min(1.0, _LOOK_PX / window.side)
+                small = _shrunk(self._image.pixels, scale)
+            there = Region(window.x * scale, window.y * scale, window.side * scale, window.angle)
+            back = np.array([[1 / scale, 0, 0.5 / scale - 0.5], [0, 1 / scale, 0.5 / scale - 0.5]])
+            for rough in looking.faces(small, there):
+                face = self._earned(rough.moved(back))
+                if face is not None:
+                    self._keep(_Found(face))
+
+    def _earned(self, rough: Face) -> Face | None:
+        """What a close-up shows of a face that is not known yet; None where it does not earn its confidence."""
+        if self._known(rough) or any(_alike(rough, other) for other in self._refused):
+            return None
+        face = refined(self._image.pixels, rough)
+        if face is None or face.confidence < (self._least if _upright(face) else _TAKEN_TURNED):
+            self._refused.append(rough)
+            return None
+        return None if self._known(face) else face
+
+    def _known(self, rough: Face) -> bool:
+        return any(same_face(rough, other.face) for other in self.found)
+
+    def _keep(self, found: _Found) -> None:
+        self.found.append(found)
+        self.found.sort(key=lambda found: (-found.face.box[2] * found.face.box[3], found.face.box[0]))
 
 
-def _windows(size_px: tuple[int, int], parts: int, turn: int) -> Iterator[_Window]:
-    """The picture, or overlapping squares of 1/`parts` of its longer side, turned by `turn` quarters."""
+def _upright(face: Face) -> bool:
+    return abs(roll_deg(face)) < _TURNED_DEG
+
+
+def _alike(one: Face, other: Face) -> bool:
+    """Whether two first looks at the same thing would lead to the same close-up."""
+    turned = abs((roll_deg(one) - roll_deg(other) + 180) % 360 - 180)
+    return same_face(one, other) and turned < 45 and 0.7 < size_px(one) / size_px(other) < 1.4
+
+
+def _shrunk(pixels: Pixels, scale: float) -> Pixels:
+    """(H, W, 3) at `scale` of its size, to within half a pixel."""
+    if scale == 1:
+        return pixels
+    size = max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale))
+    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _windows(size_px: tuple[int, int], parts: int, turn: int) -> Iterator[Region]:
+    """The square around the picture, or overlapping ones of 1/`parts` of its longer side, turned by `turn` quarters."""
     width, height = size_px
+    side, angle = max(width, height) / parts, turn * math.pi / 2
     if parts == 1:
-        yield _window(0, 0, width, height, turn)
+        yield Region(width / 2, height / 2, side, angle)
         return
-    side = max(width, height) / parts
     for y in _starts(height, side):
         for x in _starts(width, side):
-            yield _window(x, y, min(side, width), min(side, height), turn)
+            yield Region(x + min(side, width) / 2, y + min(side, height) / 2, side, angle)
 
 
 def _starts(length: float, side: float) -> Sequence[float]:
@@ -134,30 +216,10 @@ def _starts(length: float, side: float) -> Sequence[float]:
     return list(np.linspace(0, length - side, int(np.ceil((length - side) / (side / 2))) + 1))
 
 
-def _window(x: float, y: float, width: float, height: float, turn: int) -> _Window:
-    scale = min(_LOOK_PX / max(width, height), 4.0)
-    size = max(8, round(width * scale)), max(8, round(height * scale))
-    sx, sy = size[0] / width, size[1] / height
-    matrix = np.array([[sx, 0, (0.5 - x) * sx - 0.5], [0, sy, (0.5 - y) * sy - 0.5]])
-    for _ in range(turn):
-        matrix = compose(np.array([[0.0, 1.0, 0.0], [-1.0, 0.0, size[0] - 1.0]]), matrix)
-        size = size[1], size[0]
-    return _Window(matrix, size)
-
-
 def same_face(one: Face, other: Face) -> bool:
     """Whether both are the same face of one picture."""
     apart = one.landmarks[:, :2].mean(0) - other.landmarks[:, :2].mean(0)
     return float(np.hypot(*apart)) < _SAME * max(size_px(one), size_px(other))
-
-
-def _sorted(faces: list[Face]) -> list[Face]:
-    return sorted(faces, key=lambda face: (-face.box[2] * face.box[3], face.box[0]))
-
-
-def _known(face: Face, faces: list[Face]) -> bool:
-    """Whether this is one of `faces` again."""
-    return any(same_face(face, other) for other in faces)
 
 
 def _face_in_box(image: Image, box: Box) -> Face:
@@ -169,17 +231,13 @@ def _face_in_box(image: Image, box: Box) -> Face:
     if not (0 <= middle[0] <= across and 0 <= middle[1] <= down):
         raise FaceError(f"the box {x:g},{y:g},{width:g},{height:g} lies outside {image.name}, "
                         f"which has {across} x {down} pixels: give x,y,width,height")  # fmt: skip
-    with Landmarker(max_faces=4) as looking, CloseUps() as close:
+    for turn in range(4):
         for enlarged in (1.6, 1.0, 2.4):
-            side = enlarged * max(width, height)
-            x0, y0 = max(0.0, middle[0] - side / 2), max(0.0, middle[1] - side / 2)
-            x1, y1 = min(float(across), middle[0] + side / 2), min(float(down), middle[1] + side / 2)
-            for turn in range(4):
-                faces: list[Face] = []
-                _look(image, _window(x0, y0, x1 - x0, y1 - y0, turn), looking, close, faces)
-                inside = [face for face in faces if _fits(face, box)]
-                if inside:
-                    return inside[0]
+            search = _Search(image, _TAKEN_IN_BOX)
+            search.look(iter([Region(*middle, enlarged * max(width, height), turn * math.pi / 2)]))
+            inside = [found.face for found in search.found if _fits(found.face, box)]
+            if inside:
+                return inside[0]
     return fitted_face(box)
 
 

@@ -1,108 +1,131 @@
-"""MediaPipe's face mesh, loaded when it is first needed."""
+"""Faces found and measured: detector and mesh together, in single pictures or from frame to frame."""
 
 from __future__ import annotations
 
-import contextlib
-import importlib
-from types import TracebackType
-from typing import Any
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
-from talkinghead.core.errors import DependencyError
-from talkinghead.core.types import Floats, Pixels
+from talkinghead.core.types import Face, Floats, Pixels
+from talkinghead.models.face_mesh import FaceDetector, FaceMesh, Mesh, Region, region_of_points
 
-
-def _solution(name: str) -> Any:
-    """A module of mediapipe.solutions.
-
-    Raises:
-        DependencyError: mediapipe is missing, or a release without the face mesh.
-    """
-    try:
-        return importlib.import_module(f"mediapipe.python.solutions.{name}")
-    except ImportError as error:
-        raise DependencyError(
-            f"MediaPipe's face mesh cannot be loaded ({error}): install 'mediapipe>=0.10.14,<=0.10.21'"
-        ) from error
+# Below this presence the mesh network sees no face where it looks; it seldom says so.
+_PRESENCE = 0.5
+# Two regions that share more than this of their union look at one face.
+_SAME = 0.5
+# A score below which the detector is not worth asking.
+_FAINTEST = 0.1
+# MediaPipe's coordinates run from the picture's left edge to its right edge; ours from pixel centres.
+_HALF = np.array([0.5, 0.5, 0], np.float32)
 
 
 def tessellation_edges() -> frozenset[tuple[int, int]]:
-    """The edges of the mesh's triangles."""
-    return frozenset(_solution("face_mesh").FACEMESH_TESSELATION)
+    """The edges of the mesh's triangles, in the one or two directions in which MediaPipe names each."""
+    return frozenset((int(a), int(b)) for a, b in np.load(Path(__file__).with_name("tessellation.npy")))
+
+
+def score_around(pixels: Pixels, region: Region | None = None) -> float:
+    """How sure the detector is, 0 to 1, of an upright face in the middle of `pixels` (H, W, 3) RGB uint8.
+
+    Or in the middle of a square of them, turned as the square is.
+    """
+    x, y = (region.x, region.y) if region else (pixels.shape[1] / 2, pixels.shape[0] / 2)
+    found = FaceDetector(_FAINTEST).detect(pixels, region)
+    return max((item.score for item in found if item.holds(x, y)), default=0.0)
+
+
+def region_of(face: Face) -> Region:
+    """Where the mesh is looked for, given where it was."""
+    return region_of_points(face.landmarks + _HALF)
+
+
+def measured(pixels: Pixels, regions: Sequence[Region], confidence: float = 1.0) -> list[Face]:
+    """The meshes laid into `regions` of `pixels` (H, W, 3) RGB uint8, whether or not faces are there."""
+    return [_face(mesh, confidence) for mesh in FaceMesh().measure(pixels, regions)]
+
+
+def _face(mesh: Mesh, confidence: float) -> Face:
+    return Face(mesh.points - _HALF, confidence)
+
+
+class _Followed(NamedTuple):
+    """Where a face is looked for, and how sure the detector was of it when it found it."""
+
+    region: Region
+    confidence: float
 
 
 class Landmarker:
-    """Face meshes of a picture, or, with `video`, of frame after frame of the same place.
+    """Faces of a picture, or, with `video`, of frame after frame of the same place.
 
-    A context manager; not for several threads at once.
+    In a video the mesh is looked for where it last was, which costs less and holds it steadier than detecting it anew;
+    the detector helps where there are fewer than `max_faces`. One object for each video, not for several threads at
+    once. It holds nothing that wants closing.
     """
 
     def __init__(self, *, video: bool = False, max_faces: int = 1, confidence: float = 0.5) -> None:
-        module = _solution("face_mesh")
-        self._graph = module.FaceMesh(
-            static_image_mode=not video,
-            max_num_faces=max_faces,
-            refine_landmarks=True,
-            min_detection_confidence=confidence,
-            min_tracking_confidence=0.5,
-        )
+        """Faces of which the detector is less sure than `confidence` are left out."""
+        self._video, self._max_faces = video, max_faces
+        self._detector, self._mesh = FaceDetector(confidence), FaceMesh()
+        self._followed: list[_Followed] = []
 
-    def meshes(self, pixels: Pixels) -> list[Floats]:
-        """One (478, 3) float32 per face, in pixels of `pixels` (H, W, 3) RGB uint8; z in the same unit."""
-        height, width = pixels.shape[:2]
-        found = self._graph.process(np.ascontiguousarray(pixels)).multi_face_landmarks or []
-        # MediaPipe's coordinates run from the picture's left edge to its right edge; ours from pixel centres.
-        scale, shift = np.array([width, height, width], np.float32), np.array([0.5, 0.5, 0], np.float32)
-        return [np.array([(p.x, p.y, p.z) for p in face.landmark], np.float32) * scale - shift for face in found]
+    def faces(self, pixels: Pixels, region: Region | None = None) -> list[Face]:
+        """At most `max_faces` faces in `pixels` (H, W, 3) RGB uint8, with the detector's confidence in each.
+
+        Those that are followed come first, the others as sure as the detector is of them. It looks at all of the
+        picture, or at a square of it, which may be turned as the face is.
+        """
+        followed = self._followed if self._video else []
+        if len(followed) < self._max_faces:
+            found = self._measured(pixels, self._with_detected(pixels, region, followed))
+        else:
+            found = self._measured(pixels, followed)
+            if len(found) < self._max_faces:  # lost: it may have jumped
+                kept = [_follow(mesh, sure) for mesh, sure in found]
+                found += self._measured(pixels, self._with_detected(pixels, region, kept)[len(kept) :])
+        self._followed = _apart([_follow(mesh, sure) for mesh, sure in found])
+        return [_face(mesh, sure) for mesh, sure in found]
 
     def forget(self) -> None:
         """Start anew: the next frame has nothing to do with the last one."""
-        self._graph.reset()
+        self._followed = []
 
-    def close(self) -> None:
-        """Free the graph and its threads."""
-        if self._graph is not None:
-            self._graph.close()
-            self._graph = None
+    def _with_detected(self, pixels: Pixels, region: Region | None, followed: list[_Followed]) -> list[_Followed]:
+        """What is followed, and what the detector finds besides."""
+        found = self._detector.detect(pixels, region)[: self._max_faces]
+        return _apart([*followed, *(_Followed(item.region, item.score) for item in found)])[: self._max_faces]
 
-    def __enter__(self) -> Landmarker:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def __del__(self) -> None:
-        with contextlib.suppress(Exception):
-            self.close()
+    def _measured(self, pixels: Pixels, followed: list[_Followed]) -> list[tuple[Mesh, float]]:
+        """The meshes of those that are there."""
+        meshes = self._mesh.measure(pixels, [item.region for item in followed])
+        pairs = zip(meshes, followed, strict=True)
+        return [(mesh, item.confidence) for mesh, item in pairs if mesh.presence >= _PRESENCE]
 
 
-class Scorer:
-    """How sure the face detector is that a picture shows an upright face in its middle. A context manager."""
+def _follow(mesh: Mesh, confidence: float) -> _Followed:
+    return _Followed(region_of_points(mesh.points), confidence)
 
-    def __init__(self) -> None:
-        module = _solution("face_detection")
-        self._graph = module.FaceDetection(model_selection=0, min_detection_confidence=0.1)
 
-    def score(self, pixels: Pixels) -> float:
-        """0 (no face) to 1, of (H, W, 3) RGB uint8."""
-        found = self._graph.process(np.ascontiguousarray(pixels)).detections or []
-        boxes = [(item.score[0], item.location_data.relative_bounding_box) for item in found]
-        return max(
-            (float(s) for s, b in boxes if b.xmin < 0.5 < b.xmin + b.width and b.ymin < 0.5 < b.ymin + b.height),
-            default=0.0,
-        )
+def _apart(items: list[_Followed]) -> list[_Followed]:
+    """Those that do not look at the same face as one before them."""
+    kept: list[_Followed] = []
+    for item in items:
+        if all(_overlap(item.region, other.region) <= _SAME for other in kept):
+            kept.append(item)
+    return kept
 
-    def close(self) -> None:
-        """Free the graph and its threads."""
-        self._graph.close()
 
-    def __enter__(self) -> Scorer:
-        return self
+def _overlap(one: Region, other: Region) -> float:
+    """Intersection over union, as if the squares were not turned."""
+    halves = (one.side + other.side) / 2
+    x = min(one.side, other.side, max(0.0, halves - abs(one.x - other.x)))
+    y = min(one.side, other.side, max(0.0, halves - abs(one.y - other.y)))
+    return x * y / max(one.side**2 + other.side**2 - x * y, 1e-9)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+
+def mean_distance(one: Floats, other: Floats) -> float:
+    """How far meshes (478, 2 or 3) lie apart on the average, in pupil distances of `other`."""
+    pupils = float(np.linalg.norm(other[468, :2] - other[473, :2]))
+    return float(np.linalg.norm(one[:, :2] - other[:, :2], axis=1).mean()) / max(pupils, 1e-6)

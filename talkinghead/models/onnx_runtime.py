@@ -28,9 +28,7 @@ def onnx_runtime() -> ModuleType:
         try:
             import onnxruntime
         except ImportError as error:
-            raise DependencyError(
-                f"ONNX Runtime cannot be loaded ({error}): pip install 'talkinghead[onnx]'"
-            ) from error
+            raise DependencyError(f"ONNX Runtime cannot be loaded ({error}): pip install onnxruntime") from error
         finally:
             if chosen is None:
                 del os.environ[_OPT_OUT]

@@ -116,8 +116,10 @@ def _save_npz(motion: Motion, path: Path) -> None:
         "rest_scale": motion.rest.scale,
         "rest_replaced_keypoints": np.array(motion.rest.replaced_keypoints, np.int64),
     }
+    # Typed loosely: numpy 2 has a keyword beside the arrays, a bool, which numpy 1 would store as an array.
+    arrays: dict[str, Any] = {name: np.asarray(value) for name, value in values.items()}
     with path.open("wb") as file:
-        np.savez_compressed(file, **{name: np.asarray(value) for name, value in values.items()})
+        np.savez_compressed(file, **arrays)
 
 
 def _load_npz(path: Path) -> Motion:

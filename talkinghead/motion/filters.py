@@ -42,12 +42,14 @@ class OneEuro:
         """One row of raw values to one row of filtered values."""
         if self._value is None or self._speed is None:
             self._value, self._speed = row.copy(), np.zeros_like(row)
-            return row.copy()
+            first: Doubles = row.copy()
+            return first
         speed = (row - self._value) * self.rate_hz
         self._speed = self._speed + _smoothing(self.settings.speed_cutoff_hz, self.rate_hz) * (speed - self._speed)
         cutoff = self.settings.min_cutoff_hz + self.settings.beta * np.abs(self._speed)
         self._value = self._value + _smoothing(cutoff, self.rate_hz) * (row - self._value)
-        return self._value.copy()
+        value: Doubles = self._value.copy()
+        return value
 
     def run(self, rows: Doubles) -> Doubles:
         """Rows (T, C), one after the other."""

@@ -10,7 +10,7 @@ import pytest
 import audio2motion
 
 NEEDS_TORCH = {"Prediction", "PredictionStream", "Predictor"}
-HEAVY = ("torch", "transformers", "scipy", "safetensors", "cv2", "mediapipe", "soxr")
+HEAVY = ("torch", "transformers", "scipy", "safetensors", "cv2", "onnxruntime", "soxr")
 
 
 def loaded_by(code: str) -> set[str]:

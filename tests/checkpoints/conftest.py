@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from own_hub import CONTENT, Hub
 
 from talkinghead.checkpoints import places, transfer, verify
 from talkinghead.checkpoints.registry import WeightFile, WeightSet
-from tests.checkpoints.own_hub import CONTENT, Hub
 
 
 @pytest.fixture

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from own_hub import COMMIT, CONTENT, Handler, Hub, random_bytes
 
 from talkinghead.checkpoints import findings
 from talkinghead.checkpoints import hub as downloads
 from talkinghead.checkpoints.registry import WeightSet
 from talkinghead.checkpoints.verify import State
 from talkinghead.core.errors import CheckpointError
-from tests.checkpoints.own_hub import COMMIT, CONTENT, Handler, Hub, random_bytes
 
 pytestmark = pytest.mark.network
 ONE = "maker/model/base/one.bin"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import takewhile
 
 from talkinghead.core import errors
 
@@ -17,7 +18,7 @@ def drawn() -> dict[str, str | None]:
         if found is None:
             continue
         column = len(found["branch"])
-        above = [item for item in above if item[0] < column]
+        above = list(takewhile(lambda item, column=column: item[0] < column, above))
         parents[found["name"]] = above[-1][1] if above else None
         above.append((column, found["name"]))
     return parents

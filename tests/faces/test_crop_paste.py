@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import cv2
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 from talkinghead.core.types import Crop, DrawnCrop, Face, Image, Portrait
@@ -14,11 +11,11 @@ from talkinghead.faces import crop as algebra
 from talkinghead.faces.paste import covered_rectangle, feathered_square, paste_back
 
 
-def portrait(image: Image, face: Face, matrix: npt.NDArray[Any], size_px: tuple[int, int]) -> Portrait:
+def portrait(image: Image, face: Face, matrix: np.ndarray, size_px: tuple[int, int]) -> Portrait:
     return Portrait(image, face, Crop(matrix, size_px), algebra.resample(image.pixels, matrix, size_px))
 
 
-def face_square(face: Face, size_px: int, scale: float = 2.0, shift_y: float = -0.1) -> npt.NDArray[Any]:
+def face_square(face: Face, size_px: int, scale: float = 2.0, shift_y: float = -0.1) -> np.ndarray:
     ux, uy = algebra.eye_lip_axes(face.landmarks)
     centre, side = algebra.square_around(face.landmarks, ux, uy, scale=scale, shift_y=shift_y)
     return algebra.matrix_from_square(centre, ux, uy, side, size_px)

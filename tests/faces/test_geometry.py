@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 import pytest
 from scipy.spatial.transform import Rotation
 
@@ -13,13 +10,13 @@ from talkinghead.core.types import Face
 from talkinghead.faces import canonical_mesh, geometry, mesh
 
 
-def matrix(degrees: tuple[float, float, float]) -> npt.NDArray[Any]:
+def matrix(degrees: tuple[float, float, float]) -> np.ndarray:
     """Rz(roll) Ry(yaw) Rx(pitch)."""
-    return np.asarray(Rotation.from_euler("xyz", degrees, degrees=True).as_matrix())
+    return Rotation.from_euler("xyz", degrees, degrees=True).as_matrix()
 
 
-def posed(degrees: tuple[float, float, float], size: float = 80.0) -> npt.NDArray[Any]:
-    return np.asarray((canonical_mesh() @ matrix(degrees).T) * size + (300, 200, 0), np.float32)
+def posed(degrees: tuple[float, float, float], size: float = 80.0) -> np.ndarray:
+    return ((canonical_mesh() @ matrix(degrees).T) * size + (300, 200, 0)).astype(np.float32)
 
 
 def test_the_average_face_mirrors_itself_with_its_lips_together() -> None:

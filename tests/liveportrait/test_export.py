@@ -12,9 +12,9 @@ from talkinghead.core.errors import DependencyError, OutputError
 from talkinghead.core.types import Floats
 from talkinghead.models.liveportrait import export
 from talkinghead.models.liveportrait.weights import Models
+from talkinghead.models.onnx_runtime import onnx_runtime
 
 onnx = pytest.importorskip("onnx")
-onnxruntime = pytest.importorskip("onnxruntime")
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def written(models: Models, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(path: Path, **inputs: torch.Tensor) -> list[Floats]:
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    session = onnx_runtime().InferenceSession(str(path), providers=["CPUExecutionProvider"])
     answers: list[Floats] = session.run(None, {name: value.numpy() for name, value in inputs.items()})
     return answers
 

@@ -16,7 +16,6 @@ from talkinghead.models.liveportrait.landmarks import LandmarkNet
 from talkinghead.renderers.liveportrait.renderer import LivePortraitRenderer
 
 pytest.importorskip("onnx")
-pytest.importorskip("onnxruntime")
 
 # Where the network below sees the landmarks: shares of its input's sides.
 SEEN = np.random.RandomState(0).rand(203, 2).astype(np.float32) * 0.6 + 0.2

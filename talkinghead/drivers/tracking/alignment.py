@@ -33,7 +33,7 @@ class Poses(NamedTuple):
     scale: Doubles
     offset: Doubles
 
-    def undo(self, points: Doubles) -> Doubles:
+    def undo(self, points: AnyFloats) -> Doubles:
         """Points (T, N, 3) of the frames in the reference's own frame."""
         upright: Doubles = ((points - self.offset[:, None]) / self.scale[:, None, None]) @ self.rotation
         return upright

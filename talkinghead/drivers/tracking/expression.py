@@ -89,7 +89,7 @@ def _solver() -> Solver:
 
 def close_mouth(mesh: Doubles) -> Doubles:
     """A mesh (478, 3) with its lips together: weights count from there, as the renderers' neutral mouth is closed."""
-    closed = mesh.copy()
+    closed: Doubles = mesh.copy()
     gap = mesh[list(points.INNER_LIP_LOWER)] - mesh[list(points.INNER_LIP_UPPER)]
     widest = float(np.linalg.norm(gap, axis=1).max())
     gap *= max(0.0, 1 - _TOUCHING / max(widest, _TOUCHING))

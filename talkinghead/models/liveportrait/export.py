@@ -12,6 +12,7 @@ dimensions, so translations become matrix products and the deformation eight Gat
 from __future__ import annotations
 
 import copy
+import importlib.util
 import tempfile
 import warnings
 from collections.abc import Callable, Sequence
@@ -138,10 +139,11 @@ def export_onnx(
     Every file is written beside its place and renamed when it is whole and right; the batch size is free.
 
     Raises:
-        DependencyError: onnx, or for the check onnxruntime, is not installed.
+        DependencyError: onnx is not installed.
         OutputError: a file exists and `force` is not set, cannot be written, or answers otherwise than PyTorch.
     """
-    _require("onnx", *(["onnxruntime"] if check else []))
+    if importlib.util.find_spec("onnx") is None:
+        raise DependencyError("the export needs onnx: pip install 'talkinghead[onnx]'")
     tasks = _tasks(models)
     paths = [directory / f"{task.name}.onnx" for task in tasks]
     existing = [path for path in paths if path.exists()]
@@ -162,14 +164,6 @@ def export_onnx(
     except OSError as error:
         raise OutputError(f"{directory} cannot be written: {error.strerror or error}") from error
     return written
-
-
-def _require(*packages: str) -> None:
-    from importlib.util import find_spec
-
-    missing = [package for package in packages if find_spec(package) is None]
-    if missing:
-        raise DependencyError(f"the export needs {' and '.join(missing)}: pip install 'talkinghead[onnx]'")
 
 
 def _write(task: _Task, path: Path) -> None:

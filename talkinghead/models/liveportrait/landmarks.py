@@ -21,7 +21,7 @@ class LandmarkNet:
     """Refines a face mesh into the 203 landmarks.
 
     Raises:
-        DependencyError: onnxruntime is not installed.
+        DependencyError: ONNX Runtime is missing or broken.
         CheckpointError: the file is no landmark network.
     """
 

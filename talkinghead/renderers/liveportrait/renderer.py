@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -98,6 +97,6 @@ def open_renderer(settings: Settings) -> LivePortraitRenderer:
 
 
 def _landmark_net(paths: Iterable[Path]) -> LandmarkNet | None:
-    """LivePortrait's landmark network, where its file is present and onnxruntime installed."""
+    """LivePortrait's landmark network, where its file is present."""
     found = [path for path in paths if path.name == "landmark.onnx" and path.is_file()]
-    return LandmarkNet(found[0]) if found and find_spec("onnxruntime") else None
+    return LandmarkNet(found[0]) if found else None

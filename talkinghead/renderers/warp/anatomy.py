@@ -10,7 +10,7 @@ from functools import cached_property
 
 import numpy as np
 
-from talkinghead.core.types import Doubles, Floats
+from talkinghead.core.types import AnyFloats, Doubles, Floats
 from talkinghead.faces import mesh
 
 # Points of the face mesh beyond those that `talkinghead.faces.mesh` names: the cheekbone and two points of the cheek
@@ -46,15 +46,15 @@ class Axes:
     @cached_property
     def from_px(self) -> Doubles:
         """(2, 2): pixels, without the origin, to coordinates."""
-        return np.linalg.inv(self.to_px)
+        return np.asarray(np.linalg.inv(self.to_px), np.float64)
 
     def coordinates(self, points_px: Floats) -> Floats:
         """(..., 2) pixels to (..., 2) coordinates."""
-        return ((points_px - self.origin) @ self.from_px.T).astype(np.float32)
+        return np.asarray((points_px - self.origin) @ self.from_px.T, np.float32)
 
     def pixels(self, coordinates: Floats) -> Floats:
         """(..., 2) coordinates to (..., 2) pixels."""
-        return (coordinates @ self.to_px.T + self.origin).astype(np.float32)
+        return np.asarray(coordinates @ self.to_px.T + self.origin, np.float32)
 
 
 def _unit(v: Floats) -> Floats:
@@ -66,7 +66,7 @@ def face_down(points: Floats) -> Floats:
     return _unit(points[mesh.CHIN, :2] - points[mesh.FOREHEAD, :2])
 
 
-def slit_axes(points: Floats, left: int, right: int, unit_px: float, centre: Floats | None = None) -> Axes:
+def slit_axes(points: Floats, left: int, right: int, unit_px: float, centre: AnyFloats | None = None) -> Axes:
     """The frame of a slit (mouth or eye) that runs between two corners: across it, and down the face."""
     across = _unit(points[right, :2] - points[left, :2])
     down = face_down(points)

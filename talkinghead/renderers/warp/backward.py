@@ -14,7 +14,7 @@ _INVERSION_STEPS = 2
 
 
 # Taps of the half-sample filter (that of H.264, near the ideal for its length), over 32.
-_HALF_SAMPLE = np.array([1, -5, 20, 20, -5, 1], np.float32) / 32
+_HALF_SAMPLE = np.array([1 / 32, -5 / 32, 20 / 32, 20 / 32, -5 / 32, 1 / 32], np.float32)
 
 
 def sampled(picture: Pixels, where: Floats) -> Pixels:
@@ -45,7 +45,7 @@ class _Scratch(threading.local):
     """Memory that each thread uses again and again."""
 
     def __init__(self) -> None:
-        self._memory = np.empty(0, np.float32)
+        self._memory: Floats = np.empty((0, 0, 0), np.float32)
 
     def of(self, shape: tuple[int, int, int]) -> Floats:
         """An array of `shape`, with whatever was last left in it."""

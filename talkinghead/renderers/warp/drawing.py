@@ -145,7 +145,7 @@ def _skin(plan: Plan, backward: Backward, lips: Lips | None, lids_move: bool) ->
     drawn = plan.picture(plan.grid, field, nodes)
     if nodes == plan.grid.whole:
         return drawn
-    out = plan.pixels.copy()
+    out: Pixels = plan.pixels.copy()
     out[plan.grid.pixels_of(nodes).slices] = drawn
     return out
 

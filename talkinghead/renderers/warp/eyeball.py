@@ -58,6 +58,8 @@ class Eyeball:
             # A small or narrow eye: the brightest of what shows is its white.
             level = np.where(opening, self.own.sum(2), -1)
             known = opening & (level >= np.percentile(level[opening], 70)) if opening.any() else level < 0
+        if not known.any():  # so small an eye that no pixel lies in its opening
+            return self.own.astype(np.float32)
         # The median keeps veins and glints from being smeared all over.
         colour = np.median(self.own[known].astype(np.float32), axis=0)
         filled = np.where(known[..., None], self.own, 0).astype(np.float32)

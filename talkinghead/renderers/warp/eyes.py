@@ -79,7 +79,7 @@ def without_eyes(pixels: Pixels, eyes: tuple[Slit, Slit], closed: bool) -> Pixel
     For `closed` lids the lashes around the opening and the shadow under its crease go as well, for they are an open
     eye's, and the skin takes the tone of what lies around.
     """
-    filled = pixels.copy()
+    filled: Pixels = pixels.copy()
     for slit in eyes:
         unit = slit.axes.unit_px
         reach = max(1, round(_LASHES * unit))

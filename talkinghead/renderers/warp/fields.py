@@ -12,22 +12,22 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
-from talkinghead.core.types import Floats
+from talkinghead.core.types import AnyFloats, Floats
 from talkinghead.faces import mesh
 from talkinghead.renderers.warp.anatomy import Axes
 from talkinghead.renderers.warp.grid import Grid, Rect
 
-Vector = tuple[Floats | float, Floats | float]
+Vector = tuple[AnyFloats | float, AnyFloats | float]
 
 
-def smoothstep(low: float | Floats, high: float | Floats, x: Floats) -> Floats:
+def smoothstep(low: float | AnyFloats, high: float | AnyFloats, x: AnyFloats) -> Floats:
     """0 below `low`, 1 above `high`, smooth between."""
     t = np.clip((x - low) / (high - low), 0, 1)
     eased: Floats = t * t * (3 - 2 * t)
     return eased.astype(np.float32)
 
 
-def bell(x: Floats) -> Floats:
+def bell(x: AnyFloats) -> Floats:
     """exp(-x^2)."""
     y: Floats = np.exp(-x * x)
     return y.astype(np.float32)

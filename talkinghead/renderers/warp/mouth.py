@@ -43,7 +43,7 @@ class Lips:
     @property
     def middle(self) -> Floats:
         """(n,) the line between the lips."""
-        return (self.upper + self.lower) / 2
+        return np.asarray((self.upper + self.lower) / 2, np.float32)
 
     @property
     def gap(self) -> Floats:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from talkinghead.core.types import Floats, Pixels
+from talkinghead.core.types import AnyFloats, Floats, Pixels
 from talkinghead.faces import mesh
 from talkinghead.renderers.warp import anatomy
 from talkinghead.renderers.warp.anatomy import Axes
@@ -61,13 +61,14 @@ class Slit:
     @property
     def gap(self) -> Floats:
         """(n,) how far it is open."""
-        return np.maximum(self.lower - self.upper, 0)
+        gap: Floats = np.maximum(self.lower - self.upper, 0)
+        return gap
 
     def u(self, a: Floats) -> Floats:
         """`a` in half-widths: -1 and 1 at the corners."""
         return np.where(a < 0, a / self.left, a / self.right).astype(np.float32)
 
-    def along(self, values: Floats, a: Floats) -> Floats:
+    def along(self, values: AnyFloats, a: Floats) -> Floats:
         """A curve given at `self.a`, anywhere; its ends are held."""
         return np.interp(a, self.a, values).astype(np.float32)
 
@@ -99,9 +100,9 @@ def eye_slit(points: Floats, upper: tuple[int, ...], lower: tuple[int, ...], uni
 class SeamMemory:
     """How far the lips' line lay from the mesh's in a video's last frames: followed slowly, so as not to jump."""
 
-    offset: Floats | None = None
+    offset: AnyFloats | None = None
 
-    def follow(self, offset: Floats) -> Floats:
+    def follow(self, offset: AnyFloats) -> AnyFloats:
         """`offset` (n,), smoothed over frames."""
         self.offset = offset if self.offset is None else self.offset + _SEAM_RATE * (offset - self.offset)
         return self.offset
@@ -128,7 +129,7 @@ def mouth_slit(points: Floats, pixels: Pixels, unit_px: float, memory: SeamMemor
         openness = float(np.clip((widest - _OPENING_FROM * CLOSED_GAP) / CLOSED_GAP, 0, 1))
     if openness < 1:
         thickness = max(float((lower_outer - upper_outer).max()) / 2, _LEAST_THICKNESS)
-        offset = _snapped(pixels, axes, a, seam, _SEAM_REACH * thickness) - seam
+        offset: AnyFloats = _snapped(pixels, axes, a, seam, _SEAM_REACH * thickness) - seam
         if memory is not None:
             offset = memory.follow(offset)
         seam = seam + (1 - openness) * offset
@@ -138,7 +139,7 @@ def mouth_slit(points: Floats, pixels: Pixels, unit_px: float, memory: SeamMemor
     return Slit(axes, a, upper, lower, upper_outer, lower_outer, openness)
 
 
-def _snapped(pixels: Pixels, axes: Axes, a: Floats, seam: Floats, reach: float) -> Floats:
+def _snapped(pixels: Pixels, axes: Axes, a: Floats, seam: AnyFloats, reach: float) -> Floats:
     """`seam` moved to the darkest smooth path within `reach` of it (dynamic programming over columns)."""
     rows = max(5, 2 * round(reach * axes.unit_px) + 1)
     offsets = np.linspace(-reach, reach, rows, dtype=np.float32)

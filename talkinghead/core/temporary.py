@@ -6,6 +6,7 @@ A process that has to end without unwinding (a second Ctrl-C, say) calls `remove
 from __future__ import annotations
 
 import contextlib
+import secrets
 import shutil
 import tempfile
 import threading
@@ -23,10 +24,9 @@ class KeptFile:
     """A temporary file at `path` that goes when this object does, when it is closed, or when the process ends."""
 
     def __init__(self, suffix: str = "") -> None:
-        with tempfile.NamedTemporaryFile(prefix=_PREFIX, suffix=suffix, delete=False) as file:
-            self.path = Path(file.name)
-        _add(self.path)
+        self.path = _new_path(suffix)
         self._remove = weakref.finalize(self, _remove, self.path)
+        self.path.touch(mode=0o600, exist_ok=False)
 
     def close(self) -> None:
         """Remove the file now."""
@@ -36,9 +36,9 @@ class KeptFile:
 @contextmanager
 def temporary_folder() -> Iterator[Path]:
     """A folder that is gone, with all that is in it, when the context ends."""
-    path = Path(tempfile.mkdtemp(prefix=_PREFIX))
-    _add(path)
+    path = _new_path()
     try:
+        path.mkdir(mode=0o700)
         yield path
     finally:
         _remove(path)
@@ -50,9 +50,12 @@ def remove_all() -> None:
         _remove(path)
 
 
-def _add(path: Path) -> None:
+def _new_path(suffix: str = "") -> Path:
+    """A name that nothing has yet; what will be there is known as ours before it is, whenever the process may end."""
+    path = Path(tempfile.gettempdir(), f"{_PREFIX}{secrets.token_hex(8)}{suffix}")
     with _lock:
         _live.add(path)
+    return path
 
 
 def _remove(path: Path) -> None:

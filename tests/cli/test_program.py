@@ -92,7 +92,7 @@ def test_ctrl_c_while_opening_leaves_no_temporary_file(tmp_path: Path) -> None:
     assert process.stdin is not None
     process.stdin.write(SPEECH.read_bytes()[:50_000])
     process.stdin.flush()
-    wait_for(lambda: any((tmp_path / "tmp").iterdir()), process)
+    wait_for(lambda: any((tmp_path / "tmp").glob("talkinghead-*")), process)
     said = interrupted(process)
     assert said.splitlines()[-1] == "talkinghead: stopped"
     assert "Traceback" not in said

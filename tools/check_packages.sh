@@ -23,7 +23,8 @@ rm -rf dist
 for package in dist/*.whl dist/*.tar.gz; do
   say "$package: install into a fresh environment"
   "$python" -m venv "$work/venv"
-  "$work/venv/bin/python" -m pip install --quiet -c constraints.txt "$package"
+  # What is imported below is compiled then; compiling all of PyTorch takes longer than the rest.
+  "$work/venv/bin/python" -m pip install --quiet --no-compile -c constraints.txt "$package"
 
   # The same examples, but no repository in sight: neither on the path nor above the working folder.
   mkdir "$work/elsewhere"

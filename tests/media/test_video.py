@@ -10,6 +10,7 @@ import sys
 import textwrap
 from collections.abc import Iterator
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -251,15 +252,22 @@ def test_ctrl_c_in_a_terminal_leaves_no_file_and_no_process(tmp_path: Path) -> N
                 yield frame
         write_video({str(tmp_path / "a.mp4")!r}, watched(), Fraction(25))
     """
+    # A shell's background jobs, which tests may be, pass on that SIGINT is ignored.
+    heed = partial(signal.signal, signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(program)],
-        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True,
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True, preexec_fn=heed,
     )  # fmt: skip
-    assert process.stdout is not None
-    assert process.stdout.readline() == b"running\n"
-    os.killpg(process.pid, signal.SIGINT)
-    assert process.wait(timeout=20) != 0
-    process.stdout.close()
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"running\n"
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.wait(timeout=20) != 0
+        process.stdout.close()
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
     assert names(tmp_path) == []
     with pytest.raises(ProcessLookupError):  # ffmpeg, of the same group, is gone too
         os.killpg(process.pid, 0)

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from audio2motion.config import ModelConfig
     from audio2motion.corpus.espeak import Espeak
     from audio2motion.errors import Audio2MotionError
-    from audio2motion.onnx_runtime import onnx_runtime
     from audio2motion.phones import Articulation, Phone, articulations
     from audio2motion.predictor import Prediction, PredictionStream, Predictor
+    from audio2motion.runtime import onnx_runtime
     from audio2motion.targets import opening_of, phones_to_blendshapes
 
 __all__ = [
@@ -58,7 +58,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "config": ("ModelConfig",),
     "corpus.espeak": ("Espeak",),
     "errors": ("Audio2MotionError",),
-    "onnx_runtime": ("onnx_runtime",),
+    "runtime": ("onnx_runtime",),
     "phones": ("Articulation", "Phone", "articulations"),
     "predictor": ("Prediction", "PredictionStream", "Predictor"),
     "targets": ("opening_of", "phones_to_blendshapes"),

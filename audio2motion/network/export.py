@@ -17,7 +17,7 @@ from audio2motion.network.model import SpeechMotionModel, load_model
 from audio2motion.network.onnx_network import FINGERPRINT, USUAL_COLOUR, OnnxNetwork, fingerprint
 from audio2motion.network.protocol import Floats, Network
 from audio2motion.network.torch_network import TorchNetwork
-from audio2motion.onnx_runtime import cpu_session
+from audio2motion.runtime import cpu_session
 
 TOLERANCE = 1e-4  # of motion (blendshapes, or keypoint deltas), viseme logits and log-odds of speech
 _CHECKED_S = 12

@@ -16,8 +16,8 @@ from audio2motion.errors import Audio2MotionError
 from audio2motion.network.layout import AHEAD, KERNEL, STRIDES, VOICE_DILATIONS, VOICE_KERNEL, VOICE_SIZE, channels
 from audio2motion.network.log_mel import LogMelState, LogMelStream
 from audio2motion.network.protocol import Floats, Steps
-from audio2motion.onnx_runtime import cpu_session
 from audio2motion.phones import VISEMES
+from audio2motion.runtime import cpu_session
 
 if TYPE_CHECKING:
     import onnxruntime

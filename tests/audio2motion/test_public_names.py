@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -34,6 +35,12 @@ def test_every_public_name_is_there_and_is_what_its_module_has() -> None:
 
     assert BLENDSHAPE_NAMES is NAMES
     assert (Behaviour, Espeak, Predictor) == (OwnBehaviour, OwnEspeak, OwnPredictor)
+
+
+def test_no_public_name_is_also_a_module() -> None:
+    """Importing the module would put it in the name's place."""
+    modules = {path.stem for path in Path(audio2motion.__file__).parent.iterdir()}
+    assert not modules & set(audio2motion.__all__)
 
 
 def test_a_name_that_is_not_public_is_an_attribute_error() -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import html
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, replace
@@ -209,6 +207,9 @@ class Clip:
         return {"text/plain": repr(self), "text/html": self._repr_html_()}
 
     def _repr_html_(self) -> str:
+        import base64
+        import html
+
         if self.frames is None or self.frames / self.fps > _SHOWN_S:
             return f"<p>{html.escape(repr(self))}: too long to show here, use <code>clip.save('out.mp4')</code></p>"
         with temporary_folder() as folder:

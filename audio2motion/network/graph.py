@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from onnx import helper
 
 from audio2motion.network.layout import STRIDES, VOICE_DILATIONS, VOICE_KERNEL
 from audio2motion.network.protocol import Floats
@@ -24,9 +23,12 @@ PAST_THE_END = int(np.iinfo(np.int64).max)
 
 
 class Graph:
-    """Nodes, in the order in which they are added, and the weights that they name."""
+    """Nodes, in the order in which they are added, and the weights that they name. It needs the package onnx."""
 
     def __init__(self, weights: Mapping[str, Floats]) -> None:
+        from onnx import helper
+
+        self._make = helper
         self.nodes: list[Any] = []
         self.initializers: dict[str, Any] = {}
         self._weights = weights
@@ -36,7 +38,7 @@ class Graph:
         """The output's name of a new node; `to` chooses it."""
         self._count += 1
         out = to or f"{operator}_{self._count}"
-        self.nodes.append(helper.make_node(operator, list(inputs), [out], name=f"node_{self._count}", **attributes))
+        self.nodes.append(self._make.make_node(operator, list(inputs), [out], name=f"node_{self._count}", **attributes))
         return out
 
     def split(self, x: str, count: int, axis: int) -> list[str]:
@@ -44,7 +46,7 @@ class Graph:
         self._count += 1
         out = [f"Split_{self._count}_{part}" for part in range(count)]
         name = f"node_{self._count}"
-        self.nodes.append(helper.make_node("Split", [x], out, name=name, axis=axis, num_outputs=count))
+        self.nodes.append(self._make.make_node("Split", [x], out, name=name, axis=axis, num_outputs=count))
         return out
 
     @contextmanager
@@ -59,9 +61,9 @@ class Graph:
     def constant(self, name: str, value: npt.NDArray[Any]) -> str:
         """A tensor that the file holds, once for each name."""
         if name not in self.initializers:
-            kind = helper.np_dtype_to_tensor_dtype(value.dtype)
+            kind = self._make.np_dtype_to_tensor_dtype(value.dtype)
             raw = np.ascontiguousarray(value).astype(value.dtype.newbyteorder("<")).tobytes()
-            self.initializers[name] = helper.make_tensor(name, kind, value.shape, raw, raw=True)
+            self.initializers[name] = self._make.make_tensor(name, kind, value.shape, raw, raw=True)
         return name
 
     def ints(self, *values: int) -> str:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from onnx import TensorProto, helper
-
 from audio2motion.config import ModelConfig
 from audio2motion.network.graph import IR_VERSION, OPSET, Graph, Window, after, attention, front, voice_activity, window
 from audio2motion.network.layout import channels, places
@@ -74,6 +72,8 @@ def _convolution(graph: Graph, x: str, prefix: str, state: str) -> str:
 
 def _heard_ahead(graph: Graph, x: str, log_odds: str, config: ModelConfig) -> tuple[str, str]:
     """Steps of the encoder with those ahead of them (T, C), and their voice activity (T,), for either latency."""
+    from onnx import TensorProto, helper
+
     heard = graph.add("Concat", "waiting.steps", x, axis=0)
     voice = graph.add("Concat", "waiting.voice_activity", log_odds, axis=0)
     branches = []
@@ -109,6 +109,8 @@ def _motion_block(graph: Graph, x: str, config: ModelConfig, number: int, reach:
 
 
 def _file(graph: Graph, config: ModelConfig, metadata: Mapping[str, str]) -> bytes:
+    from onnx import TensorProto, helper
+
     states = start_state(config)
 
     def floats(name: str, *shape: str | int) -> Any:

@@ -102,10 +102,14 @@ class Clip:
             if watch is not None:
                 watch(number, motion)
 
-        with Session(
-            part.canvas, self._renderer, part.driving.fps, look=part.look, single=part.driving.single, watch=watched
-        ) as session:
-            for motion in ahead(part.driving):
+        # What moves the face is computed while the drawing is opened.
+        with (
+            ahead(part.driving) as motions,
+            Session(
+                part.canvas, self._renderer, part.driving.fps, look=part.look, single=part.driving.single, watch=watched
+            ) as session,
+        ):
+            for motion in motions:
                 yield from session.draw(motion)
                 if session.has_ended:
                     break

@@ -1,11 +1,11 @@
-"""Speech in, facial motion out: corpus, training, evaluation and streaming prediction, in tensors.
+"""Speech in, facial motion out: corpus, training, evaluation and streaming prediction.
 
     from audio2motion import Predictor
 
     prediction = Predictor.load().predict(samples, fps=Fraction(25))
 
-What stands in `__all__` is public. Each name is loaded from its module when it is first asked for: PyTorch takes a
-second to import, and most of the names do without it.
+What stands in `__all__` is public. Each name is loaded from its module when it is first asked for, and none of them
+takes PyTorch along: `Predictor.load` imports it where a checkpoint or a device needs it.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from audio2motion.errors import Audio2MotionError
     from audio2motion.phones import Articulation, Phone, articulations
     from audio2motion.predictor import Prediction, PredictionStream, Predictor
+    from audio2motion.runtime import onnx_runtime
     from audio2motion.targets import opening_of, phones_to_blendshapes
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "Predictor",
     "articulations",
     "embedded_checkpoint",
+    "onnx_runtime",
     "opening_of",
     "phones_to_blendshapes",
 ]
@@ -56,6 +58,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "config": ("ModelConfig",),
     "corpus.espeak": ("Espeak",),
     "errors": ("Audio2MotionError",),
+    "runtime": ("onnx_runtime",),
     "phones": ("Articulation", "Phone", "articulations"),
     "predictor": ("Prediction", "PredictionStream", "Predictor"),
     "targets": ("opening_of", "phones_to_blendshapes"),

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from audio2motion.errors import Audio2MotionError
 
 CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
+ONNX_FILE = "model.onnx"  # made of the two by `audio2motion export`: with it, the CPU predicts without PyTorch
 FORMAT = 3  # what this version writes
 READABLE = (2, 3)
 CONFORMER_SMALL = "conformer-small"  # the encoder that is trained here: see `audio2motion.config.EncoderConfig`

@@ -1,4 +1,4 @@
-"""The command line: audio2motion corpus | train | evaluate."""
+"""The command line: audio2motion corpus | train | evaluate | export."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class _Group(click.Group):
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--debug", is_flag=True, help="Show a traceback for errors.")
 def main(debug: bool) -> None:
-    """Speech-driven facial motion: make a corpus, train a model, evaluate it."""
+    """Speech-driven facial motion: make a corpus, train a model, evaluate it, export it."""
 
 
 @main.command()
@@ -155,6 +155,23 @@ def evaluate(
     predictor = Predictor.load(checkpoint, device)
     evaluation = run(clips, predictor, out=out, use_av_offset=av_offset, **options)
     click.echo(table(evaluation))
+
+
+@main.command()
+@click.argument("checkpoint", type=_EXISTING, required=False)
+@click.option("-o", "--out", type=click.Path(path_type=Path, dir_okay=False),
+              help="The file; by default model.onnx in CHECKPOINT, which predicts without PyTorch.")  # fmt: skip
+def export(checkpoint: Path | None, out: Path | None) -> None:
+    """Write CHECKPOINT (a folder; by default the embedded one) as ONNX, its streaming states as inputs and outputs.
+
+    Both latencies are held against PyTorch, step for step; a file that differs is not kept.
+    """
+    from audio2motion.checkpoint import ONNX_FILE, embedded_checkpoint
+    from audio2motion.network.export import export_onnx
+
+    folder = checkpoint or embedded_checkpoint()
+    difference = export_onnx(folder, out)
+    click.echo(f"{out or folder / ONNX_FILE}: within {difference:.0e} of PyTorch")
 
 
 if __name__ == "__main__":

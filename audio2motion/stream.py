@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from audio2motion.behaviour import Behaviour, BehaviourFrames
-from audio2motion.config import MOTION_RATE_HZ, SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
+from audio2motion.config import MOTION_RATE_HZ, SAMPLE_RATE_HZ, SAMPLES_PER_FRAME, ModelConfig
 from audio2motion.errors import Audio2MotionError
+from audio2motion.network.layout import look_ahead_s
 from audio2motion.network.lip_postprocessor import REACH, LipPostprocessor
-from audio2motion.network.model import SpeechMotionModel
-from audio2motion.network.single_thread import single_thread
+from audio2motion.network.protocol import Floats, Network
 from audio2motion.prediction import Columns, Prediction, Track
 
 _BLOCK = SAMPLE_RATE_HZ // 2  # samples per run of the network: half a second at a time is cheap
@@ -23,70 +23,72 @@ _WARM_UP = 10 * SAMPLES_PER_FRAME  # samples that are heard before the first, wh
 _ENDING = 15 * SAMPLES_PER_FRAME  # the last samples, which mirrored are taken for the sound after the end
 
 
-def checked_sound(samples: torch.Tensor | npt.ArrayLike) -> torch.Tensor:
-    """Sound as (N,) float32 on the CPU; Audio2MotionError for more than one channel or values that are not finite."""
-    if not isinstance(samples, torch.Tensor):
-        samples = torch.from_numpy(np.ascontiguousarray(samples, np.float32))
-    if samples.ndim != 1:
-        raise Audio2MotionError(f"sound has shape {tuple(samples.shape)}: give one channel, (N,), at 16 kHz")
-    samples = samples.detach().to("cpu", torch.float32)
-    if not bool(torch.isfinite(samples).all()):
+def checked_sound(samples: npt.ArrayLike) -> Floats:
+    """Sound as (N,) float32; Audio2MotionError for more than one channel or values that are no finite numbers."""
+    try:
+        sound = np.asarray(samples, np.float32)
+    except (TypeError, ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise Audio2MotionError(f"sound must be numbers on the CPU, (N,), at 16 kHz: {reason}") from error
+    if sound.ndim != 1:
+        raise Audio2MotionError(f"sound has shape {sound.shape}: give one channel, (N,), at 16 kHz")
+    if not np.isfinite(sound).all():
         raise Audio2MotionError("sound holds values that are not finite: check the recording")
-    return samples
+    return sound
 
 
-def mirrored(sound: torch.Tensor, count: int) -> torch.Tensor:
+def mirrored(sound: Floats, count: int) -> Floats:
     """`count` samples to follow `sound` (N,): it backwards, forwards, backwards, ...; silence after none."""
     if not len(sound):
-        return torch.zeros(count)
-    return torch.cat([sound.flip(0), sound]).repeat(count // (2 * len(sound)) + 1)[:count]
+        return np.zeros(count, np.float32)
+    return np.resize(np.concatenate([sound[::-1], sound]), count)
 
 
-def behaviour_for(model: SpeechMotionModel, seed: int, low_latency: bool) -> Behaviour:
+def behaviour_for(config: ModelConfig, seed: int, low_latency: bool) -> Behaviour:
     """A new behaviour that hears about as far ahead as the model, and no further."""
-    steps = int(model.look_ahead_s(low_latency) * MOTION_RATE_HZ)
+    steps = int(look_ahead_s(config, low_latency) * MOTION_RATE_HZ)
     return Behaviour(seed, max(steps, 2) / MOTION_RATE_HZ)
 
 
 class PredictionStream:
     """Push sound, get motion. Memory does not grow: what is kept is what the model and two frames still need.
 
-    Streams of one model may run in different threads; one stream belongs to one thread at a time.
+    Streams of one network may run in different threads; one stream belongs to one thread at a time.
     """
 
-    def __init__(self, model: SpeechMotionModel, fps: Fraction, seed: int, low_latency: bool) -> None:
+    def __init__(self, network: Network[Any], fps: Fraction, seed: int, low_latency: bool) -> None:
         if fps <= 0:
             raise Audio2MotionError(f"the frame rate must be positive, not {fps}")
-        self._model, self._fps = model, fps
-        self._device = next(model.parameters()).device
-        self._state = model.start(low_latency=low_latency)
-        self._behaviour = behaviour_for(model, seed, low_latency)
+        self._network, self._fps = network, fps
+        self._look_ahead_s = look_ahead_s(network.config, low_latency)
+        self._state = network.start(low_latency)
+        self._behaviour = behaviour_for(network.config, seed, low_latency)
         # Blocks lie at fixed places, so that the result is the same to the last bit however the sound is pushed.
         self._block = _LOW_LATENCY_BLOCK if low_latency else _BLOCK
-        self._next_block = round(model.look_ahead_s(low_latency=True) * SAMPLE_RATE_HZ) if low_latency else _BLOCK
-        self._waiting = self._last = torch.zeros(0)
+        self._next_block = round(self._look_ahead_s * SAMPLE_RATE_HZ) if low_latency else _BLOCK
+        self._waiting = self._last = np.zeros(0, np.float32)
         self._heard = self._given = 0  # samples pushed, frames out
         self._warm_up = 0 if low_latency else _WARM_UP
         self._lips = Track(-self._warm_up // SAMPLES_PER_FRAME)
         self._life = Track()
         self._finished = False
-        self._columns = Columns(model.config)
-        self._postprocessor = LipPostprocessor(model.config, low_latency)
+        self._columns = Columns(network.config)
+        self._postprocessor = LipPostprocessor(network.config, low_latency)
 
-    def push(self, samples: torch.Tensor | npt.ArrayLike) -> Prediction | None:
+    def push(self, samples: npt.ArrayLike) -> Prediction | None:
         """Hear `samples` (N,) at 16 kHz, any N; returns the frames that they complete, or None."""
         if self._finished:
             raise Audio2MotionError("this stream is finished: start a new one")
         block = checked_sound(samples)
         self._heard += len(block)
-        self._waiting = torch.cat([self._waiting, block])
+        self._waiting = np.concatenate([self._waiting, block])
         if len(self._waiting) < self._next_block:
             return None
         at = 0
         while len(self._waiting) - at >= self._next_block:
             self._hear(self._waiting[at : at + self._next_block])
             at, self._next_block = at + self._next_block, self._block
-        self._waiting = self._waiting[at:].clone()
+        self._waiting = self._waiting[at:].copy()
         # Only frames that will count however the sound goes on.
         return self._frames(min(self._total(), self._given + self._ready()))
 
@@ -100,7 +102,7 @@ class PredictionStream:
         if self._warm_up:  # not a sample was heard
             self._begin(self._waiting)
         past_end = max(0, math.ceil(total * SAMPLE_RATE_HZ / self._fps) - self._heard)
-        ahead = round(self._model.look_ahead_s(self._state.low_latency) * SAMPLE_RATE_HZ)
+        ahead = round(self._look_ahead_s * SAMPLE_RATE_HZ)
         # What would have followed is not known, but silence it is not: a recording may end within a word.
         self._hear_lips(mirrored(self._last, past_end + ahead + (REACH + 3) * SAMPLES_PER_FRAME))
         self._add_behaviour(self._behaviour.finish())
@@ -109,29 +111,27 @@ class PredictionStream:
     def _total(self) -> int:
         return round(self._heard * self._fps / SAMPLE_RATE_HZ)
 
-    def _hear(self, sound: torch.Tensor) -> None:
+    def _hear(self, sound: Floats) -> None:
         if len(sound):
             if self._warm_up:
                 self._begin(sound)
-            self._last = torch.cat([self._last, sound])[-_ENDING:]
+            self._last = np.concatenate([self._last, sound])[-_ENDING:]
             self._hear_lips(sound)
-            self._add_behaviour(self._behaviour.push(sound.numpy()))
+            self._add_behaviour(self._behaviour.push(sound))
 
-    def _begin(self, sound: torch.Tensor) -> None:
+    def _begin(self, sound: Floats) -> None:
         """Warm-up: what was before the first sound is not known either, so the model hears it backwards first."""
-        self._hear_lips(mirrored(sound[: self._warm_up].flip(0), self._warm_up).flip(0))
+        self._hear_lips(mirrored(sound[: self._warm_up][::-1], self._warm_up)[::-1])
         self._warm_up = 0
 
-    def _hear_lips(self, sound: torch.Tensor) -> None:
-        with torch.inference_mode(), single_thread():
-            output, self._state = self._model(sound[None].to(self._device), self._state)
-            motion, visemes, voice_activity = (part[0].float().cpu() for part in output)
-            self._lips.add(self._postprocessor.push(motion, visemes, voice_activity))
+    def _hear_lips(self, sound: Floats) -> None:
+        steps, self._state = self._network(sound, self._state)
+        self._lips.add(self._postprocessor.push(steps))
 
     def _add_behaviour(self, frames: BehaviourFrames | None) -> None:
         if frames is not None:
             parts = (frames.blendshapes, frames.rotation, frames.translation)
-            self._life.add(torch.from_numpy(np.concatenate(parts, 1)))
+            self._life.add(np.concatenate(parts, 1))
 
     def _ready(self) -> int:
         """Frames after those given that both tracks cover."""
@@ -143,8 +143,8 @@ class PredictionStream:
             return None
         step = MOTION_RATE_HZ / self._fps
         at = [step * i for i in range(self._given, until)]
-        low = torch.tensor([int(x) for x in at])
-        part = torch.tensor([float(x - int(x)) for x in at], dtype=torch.float32)[:, None]
+        low = np.array([int(x) for x in at])
+        part = np.array([float(x - int(x)) for x in at], np.float32)[:, None]
         lips, life = self._lips.read(low, part), self._life.read(low, part)
         self._given = until
         keep = int(step * until)

@@ -98,7 +98,7 @@ def measure(checkpoint: Path | None, audio: Path, seconds: float, threads: int) 
     parts = [stream.push(samples[at : at + RATE_HZ]) for at in range(0, len(samples), RATE_HZ)] + [stream.finish()]
     rtf_stream = watch.per(seconds)
     joined = type(whole).joined([part for part in parts if part is not None])
-    difference = max(float((a - b).abs().max()) for a, b in zip(whole[:3], joined[:3]))
+    difference = max(float(np.abs(a - b).max()) for a, b in zip(whole[:3], joined[:3]))
 
     lateness, pushes, rtf_low = low_latency(predictor.stream(FPS, 0, low_latency=True), samples)
 

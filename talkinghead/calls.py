@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from talkinghead.avatar import Avatar
     from talkinghead.clip import Clip
     from talkinghead.media.images import PictureLike
-    from talkinghead.media.sound import SoundLike
+    from talkinghead.media.sound import Sound, SoundLike
     from talkinghead.tts.engines import SpeechEngine
 
 
@@ -54,8 +55,8 @@ def speak(
 
     if (audio is None) == (text is None):
         raise InputError("give either audio or text")
-    avatar = _ready_to_speak(source, motion_model, _settings(settings, keywords))
-    return avatar.speak(audio, text=text, voice=voice, tracks=tracks)
+    avatar, sound = _ready_to_speak(source, audio, motion_model, _settings(settings, keywords))
+    return avatar.speak(sound, text=text, voice=voice, tracks=tracks)
 
 
 def animate(
@@ -86,9 +87,12 @@ def animate(
     Raises:
         TalkingHeadError: an input cannot be used; the message says why and what to do.
     """
-    from talkinghead.avatar import Avatar
+    with _meanwhile() as pool:
+        networks = pool.submit(_load_networks)
+        from talkinghead.avatar import Avatar
 
-    avatar = Avatar(source, settings=_settings(settings, keywords), few_frames=_has_few_frames(driving, single))
+        avatar = Avatar(source, settings=_settings(settings, keywords), few_frames=_has_few_frames(driving, single))
+        networks.result()
     return avatar.animate(driving, audio=audio, silent=silent, driving_face=driving_face, driving_box=driving_box,
                           single=single)  # fmt: skip
 
@@ -128,20 +132,49 @@ def _settings(settings: Settings | None, keywords: SettingsKeywords) -> Settings
     return replace(settings, **keywords) if settings else Settings(**keywords)  # type: ignore[arg-type]
 
 
-def _ready_to_speak(source: PictureLike, motion_model: str, settings: Settings) -> Avatar:
-    """An avatar whose speech model is loaded while its face is looked for: libraries take seconds to load."""
-    from talkinghead.avatar import Avatar
-    from talkinghead.canvas.source import open_source
-    from talkinghead.drivers.opening import SpeechModel
+def _ready_to_speak(
+    source: PictureLike, audio: SoundLike | None, motion_model: str, settings: Settings
+) -> tuple[Avatar, Sound | None]:
+    """An avatar whose speech model is loaded while its face is looked for, and its sound, already looked at."""
+    with _meanwhile() as pool:
+        waiting = [pool.submit(_load_networks)]
+        from talkinghead.avatar import Avatar
+        from talkinghead.canvas.source import open_source
+        from talkinghead.drivers.opening import SpeechModel
+        from talkinghead.media.sound import open_sound
 
-    # A bad picture is told at once, before that.
-    opened = open_source(source)
-    model = SpeechModel.chosen(motion_model, settings.renderer, settings.device, settings.checkpoints)
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        waiting = pool.submit(model.load)
-        avatar = Avatar(opened, motion_model=motion_model, settings=settings)
-        waiting.result()
-    return avatar
+        model = SpeechModel.chosen(motion_model, settings.renderer, settings.device, settings.checkpoints)
+        waiting.append(pool.submit(model.load))
+        picture = open_source(source)
+        sound = None if audio is None else open_sound(audio)
+        if sound is not None:
+            waiting.append(pool.submit(_look_at, sound))
+        avatar = Avatar(picture, motion_model=motion_model, settings=settings)
+        for one in waiting:
+            one.result()
+    return avatar, sound
+
+
+@contextmanager
+def _meanwhile() -> Iterator[ThreadPoolExecutor]:
+    """A thread for what takes long to load; where the block fails, it is left after what it is just doing."""
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="talkinghead-opening") as pool:
+        try:
+            yield pool
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _load_networks() -> None:
+    from talkinghead.models.face_mesh.network import load
+
+    load()
+
+
+def _look_at(sound: Sound) -> None:
+    """Sounds remember how long they are."""
+    _ = sound.duration_s
 
 
 def _has_few_frames(driving: str | Path | Motion, single: bool) -> bool:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import html
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, replace
@@ -104,10 +102,14 @@ class Clip:
             if watch is not None:
                 watch(number, motion)
 
-        with Session(
-            part.canvas, self._renderer, part.driving.fps, look=part.look, single=part.driving.single, watch=watched
-        ) as session:
-            for motion in ahead(part.driving):
+        # What moves the face is computed while the drawing is opened.
+        with (
+            ahead(part.driving) as motions,
+            Session(
+                part.canvas, self._renderer, part.driving.fps, look=part.look, single=part.driving.single, watch=watched
+            ) as session,
+        ):
+            for motion in motions:
                 yield from session.draw(motion)
                 if session.has_ended:
                     break
@@ -209,6 +211,9 @@ class Clip:
         return {"text/plain": repr(self), "text/html": self._repr_html_()}
 
     def _repr_html_(self) -> str:
+        import base64
+        import html
+
         if self.frames is None or self.frames / self.fps > _SHOWN_S:
             return f"<p>{html.escape(repr(self))}: too long to show here, use <code>clip.save('out.mp4')</code></p>"
         with temporary_folder() as folder:

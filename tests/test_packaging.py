@@ -23,8 +23,8 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 OWN = ("talkinghead", "audio2motion")
 # Where the name to import is another than the package's.
 IMPORTED_AS = {"opencv-python": "cv2", "pillow": "PIL"}
-# Looked for by name and run by others: torch.onnx imports the one, accelerate the other.
-NOT_IMPORTED = {"onnx", "tensorboard"}
+# Looked for by name and run by another: accelerate imports it.
+NOT_IMPORTED = {"tensorboard"}
 IMPORT_MODULE = re.compile(r"(?:\w+\.)?import_module\(f?'(\w+)")
 # The doctor asks whether it loads: where it does not fit torch, it breaks `import transformers`.
 FOREIGN = {"torchaudio"}

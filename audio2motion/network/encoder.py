@@ -21,8 +21,9 @@ from audio2motion.errors import Audio2MotionError
 from audio2motion.network.attention import KeyValues, windowed_attention
 from audio2motion.network.augment import augmented
 from audio2motion.network.conformer import ConformerLayer, Convolution, SelfAttention
-from audio2motion.network.features import HOP, REACH, FeatureState, LogMel
-from audio2motion.network.front import AHEAD, FeatureEncoder, FrontState
+from audio2motion.network.features import FeatureState, LogMel
+from audio2motion.network.front import FeatureEncoder, FrontState
+from audio2motion.network.layout import hub_steps, settle_frames
 from audio2motion.network.voice_activity import VoiceActivity, VoiceActivityState
 
 
@@ -53,13 +54,11 @@ class ConformerState:
 class SpeechEncoder(nn.Module):
     """Contract: `start` gives a streaming state, `forward` pushes sound (B, N) and gives the steps that it completes.
 
-    Step j belongs to time j / 50 s and comes out once `reach` samples after that time are known, and `settle` samples
-    more unless it was started in low latency.
+    Step j belongs to time j / 50 s and comes out once `encoder_reach` samples after that time are known, and
+    `settle_frames` more unless it was started in low latency: see `audio2motion.network.layout`.
     """
 
     size: int
-    reach: int
-    settle: int = 0
 
     def start(self, batch: int = 1, low_latency: bool = False) -> Any:
         raise NotImplementedError
@@ -73,9 +72,8 @@ class ConformerEncoder(SpeechEncoder):
 
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
-        self.size, self.reach = config.hidden_size, AHEAD * HOP + REACH
-        settle = round(100 * config.settle_s)
-        self.features, self.settle = LogMel(config.mel_bands, config.equalise, settle), settle * HOP
+        self.size = config.hidden_size
+        self.features = LogMel(config.mel_bands, config.equalise, settle_frames(config))
         self.front = FeatureEncoder(config)
         self.voice_activity = VoiceActivity(config.hidden_size)
         self.layers = nn.ModuleList(ConformerLayer(config) for _ in range(config.layers))
@@ -179,9 +177,7 @@ class PretrainedEncoder(SpeechEncoder):
         self.hub = _hub_model(config.name, weights)
         self.size = int(self.hub.config.hidden_size)
         self.voice_activity = VoiceActivity(self.size)
-        self.block = max(1, round(config.block_s * 50))
-        self.context, self.look_ahead = round(config.context_s * 50), round(config.look_ahead_s * 50)
-        self.reach = (self.block + self.look_ahead) * SAMPLES_PER_FRAME + 400
+        self.block, self.context, self.look_ahead = hub_steps(config)
         if config.frozen:
             self.hub.requires_grad_(False)
 

@@ -10,9 +10,7 @@ import torch
 from torch import nn
 
 from audio2motion.config import EncoderConfig
-
-_KERNEL, _STRIDES = 5, (1, 2, 1)
-AHEAD = 8  # log-mel frames after its own that a step sees
+from audio2motion.network.layout import KERNEL, STRIDES
 
 FrontState = tuple[torch.Tensor, ...]
 
@@ -22,9 +20,9 @@ class FeatureEncoder(nn.Module):
 
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
-        self._sizes = sizes = (config.mel_bands, *[config.hidden_size] * len(_STRIDES))
+        self._sizes = sizes = (config.mel_bands, *[config.hidden_size] * len(STRIDES))
         self.convolutions = nn.ModuleList(
-            nn.Conv1d(a, b, _KERNEL, stride) for a, b, stride in zip(sizes, sizes[1:], _STRIDES)
+            nn.Conv1d(a, b, KERNEL, stride) for a, b, stride in zip(sizes, sizes[1:], STRIDES)
         )
         self.norms = nn.ModuleList(nn.LayerNorm(size) for size in sizes[1:])
         self.dropout = nn.Dropout(config.dropout)
@@ -32,18 +30,18 @@ class FeatureEncoder(nn.Module):
     def start(self, batch: int = 1) -> FrontState:
         """The streaming state before any sound: the last inputs of each convolution (B, n, C)."""
         like = next(self.parameters())
-        return tuple(like.new_zeros(batch, _KERNEL // 2, size) for size in self._sizes[:-1])
+        return tuple(like.new_zeros(batch, KERNEL // 2, size) for size in self._sizes[:-1])
 
     def forward(self, x: torch.Tensor, state: FrontState) -> tuple[torch.Tensor, FrontState]:
         """As many steps as the frames complete, and the state after them."""
         after = []
         for convolution, norm, past, stride, size in zip(
-            self.convolutions, self.norms, state, _STRIDES, self._sizes[1:]
+            self.convolutions, self.norms, state, STRIDES, self._sizes[1:]
         ):
             past = torch.cat([past.to(x), x], 1)
-            count = max(0, (past.shape[1] - _KERNEL) // stride + 1)
+            count = max(0, (past.shape[1] - KERNEL) // stride + 1)
             if count:
-                used = past[:, : (count - 1) * stride + _KERNEL]
+                used = past[:, : (count - 1) * stride + KERNEL]
                 x = torch.relu(norm(convolution(used.transpose(1, 2)).transpose(1, 2)))
             else:
                 x = past.new_zeros(len(past), 0, size)

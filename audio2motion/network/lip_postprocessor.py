@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import torch
+import numpy as np
 
 from audio2motion.config import ModelConfig
+from audio2motion.network.protocol import Floats, Steps
 from audio2motion.phones import VISEMES
 from audio2motion.targets import opening_weights
 
@@ -24,11 +25,20 @@ _SMOOTH_LIPS, _SMOOTH_CLOSURES = 1.75, 1.0
 REACH = 4  # steps that smoothing sees on either side
 
 
-def _gaussian(deviation: float, reach: int) -> torch.Tensor:
+def _gaussian(deviation: float, reach: int) -> Floats:
     """(2 reach + 1,) weights with unit sum."""
-    steps = torch.arange(-reach, reach + 1, dtype=torch.float32)
-    bell = torch.exp(-0.5 * (steps / deviation) ** 2)
-    return bell / bell.sum()
+    bell = np.exp(-0.5 * (np.arange(-reach, reach + 1, dtype=np.float32) / np.float32(deviation)) ** 2)
+    return np.asarray(bell / bell.sum(), np.float32)
+
+
+def _sigmoid(logits: Floats) -> Floats:
+    return np.asarray(0.5 + 0.5 * np.tanh(0.5 * logits), np.float32)
+
+
+def _softmax(logits: Floats) -> Floats:
+    """Logits (T, n) to probabilities."""
+    powers = np.exp(logits - logits.max(1, keepdims=True))
+    return np.asarray(powers / powers.sum(1, keepdims=True), np.float32)
 
 
 class LipPostprocessor:
@@ -43,69 +53,76 @@ class LipPostprocessor:
     def __init__(self, config: ModelConfig, low_latency: bool = False) -> None:
         self._config, self._bypass = config, config.output == "expression"
         self._gap = [i for i, name in enumerate(config.channels) if name in _GAP_CHANNELS]
-        self._opening = torch.from_numpy(opening_weights(config.channels))
-        self._delayed: torch.Tensor | None = None  # closures that later steps will show
+        self._opening = opening_weights(config.channels)
+        self._delayed: Floats | None = None  # closures that later steps will show
         self._gate: float | None = None
         self._low_latency = low_latency
         self._lips = _Smoother(_gaussian(_SMOOTH_LIPS, REACH))
         self._closures = _Smoother(_gaussian(_SMOOTH_CLOSURES, REACH - _CLOSURE_HOLD), _CLOSURE_HOLD)
 
-    def push(self, lips: torch.Tensor, visemes: torch.Tensor, voice_activity: torch.Tensor) -> torch.Tensor:
+    def push(self, steps: Steps) -> Floats:
         """New steps to lip weights (T', channels) in 0..1.
 
-        `lips` (T, channels); `visemes` (T, 20) logits; `voice_activity` (T,) log-odds. T' is T, less the first `REACH`
-        steps of a stream that is smoothed.
+        T' is T, less the first `REACH` steps of a stream that is smoothed.
         """
+        lips = steps.motion
         if self._bypass or not len(lips):
             return lips
-        lips = lips.clamp(0, 1) * self._gated(voice_activity)[:, None]
-        parted = self._delay(self._parted_by_viseme(visemes))
+        lips = lips.clip(0, 1) * self._gated(steps.voice_activity)[:, None]
+        parted = self._delay(self._parted_by_viseme(steps.visemes))
         if not self._low_latency:
             lips, parted = self._lips.push(lips), self._closures.push(parted[:, None])[:, 0]
-        out = (lips * self._config.gain).clamp(max=1)
-        out[:, self._gap] *= torch.minimum(self._parted_by_opening(lips), parted)[:, None]
-        return out
+        out = (lips * np.float32(self._config.gain)).clip(max=1)
+        out[:, self._gap] *= np.minimum(self._parted_by_opening(lips), parted)[:, None]
+        return np.asarray(out, np.float32)
 
-    def _gated(self, voice_activity: torch.Tensor) -> torch.Tensor:
+    def _gated(self, voice_activity: Floats) -> Floats:
         """(T,) in 0..1: the share of the mouth's motion that is let through."""
-        wanted = ((voice_activity.sigmoid() - _GATE_SHUT) / (_GATE_OPEN - _GATE_SHUT)).clamp(0, 1).tolist()
+        wanted = ((_sigmoid(voice_activity) - _GATE_SHUT) / (_GATE_OPEN - _GATE_SHUT)).clip(0, 1).tolist()
         gates, now = [], self._gate
         for value in wanted:
             now = value if now is None else min(max(value, now - _GATE_PER_STEP), now + _GATE_PER_STEP)
             gates.append(now)
         self._gate = now
-        return torch.tensor(gates)
+        return np.array(gates, np.float32)
 
-    def _parted_by_opening(self, lips: torch.Tensor) -> torch.Tensor:
+    def _parted_by_opening(self, lips: Floats) -> Floats:
         """(T,) in 0..1: the share of each opening that is left where it is nearly none."""
-        opening = (lips @ self._opening).clamp(min=1e-6)
-        return (2 * (opening - self._config.closed_below) / opening).clamp(0, 1)
+        opening = (lips @ self._opening).clip(min=1e-6)
+        return np.asarray((2 * (opening - self._config.closed_below) / opening).clip(0, 1), np.float32)
 
-    def _parted_by_viseme(self, visemes: torch.Tensor) -> torch.Tensor:
+    def _parted_by_viseme(self, visemes: Floats) -> Floats:
         """(T,) in 0..1: the share of each opening that p, b and m leave."""
-        return ((self._config.closure_above - visemes.softmax(1)[:, _BILABIAL]) / _CLOSURE_RAMP).clamp(0, 1)
+        share = (self._config.closure_above - _softmax(visemes)[:, _BILABIAL]) / _CLOSURE_RAMP
+        return np.asarray(share.clip(0, 1), np.float32)
 
-    def _delay(self, parted: torch.Tensor) -> torch.Tensor:
+    def _delay(self, parted: Floats) -> Floats:
         """The shares (T,) `CLOSURE_DELAY` steps later; before, the first step's."""
-        before = parted[:1].expand(CLOSURE_DELAY) if self._delayed is None else self._delayed
-        known = torch.cat([before, parted])
-        self._delayed = known[len(parted) :]
+        before = parted[:1].repeat(CLOSURE_DELAY) if self._delayed is None else self._delayed
+        known = np.concatenate([before, parted])
+        self._delayed = known[len(parted) :].copy()
         return known[: len(parted)]
 
 
 class _Smoother:
     """Rows (T, C) in; out come the weighted means of windows about them, of minima over 2 `hold` + 1 rows."""
 
-    def __init__(self, weights: torch.Tensor, hold: int = 0) -> None:
+    def __init__(self, weights: Floats, hold: int = 0) -> None:
         self._weights, self._minimum = weights, 2 * hold + 1
         self._reach = len(weights) + self._minimum - 2  # rows that a window has beside its middle
-        self._kept: torch.Tensor | None = None
+        self._kept: Floats | None = None
 
-    def push(self, rows: torch.Tensor) -> torch.Tensor:
-        before = rows[:1].expand(self._reach // 2, -1) if self._kept is None else self._kept
-        rows = torch.cat([before, rows])
+    def push(self, rows: Floats) -> Floats:
+        before = rows[:1].repeat(self._reach // 2, 0) if self._kept is None else self._kept
+        rows = np.concatenate([before, rows])
         ready = max(0, len(rows) - self._reach)
-        self._kept = rows[ready:]
+        self._kept = rows[ready:].copy()
         if not ready:
             return rows[:0]
-        return rows.unfold(0, self._minimum, 1).amin(2).unfold(0, len(self._weights), 1) @ self._weights
+        least = _windows(rows, self._minimum).min(2)
+        return np.asarray(_windows(least, len(self._weights)) @ self._weights, np.float32)
+
+
+def _windows(rows: Floats, length: int) -> Floats:
+    """Rows (T, C) as windows (T - length + 1, C, length)."""
+    return np.lib.stride_tricks.sliding_window_view(rows, length, axis=0)

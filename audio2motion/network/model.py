@@ -16,13 +16,12 @@ import torch
 from torch import nn
 
 from audio2motion.checkpoint import CONFIG_FILE, WEIGHTS_FILE, current_weights, format_of
-from audio2motion.config import SAMPLES_PER_FRAME, ModelConfig, read_values
+from audio2motion.config import ModelConfig, read_values
 from audio2motion.errors import Audio2MotionError
 from audio2motion.network.attention import KeyValues, WindowedSelfAttention
 from audio2motion.network.encoder import Encoded, make_encoder
+from audio2motion.network.layout import channels, places
 from audio2motion.phones import VISEMES
-
-N_EXPRESSION = 63
 
 
 class Output(NamedTuple):
@@ -69,23 +68,16 @@ class SpeechMotionModel(nn.Module):
         super().__init__()
         self.config = config
         self.encoder = make_encoder(config.encoder, encoder_weights)
-        self.places = (_places(config.look_ahead), _places(config.low_latency_look_ahead))
+        self.places = (places(config.look_ahead), places(config.low_latency_look_ahead))
         self.bridges = nn.ModuleList(
-            nn.Linear(len(places) * self.encoder.size, config.hidden_size) for places in self.places
+            nn.Linear(len(heard) * self.encoder.size, config.hidden_size) for heard in self.places
         )
         self.blocks = nn.ModuleList(MotionBlock(config) for _ in range(config.layers))
         self.norm = nn.LayerNorm(config.hidden_size)
-        channels = N_EXPRESSION if config.output == "expression" else len(config.channels)
-        self.motion_head = nn.Linear(config.hidden_size, channels)
+        self.motion_head = nn.Linear(config.hidden_size, channels(config))
         self.viseme_head = nn.Linear(config.hidden_size, len(VISEMES))
         nn.init.normal_(self.motion_head.weight, std=0.02)
         nn.init.zeros_(self.motion_head.bias)
-
-    def look_ahead_s(self, low_latency: bool = False) -> float:
-        """Sound that must be known after a step's time before its motion comes out."""
-        frames = self.config.low_latency_look_ahead if low_latency else self.config.look_ahead
-        settle = 0 if low_latency else self.encoder.settle
-        return (frames * SAMPLES_PER_FRAME + self.encoder.reach + settle) / self.config.sample_rate_hz
 
     def start(self, batch: int = 1, low_latency: bool = False) -> ModelState:
         """The streaming state before any sound."""
@@ -101,25 +93,19 @@ class SpeechMotionModel(nn.Module):
     def decode(self, encoded: Encoded, state: ModelState) -> tuple[Output, ModelState]:
         """New steps of the encoder to the motion of those steps that have heard far enough."""
         blocks: list[KeyValues | None] = list(state.blocks)
-        places, bridge = self.places[state.low_latency], self.bridges[int(state.low_latency)]
+        ahead, bridge = self.places[state.low_latency], self.bridges[int(state.low_latency)]
         heard, voice_activity = (torch.cat([before.to(new), new], 1) for before, new in zip(state.waiting, encoded))
-        steps = max(0, heard.shape[1] - places[-1])
-        x = bridge(torch.cat([heard[:, k : k + steps] for k in places], 2))
+        steps = max(0, heard.shape[1] - ahead[-1])
+        x = bridge(torch.cat([heard[:, k : k + steps] for k in ahead], 2))
         if steps:
             for i, block in enumerate(self.blocks):
                 x, blocks[i] = block(x, blocks[i])
         hidden = self.norm(x)
         # Voice activity is causal: the last step that may be heard knows most.
-        active = voice_activity[:, places[-1] : places[-1] + steps]
+        active = voice_activity[:, ahead[-1] : ahead[-1] + steps]
         output = Output(self.motion_head(hidden), self.viseme_head(hidden), active)
         waiting = Encoded(heard[:, steps:], voice_activity[:, steps:])
         return output, ModelState(state.encoder, blocks, waiting, state.low_latency)
-
-
-def _places(look_ahead: int) -> tuple[int, ...]:
-    """Places from 0 to `look_ahead`: 0, 1, 2, 4, 7, 11, ... A burst is told by the next step, a word by later ones."""
-    near = (1 + k * (k + 1) // 2 for k in range(look_ahead))
-    return tuple(sorted({0, look_ahead, *(place for place in near if place < look_ahead)}))
 
 
 def save_model(model: SpeechMotionModel, folder: Path) -> None:

@@ -8,7 +8,10 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-_SIZE, _KERNEL, _DILATIONS = 48, 3, (1, 2, 4, 8, 16)  # hears 62 steps back
+from audio2motion.network.layout import VOICE_DILATIONS as DILATIONS
+from audio2motion.network.layout import VOICE_KERNEL as KERNEL
+from audio2motion.network.layout import VOICE_SIZE as SIZE
+
 _UNTRAINED_LOG_ODDS = 4.0  # an untrained head takes everything for speech
 
 VoiceActivityState = tuple[torch.Tensor, ...]
@@ -22,16 +25,16 @@ class VoiceActivity(nn.Module):
 
     def __init__(self, size: int) -> None:
         super().__init__()
-        self.reduce = nn.Linear(size, _SIZE)
-        self.convolutions = nn.ModuleList(nn.Conv1d(_SIZE, _SIZE, _KERNEL, dilation=d) for d in _DILATIONS)
-        self.norms = nn.ModuleList(nn.LayerNorm(_SIZE) for _ in _DILATIONS)
-        self.out = nn.Linear(_SIZE, 1)
+        self.reduce = nn.Linear(size, SIZE)
+        self.convolutions = nn.ModuleList(nn.Conv1d(SIZE, SIZE, KERNEL, dilation=d) for d in DILATIONS)
+        self.norms = nn.ModuleList(nn.LayerNorm(SIZE) for _ in DILATIONS)
+        self.out = nn.Linear(SIZE, 1)
         nn.init.zeros_(self.out.weight)
         nn.init.constant_(self.out.bias, _UNTRAINED_LOG_ODDS)
 
     def start(self, batch: int = 1) -> VoiceActivityState:
         """The streaming state before any sound: the last inputs of each convolution (B, 2 dilation, 48)."""
-        return tuple(self.out.weight.new_zeros(batch, (_KERNEL - 1) * d, _SIZE) for d in _DILATIONS)
+        return tuple(self.out.weight.new_zeros(batch, (KERNEL - 1) * d, SIZE) for d in DILATIONS)
 
     def forward(self, steps: torch.Tensor, state: VoiceActivityState) -> tuple[torch.Tensor, VoiceActivityState]:
         """As many log-odds as there are steps, and the state after them."""

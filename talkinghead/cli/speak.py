@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -24,6 +24,9 @@ from talkinghead.cli.progress import say
 from talkinghead.cli.saving import check_motion_files, check_targets, save
 from talkinghead.cli.stopping import stop_at_once
 
+if TYPE_CHECKING:
+    from talkinghead.tts.engines import SpeechEngine
+
 
 def _tracks(texts: tuple[str, ...]) -> dict[int, Path]:
     """`N=FILE` words as a dict."""
@@ -34,6 +37,12 @@ def _tracks(texts: tuple[str, ...]) -> dict[int, Path]:
             raise click.UsageError(f"{text!r} is not N=FILE, e.g. 2=other.wav")
         out[int(number)] = Path(path)
     return out
+
+
+def _engine(voice: str | None, tts_command: str | None) -> SpeechEngine:
+    from talkinghead.tts.engines import open_engine
+
+    return open_engine(voice, tts_command)
 
 
 @click.command(cls=GroupedCommand)
@@ -87,9 +96,8 @@ def command(
     check_targets(out, save_motion, report, force)
     with stop_at_once():
         from talkinghead.calls import speak
-        from talkinghead.tts.engines import open_engine
 
-        engine = None if text is None else open_engine(voice, tts_command)
+        engine = None if text is None else _engine(voice, tts_command)
         clip = speak(source, audio, text=text, voice=engine, tracks=_tracks(tracks), motion_model=motion_model,
                      settings=settings)  # fmt: skip
         check_motion_files(clip, save_motion, force)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -13,8 +14,10 @@ T = TypeVar("T")
 _DEPTH = 4
 
 
-def ahead(items: Iterable[T], depth: int = _DEPTH) -> Iterator[T]:
-    """`items`, computed up to `depth` ahead in a thread; an exception there is raised here."""
+@contextmanager
+def ahead(items: Iterable[T], depth: int = _DEPTH) -> Iterator[Iterator[T]]:
+    """`items`, computed up to `depth` ahead in a thread, from now until the block ends; an exception there is raised
+    by whoever asks for the next one."""
     done = object()
     waiting: queue.Queue[object] = queue.Queue(maxsize=depth)
     stopped = threading.Event()
@@ -38,13 +41,16 @@ def ahead(items: Iterable[T], depth: int = _DEPTH) -> Iterator[T]:
         else:
             put(done)
 
-    thread = threading.Thread(target=work, name="talkinghead-ahead", daemon=True)
-    thread.start()
-    try:
+    def made() -> Iterator[T]:
         while (item := waiting.get()) is not done:
             if isinstance(item, BaseException):
                 raise item
             yield item  # type: ignore[misc]
+
+    thread = threading.Thread(target=work, name="talkinghead-ahead", daemon=True)
+    thread.start()
+    try:
+        yield made()
     finally:
         stopped.set()
         thread.join(timeout=5.0)

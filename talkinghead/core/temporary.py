@@ -6,7 +6,7 @@ A process that has to end without unwinding (a second Ctrl-C, say) calls `remove
 from __future__ import annotations
 
 import contextlib
-import secrets
+import os
 import shutil
 import tempfile
 import threading
@@ -52,7 +52,7 @@ def remove_all() -> None:
 
 def _new_path(suffix: str = "") -> Path:
     """A name that nothing has yet; what will be there is known as ours before it is, whenever the process may end."""
-    path = Path(tempfile.gettempdir(), f"{_PREFIX}{secrets.token_hex(8)}{suffix}")
+    path = Path(tempfile.gettempdir(), f"{_PREFIX}{os.urandom(8).hex()}{suffix}")
     with _lock:
         _live.add(path)
     return path

@@ -106,12 +106,12 @@ class SpeechDriver:
 
 
 def to_motion(prediction: Prediction, fps: Fraction) -> Motion:
-    """A prediction's tensors as Motion, relative to the portrait's own rest."""
+    """A prediction's arrays as Motion, relative to the portrait's own rest."""
     pose: dict[str, Any] = {
-        "rotation": prediction.rotation.numpy(),
-        "translation": prediction.translation.numpy(),
-        "scale": prediction.scale.numpy(),
+        "rotation": prediction.rotation,
+        "translation": prediction.translation,
+        "scale": prediction.scale,
     }
     if prediction.expression is not None:
-        return Motion.from_expression(prediction.expression.numpy(), fps, **pose)
-    return Motion.from_blendshapes(prediction.blendshapes.numpy(), fps, **pose)
+        return Motion.from_expression(prediction.expression, fps, **pose)
+    return Motion.from_blendshapes(prediction.blendshapes, fps, **pose)

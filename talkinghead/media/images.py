@@ -26,6 +26,7 @@ MIN_SIDE_PX = 32
 MAX_PIXELS = 150_000_000
 
 _HEIF_SUFFIXES = (".heic", ".heif", ".hif")
+_HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1")
 _FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF",
             ".bmp": "BMP"}  # fmt: skip
 _OPTIONS: dict[str, dict[str, int]] = {"PNG": {"compress_level": 4}, "JPEG": {"quality": 95, "subsampling": 0},
@@ -166,13 +167,15 @@ def _opened(path: Path) -> Pillow.Image:
     from PIL import Image as pillow  # noqa: N813
     from PIL import UnidentifiedImageError
 
-    plugin = _register_heif()
+    # The plugin takes a while to import, and few pictures need it.
+    heif = path.suffix.lower() in _HEIF_SUFFIXES or _is_heif(path)
+    plugin = heif and _register_heif()
     try:
         picture = pillow.open(path)
     except (pillow.DecompressionBombWarning, pillow.DecompressionBombError):
         raise ImageError(_too_large(str(path), "")) from None
     except UnidentifiedImageError:
-        if not plugin and (path.suffix.lower() in _HEIF_SUFFIXES or _is_heif(path)):
+        if heif and not plugin:
             raise ImageError(f"{path} is a HEIC picture, which needs the package pillow-heif: "
                              "run 'pip install pillow-heif', or save it as JPEG") from None  # fmt: skip
         raise ImageError(
@@ -205,7 +208,7 @@ def _register_heif() -> bool:
 def _is_heif(path: Path) -> bool:
     with path.open("rb") as file:
         head = file.read(12)
-    return head[4:8] == b"ftyp" and head[8:12] in (b"heic", b"heix", b"hevc", b"mif1", b"msf1")
+    return head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS
 
 
 def _decoded(picture: Pillow.Image, max_side_px: int) -> tuple[Pixels, Pixels | None]:

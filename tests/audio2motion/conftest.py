@@ -7,6 +7,7 @@ import torch
 
 from audio2motion.config import EncoderConfig, ModelConfig
 from audio2motion.network.model import SpeechMotionModel
+from audio2motion.network.torch_network import TorchNetwork
 from audio2motion.predictor import Predictor
 
 SMALL = ModelConfig(
@@ -32,7 +33,7 @@ def small_model() -> SpeechMotionModel:
 
 @pytest.fixture(scope="session")
 def small_predictor(small_model: SpeechMotionModel) -> Predictor:
-    return Predictor(small_model)
+    return Predictor(TorchNetwork(small_model))
 
 
 @pytest.fixture(scope="session")

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
 import pytest
-import torch
 
 from audio2motion.config import ModelConfig
 from audio2motion.network.lip_postprocessor import CLOSURE_DELAY, REACH, LipPostprocessor
+from audio2motion.network.protocol import Floats, Steps
 from audio2motion.phones import VISEMES
 from audio2motion.targets import opening_weights
 
@@ -17,46 +18,48 @@ CONFIG = ModelConfig()
 JAW = CONFIG.channels.index("jawOpen")
 
 
-def lips(openings: Sequence[float]) -> torch.Tensor:
+def lips(openings: Sequence[float]) -> Floats:
     """(T, channels) with only the jaw moving."""
-    rows = torch.zeros(len(openings), len(CONFIG.channels))
-    rows[:, JAW] = torch.tensor(list(openings))
+    rows = np.zeros((len(openings), len(CONFIG.channels)), np.float32)
+    rows[:, JAW] = openings
     return rows
 
 
-def visemes(count: int, closed: Sequence[int] = ()) -> torch.Tensor:
+def visemes(count: int, closed: Sequence[int] = ()) -> Floats:
     """Logits (T, 20) of some vowel, but of p b m at the steps `closed`."""
-    rows = torch.zeros(count, len(VISEMES))
+    rows = np.zeros((count, len(VISEMES)), np.float32)
     rows[:, VISEMES.index("a")] = 9.0
     for step in closed:
         rows[step, VISEMES.index("p b m")] = 12.0
     return rows
 
 
-def speech(count: int) -> torch.Tensor:
+def speech(count: int) -> Floats:
     """Log-odds (T,) that are sure of speech."""
-    return torch.full((count,), 9.0)
+    return np.full(count, 9.0, np.float32)
 
 
-def opened(rows: torch.Tensor) -> list[float]:
-    return [float(value) for value in rows @ torch.from_numpy(opening_weights(CONFIG.channels))]
+def opened(rows: Floats) -> list[float]:
+    return [float(value) for value in rows @ opening_weights(CONFIG.channels)]
 
 
 def test_nearly_closed_is_closed_and_open_stays_open() -> None:
-    out = opened(LipPostprocessor(CONFIG, low_latency=True).push(lips([0.05] * 3 + [0.6] * 6), visemes(9), speech(9)))
+    out = opened(
+        LipPostprocessor(CONFIG, low_latency=True).push(Steps(lips([0.05] * 3 + [0.6] * 6), visemes(9), speech(9)))
+    )
     assert out[0] == 0
     assert out[-1] == pytest.approx(CONFIG.gain * opened(lips([0.6]))[0])
 
 
 def test_what_sounds_like_a_closure_is_one_when_it_is_heard() -> None:
     out = opened(
-        LipPostprocessor(CONFIG, low_latency=True).push(lips([0.4] * 12), visemes(12, closed=(5, 6)), speech(12))
+        LipPostprocessor(CONFIG, low_latency=True).push(Steps(lips([0.4] * 12), visemes(12, closed=(5, 6)), speech(12)))
     )
     assert [i for i, value in enumerate(out) if value < 0.05] == [5 + CLOSURE_DELAY, 6 + CLOSURE_DELAY]
 
 
 def test_lips_come_together_and_apart_as_lips_do() -> None:
-    out = opened(LipPostprocessor(CONFIG).push(lips([0.4] * 40), visemes(40, closed=(15, 16)), speech(40)))
+    out = opened(LipPostprocessor(CONFIG).push(Steps(lips([0.4] * 40), visemes(40, closed=(15, 16)), speech(40))))
     middle = 15 + CLOSURE_DELAY
     assert len(out) == 40 - REACH
     assert max(out[middle : middle + 2]) < 0.08
@@ -67,13 +70,13 @@ def test_lips_come_together_and_apart_as_lips_do() -> None:
 
 def test_lips_do_not_tremble() -> None:
     trembling = lips([0.4 + 0.2 * (-1) ** k for k in range(40)])
-    out = torch.tensor(opened(LipPostprocessor(CONFIG).push(trembling, visemes(40), speech(40))))[REACH:]
-    assert out.std() < 0.05 * torch.tensor(opened(trembling)).std()
+    out = opened(LipPostprocessor(CONFIG).push(Steps(trembling, visemes(40), speech(40))))[REACH:]
+    assert np.std(out) < 0.05 * np.std(opened(trembling))
 
 
 def test_where_nobody_speaks_the_mouth_comes_to_rest_gently() -> None:
-    there = torch.tensor([9.0] * 10 + [-9.0] * 30)
-    out = LipPostprocessor(CONFIG, low_latency=True).push(lips([0.6] * 40), visemes(40), there)
+    there = np.array([9.0] * 10 + [-9.0] * 30, np.float32)
+    out = LipPostprocessor(CONFIG, low_latency=True).push(Steps(lips([0.6] * 40), visemes(40), there))
     opening = opened(out)
     assert opening[9] == pytest.approx(CONFIG.gain * opened(lips([0.6]))[0])
     assert opening[10:18] == sorted(opening[10:18], reverse=True)
@@ -84,19 +87,23 @@ def test_where_nobody_speaks_the_mouth_comes_to_rest_gently() -> None:
 @pytest.mark.parametrize("low_latency", [True, False])
 @pytest.mark.parametrize("size", [1, 2, 7])
 def test_pieces_give_what_the_whole_gives(size: int, low_latency: bool) -> None:
-    rows = torch.rand(60, len(CONFIG.channels), generator=torch.Generator().manual_seed(5)) ** 3
+    rows = np.random.default_rng(5).random((60, len(CONFIG.channels)), np.float32) ** 3
     sounds = visemes(60, closed=(7, 8, 30))
-    there = 3 * torch.sin(torch.arange(60) / 5)
-    whole = LipPostprocessor(CONFIG, low_latency).push(rows, sounds, there)
+    there = np.asarray(3 * np.sin(np.arange(60) / 5), np.float32)
+    whole = LipPostprocessor(CONFIG, low_latency).push(Steps(rows, sounds, there))
     postprocessor = LipPostprocessor(CONFIG, low_latency)
-    pieces = [postprocessor.push(*piece) for piece in zip(*(torch.split(part, size) for part in (rows, sounds, there)))]
-    torch.testing.assert_close(torch.cat(pieces), whole)
+    pieces = [
+        postprocessor.push(Steps(*(part[at : at + size] for part in (rows, sounds, there))))
+        for at in range(0, 60, size)
+    ]
+    np.testing.assert_allclose(np.concatenate(pieces), whole, atol=1e-6)
     assert len(whole) == (60 if low_latency else 60 - REACH)
 
 
 @pytest.mark.parametrize("low_latency", [True, False])
 def test_keypoints_pass_through_unchanged(low_latency: bool) -> None:
-    keypoints = torch.randn(20, 63, generator=torch.Generator().manual_seed(1))
+    keypoints = np.random.default_rng(1).standard_normal((20, 63), np.float32)
     postprocessor = LipPostprocessor(replace(CONFIG, output="expression", channels=()), low_latency)
-    silent = torch.full((20,), -9.0)
-    assert torch.equal(postprocessor.push(keypoints, visemes(20, closed=range(20)), silent), keypoints)
+    silent = np.full(20, -9.0, np.float32)
+    out = postprocessor.push(Steps(keypoints, visemes(20, closed=range(20)), silent))
+    np.testing.assert_array_equal(out, keypoints)

@@ -13,6 +13,7 @@ from audio2motion.network.attention import WindowedSelfAttention
 from audio2motion.network.augment import augmented, warp_throat
 from audio2motion.network.encoder import ConformerEncoder, PretrainedEncoder
 from audio2motion.network.features import LogMel
+from audio2motion.network.layout import look_ahead_s
 from audio2motion.network.model import SpeechMotionModel
 from audio2motion.network.single_thread import single_thread
 
@@ -38,7 +39,7 @@ def test_short_and_long_look_ahead_differ_in_frames_by_exactly_that(small_model:
     config = small_model.config
     settle = round(50 * config.encoder.settle_s)
     assert early.motion.shape[1] - slow.motion.shape[1] == config.look_ahead - config.low_latency_look_ahead + settle
-    later = small_model.look_ahead_s() - small_model.look_ahead_s(low_latency=True)
+    later = look_ahead_s(config) - look_ahead_s(config, low_latency=True)
     assert later == pytest.approx((config.look_ahead - config.low_latency_look_ahead + settle) / 50)
     assert not torch.equal(early.motion[:, : slow.motion.shape[1]], slow.motion)
 

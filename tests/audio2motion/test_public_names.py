@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 import audio2motion
 
-NEEDS_TORCH = {"Prediction", "PredictionStream", "Predictor"}
 HEAVY = ("torch", "transformers", "scipy", "safetensors", "cv2", "onnxruntime", "soxr")
 
 
@@ -21,7 +21,7 @@ def loaded_by(code: str) -> set[str]:
 
 
 def test_every_public_name_is_there_and_is_what_its_module_has() -> None:
-    assert len(set(audio2motion.__all__)) == len(audio2motion.__all__) == 20
+    assert len(set(audio2motion.__all__)) == len(audio2motion.__all__) == 21
     for name in audio2motion.__all__:
         assert name in dir(audio2motion)
         scope: dict[str, object] = {}
@@ -37,6 +37,12 @@ def test_every_public_name_is_there_and_is_what_its_module_has() -> None:
     assert (Behaviour, Espeak, Predictor) == (OwnBehaviour, OwnEspeak, OwnPredictor)
 
 
+def test_no_public_name_is_also_a_module() -> None:
+    """Importing the module would put it in the name's place."""
+    modules = {path.stem for path in Path(audio2motion.__file__).parent.iterdir()}
+    assert not modules & set(audio2motion.__all__)
+
+
 def test_a_name_that_is_not_public_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'Seals'"):
         vars(audio2motion)["__getattr__"]("Seals")
@@ -49,8 +55,8 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
     assert loaded_by("import audio2motion.behaviour") == set()
 
 
-@pytest.mark.parametrize("name", sorted(set(audio2motion.__all__) - NEEDS_TORCH))
-def test_a_name_that_does_without_pytorch_does_not_load_it(name: str) -> None:
+@pytest.mark.parametrize("name", sorted(audio2motion.__all__))
+def test_no_name_loads_anything_heavy(name: str) -> None:
     assert loaded_by(f"from audio2motion import {name}") == set()
 
 
@@ -62,4 +68,14 @@ assert opening_of(weights).max() > 0.5
 Behaviour(3).push([0.0] * 16000)
 """
     assert loaded_by(code) == set()
-    assert "torch" in loaded_by("from audio2motion import Predictor")
+
+
+def test_predicting_with_the_embedded_model_needs_no_pytorch() -> None:
+    code = """
+from fractions import Fraction
+from audio2motion import Predictor
+for low_latency in (False, True):
+    assert Predictor.load().predict([0.1, -0.1] * 8000, Fraction(25), low_latency=low_latency).frames == 25
+"""
+    assert loaded_by(code) == {"onnxruntime"}
+    assert "torch" in loaded_by(code.replace("load()", "load(device='cpu:0')"))

@@ -16,7 +16,8 @@ def threads() -> list[str]:
 
 
 def test_everything_arrives_in_order() -> None:
-    assert list(ahead(range(50))) == list(range(50))
+    with ahead(range(50)) as stream:
+        assert list(stream) == list(range(50))
     assert threads() == []
 
 
@@ -28,12 +29,13 @@ def test_no_more_is_made_than_was_asked_for_ahead() -> None:
             made.append(number)
             yield number
 
-    stream = ahead(items(), depth=3)
-    assert next(stream) == 0
-    time.sleep(0.2)
-    # One handed over, three waiting, one in the hands of the thread.
-    assert len(made) == 5
-    stream.close()  # type: ignore[attr-defined]
+    with ahead(items(), depth=3) as stream:
+        time.sleep(0.2)
+        # Three waiting, one in the hands of the thread, before anybody asks.
+        assert len(made) == 4
+        assert next(stream) == 0
+        time.sleep(0.2)
+        assert len(made) == 5
     assert threads() == []
     assert len(made) == 5
 
@@ -43,7 +45,14 @@ def test_an_error_comes_after_what_went_well() -> None:
         yield 1
         raise ValueError("no more")
 
-    stream = ahead(items())
-    assert next(stream) == 1
-    with pytest.raises(ValueError, match="no more"):
-        next(stream)
+    with ahead(items()) as stream:
+        assert next(stream) == 1
+        with pytest.raises(ValueError, match="no more"):
+            next(stream)
+    assert threads() == []
+
+
+def test_an_error_in_the_block_ends_the_thread() -> None:
+    with pytest.raises(ZeroDivisionError), ahead(range(50)):
+        1 / 0  # noqa: B018
+    assert threads() == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,19 @@ if TYPE_CHECKING:
 
 FOLDER = "face_mesh"
 _ERRORS_ONLY = 3
+# Two threads that need a network at once must not load it twice.
+_loading = {"detector": threading.Lock(), "mesh": threading.Lock()}
+
+
+def load() -> None:
+    """Load both networks, in a thread perhaps, so that the first face need not wait for them.
+
+    Raises:
+        CheckpointError: the installation lacks one.
+        DependencyError: ONNX Runtime is missing or broken.
+    """
+    for name in _loading:
+        _session(name)
 
 
 def run(name: str, pixels: Pixels) -> tuple[Floats, Floats]:
@@ -27,7 +41,7 @@ def run(name: str, pixels: Pixels) -> tuple[Floats, Floats]:
         CheckpointError: the installation lacks the network.
         DependencyError: ONNX Runtime is missing or broken.
     """
-    first, second = _session(name, os.getpid()).run(None, {"pixels": np.ascontiguousarray(pixels)})
+    first, second = _session(name).run(None, {"pixels": np.ascontiguousarray(pixels)})
     return first, second
 
 
@@ -36,8 +50,13 @@ def sigmoid(logits: Floats) -> Floats:
     return np.asarray(0.5 + 0.5 * np.tanh(0.5 * logits), np.float32)
 
 
+def _session(name: str) -> onnxruntime.InferenceSession:
+    with _loading[name]:
+        return _loaded(name, os.getpid())
+
+
 @lru_cache(maxsize=4)
-def _session(name: str, process: int) -> onnxruntime.InferenceSession:
+def _loaded(name: str, process: int) -> onnxruntime.InferenceSession:
     """The network, for this process alone: one that was loaded before a fork is not used after it.
 
     It has no threads of its own: it is small, and whoever wants two faces at once calls from two threads.

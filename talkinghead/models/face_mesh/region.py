@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -43,6 +42,8 @@ class Region(NamedTuple):
 
         Beyond the picture its edge is repeated, or all is black.
         """
+        import cv2
+
         thinned = -(-max(pixels.shape[:2]) // _HIGH)
         if thinned > 1:  # more pixels than `cv2.remap` can count
             region = Region(self.x / thinned, self.y / thinned, self.side / thinned, self.angle)
@@ -66,6 +67,8 @@ class Region(NamedTuple):
         OpenCV's warps round differently from release to release. These sums are MediaPipe's, in its order: the
         square's corners in single precision, the map through them, positions from blocks of 64 columns.
         """
+        import cv2
+
         angle = math.degrees(np.float32(self.angle))
         corners = cv2.boxPoints(((self.x, self.y), (self.side, self.side), angle))
         goals = np.array([[0, size_px], [0, 0], [size_px, 0], [size_px, size_px]], np.float32)

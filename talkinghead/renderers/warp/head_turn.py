@@ -54,8 +54,9 @@ class HeadTurn:
         pivot = points[mesh.CHIN, :2] + NECK_DOWN * unit_px * down
         pivot_z = float(np.median(points[[mesh.LEFT_SIDE, mesh.RIGHT_SIDE], 2])) + NECK_BACK * unit_px
         self.offset = np.dstack([at - pivot, depth - pivot_z]).astype(np.float32)
-        centre = points[list(mesh.FACE_OVAL), :2].mean(0)
-        self.from_centre = (at - centre).astype(np.float32)
+        centre = points[list(mesh.FACE_OVAL)].mean(0)
+        self.from_centre = (at - centre[:2]).astype(np.float32)
+        self._reach = (centre - np.array([*pivot, pivot_z])).astype(np.float32)
         size = np.ptp(points[:, :2], axis=0)
         self.translation_px = HALF_SIDE * float(size.max())
         self.far_px = _VIEW_DISTANCE * float(size.max())
@@ -74,7 +75,10 @@ class HeadTurn:
     def inverse(self, rotation_deg: Floats, translation: Floats, scale: float) -> Floats | None:
         """The backward displacement (rows, columns, 2) on the fine grid; None where the head stays."""
         pitch, yaw, roll = np.radians(self.limits(rotation_deg))
-        shift = np.clip(translation[:2], -_MOST_SHIFT, _MOST_SHIFT) * self.translation_px
+        # A face that cannot turn as far as it should is still where turning about the neck would have brought it.
+        wanted = _rotation(*np.radians(np.asarray(rotation_deg, np.float64)))
+        left = (wanted - _rotation(pitch, yaw, roll))[:2] @ (self._lean.T @ self._reach)
+        shift = np.clip(translation[:2] + left / self.translation_px, -_MOST_SHIFT, _MOST_SHIFT) * self.translation_px
         zoom = float(np.clip(scale, _SMALLEST, _LARGEST)) - 1
         if max(abs(pitch), abs(yaw), abs(roll)) < 1e-5 and np.abs(shift).max() < 1e-2 and abs(zoom) < 1e-5:
             return None

@@ -73,6 +73,7 @@ class Avatar:
         chosen = self.settings
         self._renderer, self.note = select(chosen, few_frames)
         self._source = Source(source, self._renderer, chosen.framing, chosen.box)
+        self.note += f"; {self._source.note}" if self._source.note else ""
         self.motion_model = SpeechModel.chosen(motion_model, self._renderer.name, chosen.device, chosen.checkpoints)
         if self._source.video is None and chosen.face != "all":
             self._source.canvas(chosen.face, None)

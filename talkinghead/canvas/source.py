@@ -34,26 +34,28 @@ def open_source(picture: PictureLike) -> Image | Path:
 
 
 class Source:
-    """A picture, whose faces are each found once, or a video, which every canvas begins anew."""
+    """A picture, whose faces are each found once, or a video, which every canvas begins anew.
+
+    `fps`: a video's own frame rate, else 25; `note`: what people should know of how it is read, "" if nothing.
+
+    Raises:
+        VideoError: the file is no video that can be decoded.
+    """
 
     def __init__(self, source: Image | Path, renderer: Renderer, framing: Framing, box: Box | None) -> None:
         self._source, self._renderer, self._framing, self._box = source, renderer, framing, box
         self._stills: dict[int | None, Still] = {}
+        self.fps, self.note = DEFAULT_FPS, ""
+        if isinstance(source, Path):
+            from talkinghead.media.video import VideoReader
+
+            with VideoReader(source) as reader:
+                self.fps, self.note = reader.fps, f"{source.name}: {reader.note}" if reader.note else ""
 
     @property
     def video(self) -> Path | None:
         """The video's path; None for a picture."""
         return self._source if isinstance(self._source, Path) else None
-
-    @property
-    def fps(self) -> Fraction:
-        """A video's own frame rate, else 25."""
-        if self.video is None:
-            return DEFAULT_FPS
-        from talkinghead.media.video import VideoReader
-
-        with VideoReader(self.video) as reader:
-            return reader.fps
 
     def count_faces(self) -> int:
         """How many faces the picture, or the video's first frame, shows.

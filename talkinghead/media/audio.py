@@ -17,7 +17,8 @@ import numpy as np
 
 from talkinghead.core.errors import AudioError
 from talkinghead.core.types import Floats
-from talkinghead.media.ffmpeg import FFmpeg, check_file, describe, explain, input_arguments, scan, stream_lines
+from talkinghead.media.ffmpeg import FFmpeg, check_file, explain, input_arguments
+from talkinghead.media.probe import describe, scan, stream_lines
 from talkinghead.media.resample import Resampler
 
 if TYPE_CHECKING:

@@ -21,7 +21,8 @@ import soundfile
 from talkinghead.core.errors import OutputError, VideoError
 from talkinghead.core.types import Floats, Pixels
 from talkinghead.media.audio import probe_audio, read_audio_blocks
-from talkinghead.media.ffmpeg import describe, find_ffmpeg
+from talkinghead.media.ffmpeg import find_ffmpeg
+from talkinghead.media.probe import describe
 from talkinghead.media.video import SYNTHETIC_VIDEO, VideoReader, check_target, write_video
 
 NTSC_FILM = Fraction(24000, 1001)

@@ -22,11 +22,12 @@ from talkinghead.core.errors import FaceError, InputError
 from talkinghead.core.settings import DEFAULT_FPS, Box, Gains, Settings, SettingsKeywords, parse_fps
 from talkinghead.core.types import Pixels
 from talkinghead.drivers.driving import Driving
-from talkinghead.drivers.opening import MOTION_SUFFIXES, SpeechModel, open_driving
+from talkinghead.drivers.opening import SpeechModel, open_driving
 from talkinghead.drivers.speech import EMBEDDED, SoundDriver
-from talkinghead.media.containers import is_video
+from talkinghead.media.kinds import is_video
 from talkinghead.media.sheet import sheet
 from talkinghead.media.sound import MixedSound, PaddedSound, Sound, SoundLike, SpokenSound, open_sound
+from talkinghead.motion.files import is_motion_file, load_motion
 from talkinghead.motion.motion import Motion
 from talkinghead.renderers.select import select
 from talkinghead.session import Hearing, Look, Session
@@ -317,9 +318,7 @@ def _rate(driving: str | Path | Motion, source: Path) -> Fraction:
     if isinstance(driving, Motion):
         return driving.fps
     driving = Path(driving)
-    if driving.suffix.lower() in MOTION_SUFFIXES and driving.is_file():
-        from talkinghead.motion.files import load_motion
-
+    if is_motion_file(driving):
         return load_motion(driving).fps
     with VideoReader(driving if is_video(driving) else source) as reader:
         return reader.fps

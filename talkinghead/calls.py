@@ -120,7 +120,11 @@ def edit(
 def editor(picture: PictureLike, settings: Settings) -> Avatar:
     """An avatar for edits: one picture at a time is drawn in full precision."""
     from talkinghead.avatar import Avatar
+    from talkinghead.media.images import open_picture
+    from talkinghead.media.kinds import is_animation
 
+    if isinstance(picture, str | Path) and is_animation(Path(picture)):
+        picture = open_picture(picture)  # its first frame
     return Avatar(picture, settings=settings, few_frames=True)
 
 
@@ -147,12 +151,10 @@ def _ready_to_speak(source: PictureLike, motion_model: str, settings: Settings) 
 def _has_few_frames(driving: str | Path | Motion, single: bool) -> bool:
     """Whether a clip has so few frames that a lower precision would gain no time."""
     from talkinghead.core.device import FEW_FRAMES
-    from talkinghead.drivers.opening import MOTION_SUFFIXES
+    from talkinghead.motion.files import is_motion_file, load_motion
 
     if isinstance(driving, Motion):
         return len(driving) <= FEW_FRAMES
-    if not single and Path(driving).suffix.lower() in MOTION_SUFFIXES and Path(driving).is_file():
-        from talkinghead.motion.files import load_motion
-
+    if not single and is_motion_file(Path(driving)):
         return len(load_motion(driving)) <= FEW_FRAMES
     return single

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 from talkinghead.canvas import Canvas
 from talkinghead.canvas.several import count_faces
 from talkinghead.canvas.still import Still, open_still
+from talkinghead.core.errors import ImageError
 from talkinghead.core.settings import DEFAULT_FPS, Box, Framing
 from talkinghead.core.types import Image
-from talkinghead.media.containers import is_video
 from talkinghead.media.images import open_picture
+from talkinghead.media.kinds import is_video, kind_of
 from talkinghead.motion.protocols import Renderer
 
 if TYPE_CHECKING:
@@ -27,10 +28,18 @@ def open_source(picture: PictureLike) -> Image | Path:
     """A picture read from wherever it is, or the path of a video.
 
     Raises:
-        ImageError: the picture cannot be read.
+        ImageError: the picture cannot be read, or is a recording.
     """
-    video = isinstance(picture, str | Path) and is_video(Path(picture))
-    return Path(picture) if video else open_picture(picture)  # type: ignore[arg-type]
+    if not isinstance(picture, str | Path):
+        return open_picture(picture)
+    path = Path(picture)
+    if is_video(path):
+        return path
+    if kind_of(path) == "sound":
+        raise ImageError(
+            f"{path} is a recording: the picture comes first, as in `talkinghead speak portrait.png {path.name}`"
+        )
+    return open_picture(path)
 
 
 class Source:

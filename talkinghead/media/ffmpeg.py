@@ -53,7 +53,17 @@ def check_file(path: Path, error: type[InputError], what: str) -> Path:
 
 def input_arguments(path: Path) -> list[str]:
     """`path` as an input; a name that starts with a dash or holds a colon stays a name."""
-    return [*_PROTOCOLS, "-i", f"file:{path.absolute()}"]
+    # Named .png, an animated PNG would be read as one picture.
+    moving = ["-f", "apng"] if _is_animated_png(path) else []
+    return [*_PROTOCOLS, *moving, "-i", f"file:{path.absolute()}"]
+
+
+def _is_animated_png(path: Path) -> bool:
+    if path.suffix.lower() != ".png":
+        return False
+    with path.open("rb") as file:
+        head = file.read(4096)
+    return head.startswith(b"\x89PNG") and b"acTL" in head
 
 
 class FFmpeg:

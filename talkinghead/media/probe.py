@@ -70,6 +70,12 @@ def stream_lines(said: str, kind: str) -> list[tuple[str, str]]:
     return [(m["codec"], m["rest"]) for m in found if m["kind"] == kind and "(attached pic)" not in m["rest"]]
 
 
+def demuxer(said: str) -> str:
+    """What ffmpeg reads a file as ("mov,mp4,m4a,3gp,3g2,mj2", "png_pipe"), from what it said; "" where it cannot."""
+    match = re.search(r"^Input #0, (.+), from ", said, re.M)
+    return match[1] if match else ""
+
+
 def describe(path: Path) -> str:
     """What ffmpeg says of a file without reading on."""
     with FFmpeg(input_arguments(path)) as ffmpeg:

@@ -28,7 +28,8 @@ def test_high_dynamic_range_looks_as_the_picture_that_it_shows(examples: Path, t
     # As a camera does it: paper white at 203 cd/m2.
     run_ffmpeg(
         "-i", plain, "-vf", "zscale=t=linear:npl=203,format=gbrpf32le,"
-        f"zscale=p=2020:t={transfer}:m=2020_ncl:r=tv:npl=203,format=yuv420p10le", "-c:v", "libx265", "-x265-params", "log-level=error:crf=4", "-tag:v", "hvc1",
+        f"zscale=p=2020:t={transfer}:m=2020_ncl:r=tv:npl=203,format=yuv420p10le",
+        "-c:v", "libx265", "-x265-params", "log-level=error:crf=4", "-tag:v", "hvc1",
         "-color_primaries", "bt2020", "-color_trc", transfer, "-colorspace", "bt2020nc", path,
     )  # fmt: skip
     with VideoReader(path) as video:

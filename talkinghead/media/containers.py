@@ -73,7 +73,8 @@ def container_of(path: Path) -> Container:
 def sound_arguments(container: Container, info: AudioInfo) -> tuple[str, list[str]]:
     """(what becomes of the sound in a word, the arguments that do it); the container must take sound."""
     assert container.encoded is not None
-    if info.codec in container.copies:
+    # Players disagree about a gap in time stamps: written as silence, it is heard by all.
+    if info.codec in container.copies and not info.has_gaps:
         return "copied", ["-c:a", "copy"]
     if container.encoded == "aac":
         # The encoder takes no more than this many bits per sample; 128 kb/s per channel is transparent.

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from talkinghead.core.errors import OutputError
 from talkinghead.core.types import Pixels
-from talkinghead.media.audio import from_the_start, probe_audio
+from talkinghead.media.audio import probe_audio, time_filter
 from talkinghead.media.ffmpeg import FFmpeg, input_arguments
 
 _SOUND = "audio.wav"
@@ -112,9 +112,10 @@ def _text_chunk(name: str, value: str) -> bytes:
 
 def _write_sound(path: Path, audio: Path, duration_s: float | None) -> str:
     """The sound as WAV: the samples as they are where the source holds them so, else 16 bits."""
-    copied = probe_audio(audio).codec in _COPIED
+    info = probe_audio(audio)
+    copied = info.codec in _COPIED and not info.has_gaps
     limit = [] if duration_s is None else ["-t", f"{duration_s:.6f}"]
-    codec = ["-c:a", "copy"] if copied else [*from_the_start(audio), "-c:a", "pcm_s16le"]
+    codec = ["-c:a", "copy"] if copied else ["-af", time_filter(audio, info), "-c:a", "pcm_s16le"]
     arguments = ["-loglevel", "error", *limit, *input_arguments(audio), "-map", "0:a:0", *codec, "-f", "wav",
                  f"file:{path.absolute()}"]  # fmt: skip
     with FFmpeg(arguments) as ffmpeg:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import logging
 from fractions import Fraction
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from talkinghead.canvas import Canvas
 from talkinghead.canvas.several import count_faces
 from talkinghead.canvas.still import Still, open_still
-from talkinghead.core.errors import ImageError
+from talkinghead.core.errors import FaceError, ImageError
 from talkinghead.core.settings import DEFAULT_FPS, Box, Framing
 from talkinghead.core.types import Image
+from talkinghead.faces import find_faces
 from talkinghead.media.images import open_picture
 from talkinghead.media.kinds import is_video, kind_of
 from talkinghead.motion.protocols import Renderer
@@ -21,6 +23,8 @@ from talkinghead.motion.protocols import Renderer
 if TYPE_CHECKING:
     from talkinghead.media.images import PictureLike
 
+# How often a video that begins without a face is looked at, to find where one is.
+_LOOKS_HZ = 2
 _log = logging.getLogger("talkinghead")
 
 
@@ -67,7 +71,7 @@ class Source:
         return self._source if isinstance(self._source, Path) else None
 
     def count_faces(self) -> int:
-        """How many faces the picture, or the video's first frame, shows.
+        """How many faces the picture, or the first frame of the video that shows any, shows.
 
         Raises:
             FaceError: none.
@@ -77,7 +81,11 @@ class Source:
         from talkinghead.media.video import VideoReader
 
         with VideoReader(self._source) as reader:
-            return count_faces(Image(next(iter(reader)), name=self._source.name))
+            every = max(1, round(reader.fps / _LOOKS_HZ))
+            for pixels in islice(reader, 0, None, every):
+                if count := len(find_faces(Image(pixels))):
+                    return count
+        raise FaceError(f"{self._source.name} shows no face: choose another video")
 
     def canvas(self, face: int | None, fps: Fraction | None) -> Canvas:
         """What is drawn upon: the picture with its face number `face` (None: the largest), or the video from its

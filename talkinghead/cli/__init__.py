@@ -10,6 +10,7 @@ import click
 
 from talkinghead import __version__
 from talkinghead.core.errors import TalkingHeadError
+from talkinghead.core.signals import Stopped, hear_ending_signals
 
 # name -> (module under talkinghead.cli, one line of help): the group's own help imports none of them.
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -46,9 +47,9 @@ class LazyGroup(click.Group):
             return super().invoke(ctx)
         except TalkingHeadError as error:
             _stop(ctx, str(error), error)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as interrupt:
             click.echo("talkinghead: stopped", err=True)
-            sys.exit(130)
+            sys.exit(interrupt.exit_code if isinstance(interrupt, Stopped) else 130)
         except MemoryError as error:
             _stop(ctx, "not enough memory: try a smaller picture", error)
         except BrokenPipeError:
@@ -89,4 +90,5 @@ def run() -> None:
         from talkinghead.cli.native_output import keep_to_ourselves
 
         keep_to_ourselves()
+    hear_ending_signals()
     main(prog_name="talkinghead")

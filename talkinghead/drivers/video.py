@@ -141,7 +141,8 @@ def _looked_ahead(
     """A calibration from a quick look at the beginning; None where the clip is short or shows too few faces."""
     if iter(pictures) is pictures or (frames or np.inf) <= _SHORT_S * fps:
         return None
-    every, meshes = max(1, round(fps / _LOOKS_HZ)), []
+    meshes: list[Mesh] = []
+    every = max(1, round(fps / _LOOKS_HZ))
     with FaceTracker(index=face) as tracker:
         for pixels in islice(pictures, 0, round(calibration_s * fps), every):
             found = tracker.track(pixels)

@@ -14,6 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from talkinghead.core.errors import OutputError
+from talkinghead.core.temporary import expect, settled
 from talkinghead.core.types import Pixels
 from talkinghead.media.audio import probe_audio, time_filter
 from talkinghead.media.ffmpeg import FFmpeg, input_arguments
@@ -59,21 +60,24 @@ def write_frames(
     """
     parent = folder.absolute().parent
     try:
-        part = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=parent))
+        part = Path(tempfile.mkdtemp(prefix=".talkinghead-", suffix=".part", dir=parent))
     except OSError as error:
         raise OutputError(f"{folder} cannot be written ({error.strerror}): choose another folder") from None
+    expect(part)
     try:
         count, size_px = _write_pictures(part, frames, tags)
         sound = None if audio is None else _write_sound(part / _SOUND, audio, duration_s)
         folder.mkdir(exist_ok=True)
-        for old in _earlier(folder):
-            old.unlink()
-        for made in sorted(part.iterdir()):
-            made.replace(folder / made.name)
+        made = sorted(path.name for path in part.iterdir())
+        for name in made:
+            (part / name).replace(folder / name)
+        for old in {path.name for path in _earlier(folder)}.difference(made):
+            (folder / old).unlink(missing_ok=True)
     except OSError as error:
         raise OutputError(f"{folder} cannot be written ({error.strerror or error})") from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
+        settled(part)
     return count, size_px, sound
 
 

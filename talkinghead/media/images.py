@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import struct
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -99,7 +101,10 @@ def _image_of(picture: Pillow.Image, what: str, name: str, max_side_px: int) -> 
 
 def _check_pixels(size: tuple[int, int], what: str) -> None:
     if size[0] * size[1] > MAX_PIXELS:
-        raise ImageError(_too_large(what, f" ({size[0]} x {size[1]} pixels)"))
+        raise ImageError(
+            f"{what} is too large with {size[0]} x {size[1]} pixels: scale it down to at most "
+            f"{MAX_PIXELS // 1_000_000} million"
+        )
 
 
 def write_image(path: str | Path, pixels: Pixels, *, force: bool = False, comment: str | None = None) -> Path:
@@ -163,14 +168,11 @@ def _check_file(path: Path) -> None:
 
 def _opened(path: Path) -> Pillow.Image:
     """The file's header, understood; its pixels not yet read."""
-    from PIL import Image as pillow  # noqa: N813
     from PIL import UnidentifiedImageError
 
     plugin = _register_heif()
     try:
-        picture = pillow.open(path)
-    except (pillow.DecompressionBombWarning, pillow.DecompressionBombError):
-        raise ImageError(_too_large(str(path), "")) from None
+        picture = _identified(path)
     except UnidentifiedImageError:
         if not plugin and (path.suffix.lower() in _HEIF_SUFFIXES or _is_heif(path)):
             raise ImageError(f"{path} is a HEIC picture, which needs the package pillow-heif: "
@@ -188,8 +190,25 @@ def _opened(path: Path) -> Pillow.Image:
     return picture
 
 
-def _too_large(what: str, size: str) -> str:
-    return f"{what} is too large{size}: scale it down to at most {MAX_PIXELS // 1_000_000} million pixels"
+def _identified(path: Path) -> Pillow.Image:
+    """`PIL.Image.open` without its own limit, which is another than ours, and for all of the process.
+
+    Raises:
+        UnidentifiedImageError: no plugin knows it.
+    """
+    from PIL import Image as pillow  # noqa: N813
+    from PIL import UnidentifiedImageError
+
+    pillow.preinit()
+    pillow.init()
+    with path.open("rb") as file:
+        head = file.read(16)
+    for name in pillow.ID:
+        factory, accepts = pillow.OPEN[name]
+        if accepts is None or accepts(head) is True:
+            with contextlib.suppress(SyntaxError, IndexError, TypeError, struct.error):  # it is not of this kind
+                return factory(str(path), "")  # type: ignore[arg-type]  # a path is as good as a stream
+    raise UnidentifiedImageError
 
 
 def _register_heif() -> bool:

@@ -12,7 +12,7 @@ from types import TracebackType
 import numpy as np
 
 from talkinghead.core.errors import AudioError, VideoError
-from talkinghead.core.output import check_writable, whole_file
+from talkinghead.core.output import check_name, check_writable, whole_file
 from talkinghead.core.settings import DEFAULT_FPS, MAX_FPS
 from talkinghead.core.types import Pixels
 from talkinghead.media.audio import WHAT as SOUND
@@ -122,6 +122,7 @@ class WriteResult:
 
 def _is_folder(path: str | os.PathLike[str]) -> bool:
     text = os.fspath(path)
+    check_name(Path(path))
     return text.endswith(("/", os.sep)) or Path(text).is_dir()
 
 

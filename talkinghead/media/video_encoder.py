@@ -106,7 +106,8 @@ class VideoEncoder:
 
     def close(self) -> None:
         """Stop at once; harmless after `finish`."""
-        self._palette.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # what is finished stays, whatever cleaning up meets
+            self._palette.unlink(missing_ok=True)
         if self._ffmpeg is None or self._feeder is None:
             return
         self._broken.set()

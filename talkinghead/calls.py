@@ -109,7 +109,7 @@ def edit(
         settings: a `Settings`, or its fields as keywords (renderer, framing, face, ...).
 
     Returns:
-        The picture, (height, width, 3) RGB uint8.
+        The picture, (height, width, 3) RGB uint8; `Avatar.edit_rgba` keeps transparency.
 
     Raises:
         TalkingHeadError: an input cannot be used; the message says why and what to do.
@@ -124,7 +124,7 @@ def editor(picture: PictureLike, settings: Settings) -> Avatar:
     from talkinghead.media.kinds import is_animation
 
     if isinstance(picture, str | Path) and is_animation(Path(picture)):
-        picture = open_picture(picture)  # its first frame
+        picture = open_picture(picture, settings.max_side)  # its first frame
     return Avatar(picture, settings=settings, few_frames=True)
 
 
@@ -139,7 +139,7 @@ def _ready_to_speak(source: PictureLike, motion_model: str, settings: Settings) 
     from talkinghead.drivers.opening import SpeechModel
 
     # A bad picture is told at once, before that.
-    opened = open_source(source)
+    opened = open_source(source, settings.max_side)
     model = SpeechModel.chosen(motion_model, settings.renderer, settings.device, settings.checkpoints)
     with ThreadPoolExecutor(max_workers=1) as pool:
         waiting = pool.submit(model.load)

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from talkinghead.canvas import Canvas
+from talkinghead.canvas.alpha import upon
 from talkinghead.canvas.several import count_faces
 from talkinghead.canvas.still import Still, open_still
 from talkinghead.core.errors import FaceError, ImageError
-from talkinghead.core.settings import DEFAULT_FPS, Box, Framing
+from talkinghead.core.settings import DEFAULT_FPS, MAX_PICTURE_SIDE_PX, Box, Framing
 from talkinghead.core.types import Image
 from talkinghead.faces import find_faces
 from talkinghead.media.images import open_picture
@@ -28,14 +29,14 @@ _LOOKS_HZ = 2
 _log = logging.getLogger("talkinghead")
 
 
-def open_source(picture: PictureLike) -> Image | Path:
+def open_source(picture: PictureLike, max_side_px: int = MAX_PICTURE_SIDE_PX) -> Image | Path:
     """A picture read from wherever it is, or the path of a video.
 
     Raises:
         ImageError: the picture cannot be read, or is a recording.
     """
     if not isinstance(picture, str | Path):
-        return open_picture(picture)
+        return open_picture(picture, max_side_px)
     path = Path(picture)
     if is_video(path):
         return path
@@ -43,7 +44,7 @@ def open_source(picture: PictureLike) -> Image | Path:
         raise ImageError(
             f"{path} is a recording: the picture comes first, as in `talkinghead speak portrait.png {path.name}`"
         )
-    return open_picture(path)
+    return open_picture(path, max_side_px)
 
 
 class Source:
@@ -55,15 +56,33 @@ class Source:
         VideoError: the file is no video that can be decoded.
     """
 
-    def __init__(self, source: Image | Path, renderer: Renderer, framing: Framing, box: Box | None) -> None:
-        self._source, self._renderer, self._framing, self._box = source, renderer, framing, box
+    def __init__(
+        self,
+        source: Image | Path,
+        renderer: Renderer,
+        framing: Framing,
+        box: Box | None,
+        background: tuple[int, int, int] = (255, 255, 255),
+    ) -> None:
+        self._renderer, self._framing, self._box = renderer, framing, box
         self._stills: dict[int | None, Still] = {}
         self.fps, self.note = DEFAULT_FPS, ""
+        self._source = source if isinstance(source, Path) else upon(source, background)
+        self._on_black = None if isinstance(source, Path) or source.alpha is None else upon(source, (0, 0, 0))
+        self._on_white = None if isinstance(source, Path) else source
         if isinstance(source, Path):
             from talkinghead.media.video import VideoReader
 
             with VideoReader(source) as reader:
                 self.fps, self.note = reader.fps, f"{source.name}: {reader.note}" if reader.note else ""
+        elif source.full_size_px is not None:
+            (width, height), (full_width, full_height) = source.size_px, source.full_size_px
+            self.note = f"{source.name}: {full_width} x {full_height} drawn as {width} x {height} (--max-side)"
+
+    @property
+    def is_transparent(self) -> bool:
+        """Whether it is a picture that something shines through."""
+        return self._on_black is not None
 
     @property
     def video(self) -> Path | None:
@@ -106,3 +125,19 @@ class Source:
             _log.info("%s: a face of %.0f x %.0f pixels at %.0f, %.0f", self._source.name, width, height, x, y)
             self._stills[face] = still
         return self._stills[face]
+
+    def two_canvases(self, face: int | None) -> tuple[Canvas, Canvas] | None:
+        """A transparent picture upon white and upon black, for `talkinghead.canvas.alpha.transparent`; None for others.
+
+        Raises:
+            FaceError: there is no such face.
+        """
+        if self._on_black is None or self._on_white is None:
+            return None
+        portrait = self.canvas(face, None).portrait
+        assert portrait is not None
+        whole = self._framing == "whole"
+        white, black = (
+            Still(self._renderer.crop(i, portrait.face, whole=whole)) for i in (self._on_white, self._on_black)
+        )
+        return white, black

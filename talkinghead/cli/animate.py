@@ -12,6 +12,7 @@ from talkinghead.cli.options import (
     BOX,
     FACE,
     GAINS,
+    PICTURE,
     RENDERER,
     RENDERERS_OWN,
     GroupedCommand,
@@ -42,7 +43,7 @@ _PICTURES = frozenset({".png", ".jpg", ".jpeg", ".webp"})
 @option("--driving-box", section="motion", type=BOX, metavar="X,Y,W,H",
         help="Where a driving picture's face is, if none is found.")  # fmt: skip
 @output_options
-@from_table((*RENDERER, "fps", *FACE, *GAINS, *RENDERERS_OWN))
+@from_table((*RENDERER, "fps", *PICTURE, *FACE, *GAINS, *RENDERERS_OWN))
 @logging_options
 def command(
     source: Path,

@@ -7,7 +7,16 @@ from typing import Any
 
 import click
 
-from talkinghead.cli.options import FACE, RENDERER, GroupedCommand, from_table, logging_options, option, settings_from
+from talkinghead.cli.options import (
+    FACE,
+    PICTURE,
+    RENDERER,
+    GroupedCommand,
+    from_table,
+    logging_options,
+    option,
+    settings_from,
+)
 from talkinghead.cli.progress import say
 from talkinghead.cli.stopping import stop_at_once
 
@@ -69,7 +78,9 @@ def _sheet(text: str) -> tuple[str, tuple[float, ...]]:
         help="Any ARKit blendshape; repeatable.")  # fmt: skip
 @option("--sheet", "sheets", section="make", multiple=True, metavar="NAME=V1,V2,...",
         help="Draw several values side by side; twice for a table.")  # fmt: skip
-@from_table((*RENDERER, *FACE, "crop-size", "region", "no-stitching", "multiplier", "normalize-lip", "compile"))
+@from_table(
+    (*RENDERER, *PICTURE, *FACE, "crop-size", "region", "no-stitching", "multiplier", "normalize-lip", "compile")
+)
 @logging_options
 def command(
     picture: Path,
@@ -108,7 +119,7 @@ def command(
 
         avatar = editor(picture, settings)
     say(avatar.note, quiet)
-    pixels = avatar.edit_sheet(controls, dict(tables)) if tables else avatar.edit(controls)
+    pixels = avatar.edit_sheet(controls, dict(tables)) if tables else avatar.edit_rgba(controls)
     write_image(out, pixels, force=force, comment=SYNTHETIC_PICTURE)
     if not quiet:
         click.echo(out)

@@ -148,6 +148,7 @@ output_options = together(
 )  # fmt: skip
 
 RENDERER = ("renderer", "checkpoints", "device", "precision")
+PICTURE = ("background", "max-side")
 FACE = ("face", "box", "crop", "no-crop")
 GAINS = ("still", "mouth", "head", "blink", "expression")
 RENDERERS_OWN = ("crop-size", "region", "absolute", "no-stitching", "multiplier", "driving-option", "lip-retargeting",

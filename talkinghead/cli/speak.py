@@ -11,6 +11,7 @@ import click
 from talkinghead.cli.options import (
     FACE,
     GAINS,
+    PICTURE,
     RENDERER,
     RENDERERS_OWN,
     GroupedCommand,
@@ -49,7 +50,7 @@ def _tracks(texts: tuple[str, ...]) -> dict[int, Path]:
 @option("--track", "tracks", section="voice", multiple=True, metavar="N=FILE",
         help="With --face all: face N speaks FILE; repeatable.")  # fmt: skip
 @output_options
-@from_table((*RENDERER, "fps", *FACE, "seed", *GAINS, *RENDERERS_OWN))
+@from_table((*RENDERER, "fps", *PICTURE, *FACE, "seed", *GAINS, *RENDERERS_OWN))
 @logging_options
 def command(
     source: Path,

@@ -101,7 +101,8 @@ def _write_pictures(folder: Path, frames: Iterable[Pixels], tags: Mapping[str, s
 def _write_picture(path: Path, frame: Pixels, text: bytes) -> None:
     import cv2
 
-    done, data = cv2.imencode(".png", cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
+    turned = cv2.COLOR_RGBA2BGRA if frame.shape[2] == 4 else cv2.COLOR_RGB2BGR
+    done, data = cv2.imencode(".png", cv2.cvtColor(frame, turned))
     if not done:
         raise OutputError(f"{path.name} cannot be encoded as PNG")
     png = data.tobytes()

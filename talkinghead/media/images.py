@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from talkinghead.core.errors import ImageError, OutputError
 from talkinghead.core.output import check_writable, whole_file
+from talkinghead.core.settings import MAX_PICTURE_SIDE_PX, MIN_SIDE_PX
 from talkinghead.core.types import Image, Pixels
 
 if TYPE_CHECKING:
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
 
 SYNTHETIC_PICTURE = "Synthetic picture: the face was changed by talkinghead."
 
-# A video of this width is as large as players and encoders take without trouble.
-MAX_PICTURE_SIDE_PX = 2048
-MIN_SIDE_PX = 32
 # What is refused unread: memory for it could take the machine down.
 MAX_PIXELS = 150_000_000
 
@@ -96,7 +94,7 @@ def _image_of(picture: Pillow.Image, what: str, name: str, max_side_px: int) -> 
             f"{what} is damaged or incomplete and cannot be read ({error}): "
             "copy it again, or save it anew from a picture viewer"
         ) from error
-    return Image(pixels, alpha, name)
+    return Image(pixels, alpha, name, (width, height) if max(width, height) > max_side_px else None)
 
 
 def _check_pixels(size: tuple[int, int], what: str) -> None:
@@ -108,8 +106,9 @@ def _check_pixels(size: tuple[int, int], what: str) -> None:
 
 
 def write_image(path: str | Path, pixels: Pixels, *, force: bool = False, comment: str | None = None) -> Path:
-    """Write `pixels` (H, W, 3) RGB uint8 to `path`, whole or not at all; the suffix decides the format.
+    """Write `pixels` (H, W, 3) RGB or (H, W, 4) RGBA uint8 to `path`, whole or not at all.
 
+    The suffix decides the format. JPEG and BMP have no transparency: they show the picture on white.
     `comment` goes into the file's metadata where the format has a place for it (PNG, JPEG, WebP, TIFF).
 
     Raises:
@@ -121,6 +120,8 @@ def write_image(path: str | Path, pixels: Pixels, *, force: bool = False, commen
     target = Path(path)
     kind = _format_of(target)
     picture = pillow.fromarray(np.ascontiguousarray(pixels))
+    if picture.mode == "RGBA" and kind in ("JPEG", "BMP"):
+        picture = pillow.alpha_composite(pillow.new("RGBA", picture.size, (255, 255, 255, 255)), picture).convert("RGB")
     options: dict[str, object] = dict(_OPTIONS.get(kind, {}))
     if comment and kind == "PNG":
         text = PngInfo()

@@ -120,7 +120,8 @@ class WriteResult:
         return float(self.frames / self.fps)
 
 
-def _is_folder(path: str | os.PathLike[str]) -> bool:
+def is_folder(path: str | os.PathLike[str]) -> bool:
+    """Whether `write_video` takes the name `path` for a folder of numbered pictures."""
     text = os.fspath(path)
     check_name(Path(path))
     return text.endswith(("/", os.sep)) or Path(text).is_dir()
@@ -132,7 +133,7 @@ def check_target(path: str | os.PathLike[str], force: bool = False) -> None:
     Raises:
         OutputError: an unknown suffix, something there already without `force`, or a folder that cannot be written.
     """
-    if _is_folder(path):
+    if is_folder(path):
         check_folder(Path(path), force)
     else:
         container_of(Path(path))
@@ -170,7 +171,7 @@ def write_video(
     sound = None if audio is None else check_file(Path(audio), AudioError, SOUND)
     tags = {**({"comment": comment} if comment else {}), **(metadata or {})}
     rate = Fraction(fps)
-    if _is_folder(path):
+    if is_folder(path):
         count, size_px, kept = write_frames(Path(path), frames, sound, duration_s, tags)
         return WriteResult(Path(path), count, rate, size_px, kept)
     target, container = Path(path), container_of(Path(path))

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import shlex
 import sys
+from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
 import click
@@ -37,6 +40,19 @@ class LazyGroup(click.Group):
             return None
         command: click.Command = importlib.import_module(f"talkinghead.cli.{COMMANDS[name][0]}").command
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Somebody who leaves the command out is told which one is likely meant."""
+        first = args[0] if args else ""
+        if first not in COMMANDS and not first.startswith("-"):
+            near = get_close_matches(first, COMMANDS, n=1)
+            if near:
+                raise click.UsageError(f"there is no command {first!r}: do you mean `talkinghead {near[0]}`?", ctx)
+            if "." in first or Path(first).exists():
+                raise click.UsageError(f"a command comes first: `talkinghead speak {shlex.join(args)}`", ctx)
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

@@ -150,8 +150,9 @@ def reenact(path: Path, name: str, sheets: Path | None) -> Result:
     drawn = [paste_back(first.pixels, crop) for crop in crops(renderer.open(portrait), chunks)]
     rendered = time.process_time()
     started = time.perf_counter()
-    for crop in crops(renderer.open(portrait), ahead(driving)):
-        paste_back(first.pixels, crop)
+    with ahead(driving) as motions:
+        for crop in crops(renderer.open(portrait), motions):
+            paste_back(first.pixels, crop)
     together = time.perf_counter()
 
     with VideoReader(path) as video:

@@ -16,17 +16,29 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from talkinghead.canvas import Canvas
+from talkinghead.canvas.alpha import transparent
 from talkinghead.canvas.source import Source, open_source
 from talkinghead.clip import Clip, Part
 from talkinghead.core.errors import FaceError, InputError
-from talkinghead.core.settings import DEFAULT_FPS, Box, Gains, Settings, SettingsKeywords, parse_fps
+from talkinghead.core.settings import (
+    DEFAULT_BACKGROUND,
+    DEFAULT_FPS,
+    Box,
+    FaceChoice,
+    Gains,
+    Settings,
+    SettingsKeywords,
+    parse_colour,
+    parse_fps,
+)
 from talkinghead.core.types import Pixels
 from talkinghead.drivers.driving import Driving
-from talkinghead.drivers.opening import MOTION_SUFFIXES, SpeechModel, open_driving
+from talkinghead.drivers.opening import SpeechModel, open_driving
 from talkinghead.drivers.speech import EMBEDDED, SoundDriver
-from talkinghead.media.containers import is_video
+from talkinghead.media.kinds import is_video
 from talkinghead.media.sheet import sheet
 from talkinghead.media.sound import MixedSound, PaddedSound, Sound, SoundLike, SpokenSound, open_sound
+from talkinghead.motion.files import is_motion_file, load_motion
 from talkinghead.motion.motion import Motion
 from talkinghead.renderers.select import select
 from talkinghead.session import Hearing, Look, Session
@@ -69,10 +81,12 @@ class Avatar:
     ) -> None:
         self.settings = replace(settings, **keywords) if settings else Settings(**keywords)  # type: ignore[arg-type]
         # A bad picture is told at once, before libraries are loaded that take seconds.
-        source = open_source(picture)
+        source = open_source(picture, self.settings.max_side)
         chosen = self.settings
         self._renderer, self.note = select(chosen, few_frames)
-        self._source = Source(source, self._renderer, chosen.framing, chosen.box)
+        colour = parse_colour(chosen.background)
+        self._source = Source(source, self._renderer, chosen.framing, chosen.box, colour)
+        self.note += f"; {self._source.note}" if self._source.note else ""
         self.motion_model = SpeechModel.chosen(motion_model, self._renderer.name, chosen.device, chosen.checkpoints)
         if self._source.video is None and chosen.face != "all":
             self._source.canvas(chosen.face, None)
@@ -164,8 +178,9 @@ class Avatar:
         )
         sound = None if silent else open_sound(audio) if audio is not None else opened.sound
         duration_s = None if opened.frames is None or sound is None else float(opened.frames / opened.fps)
-        return Clip([Part(canvas, opened, _look(settings))], self._renderer, sound=sound, duration_s=duration_s,
-                    note=self.note)  # fmt: skip
+        part = Part(canvas, opened, _look(settings), self._two_canvases(settings.face))
+        note = f"{self.note}{self._background_note}"
+        return Clip([part], self._renderer, sound=sound, duration_s=duration_s, note=note)
 
     def edit(self, controls: Mapping[str, float]) -> Pixels:
         """The picture with its face changed: (H, W, 3) RGB uint8.
@@ -176,15 +191,39 @@ class Avatar:
         Raises:
             InputError: a name is unknown, a value out of its range, or this is a video's avatar.
         """
-        from talkinghead.motion.controls import controls_to_motion
+        return self._edited(controls, self._still())
 
+    def edit_rgba(self, controls: Mapping[str, float]) -> Pixels:
+        """As `edit`; of a transparent picture (H, W, 4) RGBA uint8: what shone through still does.
+
+        A `background` other than white is painted behind it instead. The neural renderer shows it on white.
+
+        Raises:
+            InputError: as `edit`.
+        """
+        still, two = self._still(), self._two_canvases(self.settings.face)
+        if two is None:
+            return self._edited(controls, still)
+        return transparent(self._edited(controls, two[0]), self._edited(controls, two[1]))
+
+    def _still(self) -> Canvas:
         if self._source.video is not None:
             raise InputError(f"{self._source.video.name} is a video: edit one picture")
+        return self._canvas(self.settings)
+
+    def _edited(self, controls: Mapping[str, float], canvas: Canvas) -> Pixels:
+        from talkinghead.motion.controls import controls_to_motion
+
         motion = controls_to_motion(controls)
         look = replace(_look(self.settings), gains=Gains(), still=False)
-        canvas = self._canvas(self.settings)
         with Session(canvas, self._renderer, motion.fps, look=look, keep_mouth=True) as session:
             return session.push_motion(motion)[0].pixels
+
+    def _two_canvases(self, face: FaceChoice) -> tuple[Canvas, Canvas] | None:
+        """A transparent picture upon white and upon black. Networks do not draw the same face on both: warp alone."""
+        if self.renderer != "warp" or self.settings.background != DEFAULT_BACKGROUND or face == "all":
+            return None
+        return self._source.two_canvases(face)
 
     def edit_sheet(self, controls: Mapping[str, float], sheets: Mapping[str, Sequence[float]]) -> Pixels:
         """Edits side by side, labelled: every value of one control (a row) or of two (a table).
@@ -262,12 +301,21 @@ class Avatar:
         return self._source.canvas(face, settings.fps)
 
     def _part(self, driving: Driving[Any], settings: Settings, face: int | None = None) -> Part:
-        return Part(self._canvas(settings, face), driving, _look(settings))
+        return Part(self._canvas(settings, face), driving, _look(settings), self._two_canvases(face or settings.face))
 
     def _clip(self, parts: Sequence[Part], sound: Sound, note: str, duration_s: float | None = None) -> Clip:
         return Clip(
-            parts, self._renderer, sound=sound, duration_s=duration_s or sound.duration_s, note=f"{self.note}{note}"
+            parts,
+            self._renderer,
+            sound=sound,
+            duration_s=duration_s or sound.duration_s,
+            note=f"{self.note}{note}{self._background_note}",
         )
+
+    @property
+    def _background_note(self) -> str:
+        """What a video puts where a picture is transparent; a folder of frames keeps that."""
+        return f"; transparent parts are {self.settings.background} in a video" if self._source.is_transparent else ""
 
     def _tell(self, text: str, voice: str | SpeechEngine | None, settings: Settings) -> Clip:
         """The text becomes speech first; lips follow its phones where they are known and no other model is wanted."""
@@ -316,9 +364,7 @@ def _rate(driving: str | Path | Motion, source: Path) -> Fraction:
     if isinstance(driving, Motion):
         return driving.fps
     driving = Path(driving)
-    if driving.suffix.lower() in MOTION_SUFFIXES and driving.is_file():
-        from talkinghead.motion.files import load_motion
-
+    if is_motion_file(driving):
         return load_motion(driving).fps
     with VideoReader(driving if is_video(driving) else source) as reader:
         return reader.fps

@@ -113,7 +113,7 @@ def edit(
         settings: a `Settings`, or its fields as keywords (renderer, framing, face, ...).
 
     Returns:
-        The picture, (height, width, 3) RGB uint8.
+        The picture, (height, width, 3) RGB uint8; `Avatar.edit_rgba` keeps transparency.
 
     Raises:
         TalkingHeadError: an input cannot be used; the message says why and what to do.
@@ -124,7 +124,11 @@ def edit(
 def editor(picture: PictureLike, settings: Settings) -> Avatar:
     """An avatar for edits: one picture at a time is drawn in full precision."""
     from talkinghead.avatar import Avatar
+    from talkinghead.media.images import open_picture
+    from talkinghead.media.kinds import is_animation
 
+    if isinstance(picture, str | Path) and is_animation(Path(picture)):
+        picture = open_picture(picture, settings.max_side)  # its first frame
     return Avatar(picture, settings=settings, few_frames=True)
 
 
@@ -145,7 +149,7 @@ def _ready_to_speak(
 
         model = SpeechModel.chosen(motion_model, settings.renderer, settings.device, settings.checkpoints)
         waiting.append(pool.submit(model.load))
-        picture = open_source(source)
+        picture = open_source(source, settings.max_side)
         sound = None if audio is None else open_sound(audio)
         if sound is not None:
             waiting.append(pool.submit(_look_at, sound))
@@ -180,12 +184,10 @@ def _look_at(sound: Sound) -> None:
 def _has_few_frames(driving: str | Path | Motion, single: bool) -> bool:
     """Whether a clip has so few frames that a lower precision would gain no time."""
     from talkinghead.core.device import FEW_FRAMES
-    from talkinghead.drivers.opening import MOTION_SUFFIXES
+    from talkinghead.motion.files import is_motion_file, load_motion
 
     if isinstance(driving, Motion):
         return len(driving) <= FEW_FRAMES
-    if not single and Path(driving).suffix.lower() in MOTION_SUFFIXES and Path(driving).is_file():
-        from talkinghead.motion.files import load_motion
-
+    if not single and is_motion_file(Path(driving)):
         return len(load_motion(driving)) <= FEW_FRAMES
     return single

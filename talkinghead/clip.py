@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from talkinghead.canvas import Canvas
+from talkinghead.canvas.alpha import transparent
 from talkinghead.canvas.several import merge_changes
 from talkinghead.core.ahead import ahead
 from talkinghead.core.errors import InputError
@@ -30,11 +31,15 @@ _SHOWN_S = 60
 
 @dataclass(frozen=True)
 class Part:
-    """One face of a clip: what is drawn upon, what moves it, how it looks."""
+    """One face of a clip: what is drawn upon, what moves it, how it looks.
+
+    `two_canvases`: a transparent picture upon white and upon black, where frames are to keep that.
+    """
 
     canvas: Canvas
     driving: Driving[Any]
     look: Look
+    two_canvases: tuple[Canvas, Canvas] | None = None
 
 
 class Clip:
@@ -97,23 +102,35 @@ class Clip:
 
     def _stream(self, number: int, part: Part, watch: Callable[[int, Motion], None] | None) -> Iterator[Frame]:
         """One face's frames: a session that is pushed its driver's motion, which is computed ahead in a thread."""
-
-        def watched(motion: Motion) -> None:
-            if watch is not None:
-                watch(number, motion)
-
         # What moves the face is computed while the drawing is opened.
-        with (
-            ahead(part.driving) as motions,
-            Session(
-                part.canvas, self._renderer, part.driving.fps, look=part.look, single=part.driving.single, watch=watched
-            ) as session,
-        ):
+        with ahead(part.driving) as motions, self._session(number, part, part.canvas, watch) as session:
             for motion in motions:
                 yield from session.draw(motion)
                 if session.has_ended:
                     break
             yield from session.draw_rest()
+
+    def _see_through(self, part: Part, watch: Callable[[int, Motion], None] | None) -> Iterator[Frame]:
+        """The frames (H, W, 4) RGBA of a transparent picture, drawn upon white and upon black."""
+        assert part.two_canvases is not None
+        on_white, on_black = part.two_canvases
+        with (
+            ahead(part.driving) as motions,
+            self._session(0, part, on_white, watch) as white,
+            self._session(0, part, on_black, None) as black,
+        ):
+            for motion in motions:
+                yield from map(_rgba, white.draw(motion), black.draw(motion))
+            yield from map(_rgba, white.draw_rest(), black.draw_rest())
+
+    def _session(self, number: int, part: Part, canvas: Canvas, watch: Callable[[int, Motion], None] | None) -> Session:
+        def watched(motion: Motion) -> None:
+            if watch is not None:
+                watch(number, motion)
+
+        return Session(
+            canvas, self._renderer, part.driving.fps, look=part.look, single=part.driving.single, watch=watched
+        )
 
     def __iter__(self) -> Iterator[Pixels]:
         for frame in self.pictures():
@@ -143,7 +160,7 @@ class Clip:
             OutputError: a file exists and `force` is not set, or it cannot be written.
         """
         from talkinghead.core.output import check_writable
-        from talkinghead.media.video import check_target, write_video
+        from talkinghead.media.video import check_target, is_folder, write_video
 
         check_target(path, force)
         motion_files = [] if motion_to is None else self.motion_files(motion_to)
@@ -151,7 +168,8 @@ class Clip:
             check_writable(extra, force)
         chunks: list[list[Motion]] = [[] for _ in motion_files]
         with self._observed(report_to) as observer, self.sound.file() if self.sound else nullcontext() as sound:
-            frames = self._watched(observer, chunks, progress)
+            see_through = is_folder(path) and len(self._parts) == 1 and self._parts[0].two_canvases is not None
+            frames = self._watched(observer, chunks, progress, see_through)
             write_video(path, frames, self.fps, sound, duration_s=self.duration_s, force=force)
             if observer is not None and report_to is not None:
                 observer.stages.add("open", opened_s)
@@ -163,7 +181,11 @@ class Clip:
         return Path(path)
 
     def _watched(
-        self, observer: Observer | None, chunks: list[list[Motion]], progress: Callable[[int], None] | None
+        self,
+        observer: Observer | None,
+        chunks: list[list[Motion]],
+        progress: Callable[[int], None] | None,
+        see_through: bool,
     ) -> Iterator[Pixels]:
         """The finished pictures, with everybody told who wants to know; motion goes to `chunks`, a list per face."""
 
@@ -173,11 +195,11 @@ class Clip:
             if chunks:
                 chunks[number].append(motion)
 
-        pictures = self.pictures(watch)
+        pictures = self._see_through(self._parts[0], watch) if see_through else self.pictures(watch)
         timed = observer.stages.each("draw and paste back", pictures) if observer else pictures
         for done, frame in enumerate(timed, start=1):
             if observer:
-                observer.see_frame(frame.drawn, frame.pixels)
+                observer.see_frame(frame.drawn, frame.pixels[..., :3])
             yield frame.pixels
             if progress:
                 progress(done)
@@ -225,3 +247,7 @@ class Clip:
         length = "of unknown length" if self.frames is None else f"of {float(self.frames / self.fps):.1f} s"
         heard = f", with {self.sound.name}" if self.sound else ""
         return f"<talkinghead.Clip {length} at {self.fps} frames/s, drawn by {self.renderer}{heard}>"
+
+
+def _rgba(on_white: Frame, on_black: Frame) -> Frame:
+    return replace(on_white, pixels=transparent(on_white.pixels, on_black.pixels))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from talkinghead.batch.manifest import Job
 from talkinghead.core.errors import InputError, TalkingHeadError
 from talkinghead.core.options import truth
+from talkinghead.core.output import check_not_input
 from talkinghead.core.settings import OPTIONS, Settings, parse_box, settings_of
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def run_job(job: Job) -> Outcome:
 
 def _make(job: Job) -> None:
     settings, rest = _read(job)
+    check_not_input(Path(job.output), Path(job.source), None if job.kind == "text" else Path(job.driver))
     motion_to, report_to = rest.pop("save-motion", None), rest.pop("report", None)
     clip = _animated(job, settings, rest) if job.kind == "driving" else _spoken(job, settings, rest)
     clip.save(job.output, force=job.force, motion_to=motion_to, report_to=report_to)

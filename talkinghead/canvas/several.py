@@ -23,7 +23,7 @@ def merge_changes(background: Pixels, pictures: Sequence[Pixels]) -> Pixels:
 
 
 def count_faces(image: Image) -> int:
-    """How many faces a picture, or a video's first frame, shows.
+    """How many faces a picture shows.
 
     Raises:
         FaceError: none.

@@ -5,58 +5,92 @@ from __future__ import annotations
 import logging
 from fractions import Fraction
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from talkinghead.canvas import Canvas
+from talkinghead.canvas.alpha import upon
 from talkinghead.canvas.several import count_faces
 from talkinghead.canvas.still import Still, open_still
-from talkinghead.core.settings import DEFAULT_FPS, Box, Framing
+from talkinghead.core.errors import FaceError, ImageError
+from talkinghead.core.settings import DEFAULT_FPS, MAX_PICTURE_SIDE_PX, Box, Framing
 from talkinghead.core.types import Image
-from talkinghead.media.containers import is_video
+from talkinghead.faces import find_faces
 from talkinghead.media.images import open_picture
+from talkinghead.media.kinds import is_video, kind_of
 from talkinghead.motion.protocols import Renderer
 
 if TYPE_CHECKING:
     from talkinghead.media.images import PictureLike
 
+# How often a video that begins without a face is looked at, to find where one is.
+_LOOKS_HZ = 2
 _log = logging.getLogger("talkinghead")
 
 
-def open_source(picture: PictureLike) -> Image | Path:
+def open_source(picture: PictureLike, max_side_px: int = MAX_PICTURE_SIDE_PX) -> Image | Path:
     """A picture read from wherever it is, or the path of a video.
 
     Raises:
-        ImageError: the picture cannot be read.
+        ImageError: the picture cannot be read, or is a recording.
     """
-    video = isinstance(picture, str | Path) and is_video(Path(picture))
-    return Path(picture) if video else open_picture(picture)  # type: ignore[arg-type]
+    if not isinstance(picture, str | Path):
+        return open_picture(picture, max_side_px)
+    path = Path(picture)
+    if is_video(path):
+        return path
+    if kind_of(path) == "sound":
+        raise ImageError(
+            f"{path} is a recording: the picture comes first, as in `talkinghead speak portrait.png {path.name}`"
+        )
+    return open_picture(path, max_side_px)
 
 
 class Source:
-    """A picture, whose faces are each found once, or a video, which every canvas begins anew."""
+    """A picture, whose faces are each found once, or a video, which every canvas begins anew.
 
-    def __init__(self, source: Image | Path, renderer: Renderer, framing: Framing, box: Box | None) -> None:
-        self._source, self._renderer, self._framing, self._box = source, renderer, framing, box
+    `fps`: a video's own frame rate, else 25; `note`: what people should know of how it is read, "" if nothing.
+
+    Raises:
+        VideoError: the file is no video that can be decoded.
+    """
+
+    def __init__(
+        self,
+        source: Image | Path,
+        renderer: Renderer,
+        framing: Framing,
+        box: Box | None,
+        background: tuple[int, int, int] = (255, 255, 255),
+    ) -> None:
+        self._renderer, self._framing, self._box = renderer, framing, box
         self._stills: dict[int | None, Still] = {}
+        self.fps, self.note = DEFAULT_FPS, ""
+        self._source = source if isinstance(source, Path) else upon(source, background)
+        self._on_black = None if isinstance(source, Path) or source.alpha is None else upon(source, (0, 0, 0))
+        self._on_white = None if isinstance(source, Path) else source
+        if isinstance(source, Path):
+            from talkinghead.media.video import VideoReader
+
+            with VideoReader(source) as reader:
+                self.fps, self.note = reader.fps, f"{source.name}: {reader.note}" if reader.note else ""
+        elif source.full_size_px is not None:
+            (width, height), (full_width, full_height) = source.size_px, source.full_size_px
+            self.note = f"{source.name}: {full_width} x {full_height} drawn as {width} x {height} (--max-side)"
+
+    @property
+    def is_transparent(self) -> bool:
+        """Whether it is a picture that something shines through."""
+        return self._on_black is not None
 
     @property
     def video(self) -> Path | None:
         """The video's path; None for a picture."""
         return self._source if isinstance(self._source, Path) else None
 
-    @property
-    def fps(self) -> Fraction:
-        """A video's own frame rate, else 25."""
-        if self.video is None:
-            return DEFAULT_FPS
-        from talkinghead.media.video import VideoReader
-
-        with VideoReader(self.video) as reader:
-            return reader.fps
-
     def count_faces(self) -> int:
-        """How many faces the picture, or the video's first frame, shows.
+        """How many faces the picture, or the first frame of the video that shows any, shows.
 
         Raises:
             FaceError: none.
@@ -66,7 +100,11 @@ class Source:
         from talkinghead.media.video import VideoReader
 
         with VideoReader(self._source) as reader:
-            return count_faces(Image(next(iter(reader)), name=self._source.name))
+            every = max(1, round(reader.fps / _LOOKS_HZ))
+            for pixels in islice(reader, 0, None, every):
+                if count := len(find_faces(Image(pixels))):
+                    return count
+        raise FaceError(f"{self._source.name} shows no face: choose another video")
 
     def canvas(self, face: int | None, fps: Fraction | None) -> Canvas:
         """What is drawn upon: the picture with its face number `face` (None: the largest), or the video from its
@@ -87,3 +125,19 @@ class Source:
             _log.info("%s: a face of %.0f x %.0f pixels at %.0f, %.0f", self._source.name, width, height, x, y)
             self._stills[face] = still
         return self._stills[face]
+
+    def two_canvases(self, face: int | None) -> tuple[Canvas, Canvas] | None:
+        """A transparent picture upon white and upon black, for `talkinghead.canvas.alpha.transparent`; None for others.
+
+        Raises:
+            FaceError: there is no such face.
+        """
+        if self._on_black is None or self._on_white is None:
+            return None
+        portrait = self.canvas(face, None).portrait
+        assert portrait is not None
+        whole = self._framing == "whole"
+        white, black = (
+            Still(self._renderer.crop(i, portrait.face, whole=whole)) for i in (self._on_white, self._on_black)
+        )
+        return white, black

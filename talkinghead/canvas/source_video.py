@@ -1,7 +1,8 @@
 """A video as the canvas: every frame a portrait, for as long as the sound lasts.
 
 Landmarks are tracked, gaps in them filled, and filtered without lag (see `talkinghead.motion.filters`), so that what is
-drawn onto the face does not tremble. When the driver outlasts the video, it runs backwards and forwards: there is no
+drawn onto the face does not tremble; nothing is filled or filtered across a cut, and frames that show no face stay as
+they are. When the driver outlasts the video, it runs backwards and forwards: there is no
 jump at the turn. Frames are decoded as they are needed and landmarks kept in a temporary file, so that memory does not
 grow with length.
 """
@@ -20,6 +21,7 @@ import numpy as np
 from talkinghead.core.errors import FaceError
 from talkinghead.core.types import N_LANDMARKS, Doubles, DrawnCrop, Face, Floats, Image, Pixels, Portrait, TrackReport
 from talkinghead.faces import FaceTracker
+from talkinghead.faces.detect import search
 from talkinghead.faces.geometry import pupil_distance
 from talkinghead.faces.paste import paste_back
 from talkinghead.media.video import VideoReader
@@ -32,6 +34,8 @@ _FILTER = FilterSettings(min_cutoff_hz=3.0, beta=15.0)
 _MARGIN_S = 0.3
 # A face that is away for longer than this is gone, and its frames stay as they are.
 _HOLD_S = 0.25
+# How often a video that begins without a face is looked at, to find where one is.
+_LOOKS_HZ = 2
 _SEGMENT_BYTES = 200_000_000
 _COLUMNS = N_LANDMARKS * 3 + 1
 
@@ -45,7 +49,7 @@ class SourceVideo:
 
     Raises:
         VideoError: the file is no video that can be decoded.
-        FaceError: its first second shows no face.
+        FaceError: it shows no face.
     """
 
     def __init__(
@@ -109,17 +113,28 @@ class SourceVideo:
             for pixels in self._reader:
                 waiting.append(self._image(pixels))
                 found = tracker.track(pixels)
-                ready = smoother.push(None if found is None else found.landmarks)
+                ready = smoother.push(None if found is None else found.landmarks, tracker.cut)
                 self.report = smoother.report
+                if not smoother.started and len(waiting) > self.fps:  # a title card, say
+                    ready = smoother.begin_with(self._first_face().landmarks)
                 for row in ready:
                     yield waiting.popleft(), row
-                if not smoother.started and len(waiting) > self.fps:
-                    break
         if not smoother.started:
-            which = f"no face number {self._face}" if (self._face or 1) > 1 else "no face"
-            raise FaceError(f"{self._path.name}: its first second shows {which}: cut it, or choose another video")
+            raise self._faceless()
         for row in smoother.finish():
             yield waiting.popleft(), row
+
+    def _first_face(self) -> Face:
+        """The face where it is first to be seen, looked for now and then."""
+        for pixels in itertools.islice(self._reader, 0, None, max(1, round(self.fps / _LOOKS_HZ))):
+            faces = search(self._image(pixels), turns=1, finest=2)
+            if len(faces) >= (self._face or 1):
+                return faces[(self._face or 1) - 1]
+        raise self._faceless()
+
+    def _faceless(self) -> FaceError:
+        which = f"no face number {self._face}" if (self._face or 1) > 1 else "no face"
+        return FaceError(f"{self._path.name} shows {which}: choose another video")
 
     def _backward(self, stop: int) -> Iterator[tuple[int, Image]]:
         """Frames `stop` - 1 down to 0 with their numbers, decoded in segments."""
@@ -135,7 +150,7 @@ class SourceVideo:
 class LandmarkSmoother:
     """Landmarks (478, 3) in pixels, or None, to filtered rows (1435,): landmarks, then 1 where the face is there.
 
-    Short gaps hold the last face; before the first face, its own landmarks stand in.
+    Short gaps hold the last face; before a shot's first face, another one stands in.
     """
 
     def __init__(self, rate_hz: float) -> None:
@@ -144,24 +159,29 @@ class LandmarkSmoother:
         self._filter = ZeroPhaseOneEuro(rate_hz, _FILTER, _MARGIN_S)
         self._unit_px = 1.0
         self._last: Doubles | None = None
+        self._stand_in: Floats | None = None
         self._missing = 0
         self._there: deque[bool] = deque()
 
     @property
     def started(self) -> bool:
-        """Whether a face has been seen."""
-        return self._last is not None
+        """Whether a face has been seen, or one stands in."""
+        return self._last is not None or self._stand_in is not None
 
-    def push(self, landmarks: Floats | None) -> list[Floats]:
-        """The next frame's landmarks in; rows that are ready out."""
+    def push(self, landmarks: Floats | None, cut: bool = False) -> list[Floats]:
+        """The next frame's landmarks in, and whether it begins another shot; rows that are ready out."""
+        before = self._cut() if cut else []
         self._missing = self._missing + 1 if landmarks is None else 0
         self.report.frames += 1
         self.report.lost += landmarks is None
         self.report.gaps += self._missing == 1
         self.report.longest_s = max(self.report.longest_s, self._missing / self._rate_hz)
-        self._there.append(self._missing <= _HOLD_S * self._rate_hz if self.started else landmarks is not None)
+        if landmarks is None and self._last is None and self._stand_in is not None:
+            return [*before, self._stand_in]
+        seen = self._last is not None
+        self._there.append(self._missing <= _HOLD_S * self._rate_hz if seen else landmarks is not None)
         if landmarks is None and self._last is None:
-            return []
+            return before
         rows = 1
         if landmarks is not None:
             if self._last is None:
@@ -169,7 +189,22 @@ class LandmarkSmoother:
                 self._unit_px = pupil_distance(landmarks)
             self._last = np.asarray(landmarks, np.float64).reshape(-1) / self._unit_px
         assert self._last is not None
-        return self._rows(self._filter.push(np.repeat(self._last[None], rows, axis=0)))
+        return before + self._rows(self._filter.push(np.repeat(self._last[None], rows, axis=0)))
+
+    def begin_with(self, landmarks: Floats) -> list[Floats]:
+        """What stands in until the first face comes; rows of the frames that waited for it."""
+        self._stand_in = np.append(landmarks.reshape(-1), 0).astype(np.float32)
+        waiting, self._there = len(self._there), deque()
+        return [self._stand_in] * waiting
+
+    def _cut(self) -> list[Floats]:
+        """End a shot: its rows, which the next one's do not touch."""
+        if self._last is None:
+            return []
+        rows = self.finish()
+        self._stand_in = np.append(self._last * self._unit_px, 0).astype(np.float32)
+        self._last, self._filter = None, ZeroPhaseOneEuro(self._rate_hz, _FILTER, _MARGIN_S)
+        return rows
 
     def finish(self) -> list[Floats]:
         """What is still waiting."""

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import importlib
+import shlex
 import sys
+from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
 import click
 
 from talkinghead import __version__
 from talkinghead.core.errors import TalkingHeadError
+from talkinghead.core.signals import Stopped, hear_ending_signals
 
 # name -> (module under talkinghead.cli, one line of help): the group's own help imports none of them.
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -37,6 +41,19 @@ class LazyGroup(click.Group):
         command: click.Command = importlib.import_module(f"talkinghead.cli.{COMMANDS[name][0]}").command
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Somebody who leaves the command out is told which one is likely meant."""
+        first = args[0] if args else ""
+        if first not in COMMANDS and not first.startswith("-"):
+            near = get_close_matches(first, COMMANDS, n=1)
+            if near:
+                raise click.UsageError(f"there is no command {first!r}: do you mean `talkinghead {near[0]}`?", ctx)
+            if "." in first or Path(first).exists():
+                raise click.UsageError(f"a command comes first: `talkinghead speak {shlex.join(args)}`", ctx)
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
@@ -46,9 +63,9 @@ class LazyGroup(click.Group):
             return super().invoke(ctx)
         except TalkingHeadError as error:
             _stop(ctx, str(error), error)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as interrupt:
             click.echo("talkinghead: stopped", err=True)
-            sys.exit(130)
+            sys.exit(interrupt.exit_code if isinstance(interrupt, Stopped) else 130)
         except MemoryError as error:
             _stop(ctx, "not enough memory: try a smaller picture", error)
         except BrokenPipeError:
@@ -89,4 +106,5 @@ def run() -> None:
         from talkinghead.cli.native_output import keep_to_ourselves
 
         keep_to_ourselves()
+    hear_ending_signals()
     main(prog_name="talkinghead")

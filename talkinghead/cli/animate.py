@@ -12,8 +12,10 @@ from talkinghead.cli.options import (
     BOX,
     FACE,
     GAINS,
+    PICTURE,
     RENDERER,
     RENDERERS_OWN,
+    GivenFile,
     GroupedCommand,
     from_table,
     logging_options,
@@ -32,8 +34,8 @@ _PICTURES = frozenset({".png", ".jpg", ".jpeg", ".webp"})
 
 
 @click.command(cls=GroupedCommand)
-@click.argument("source", type=click.Path(path_type=Path))
-@click.argument("driving", type=click.Path(path_type=Path))
+@click.argument("source", type=GivenFile())
+@click.argument("driving", type=GivenFile())
 @option("--audio", section="voice", type=click.Path(path_type=Path), metavar="FILE",
         help="Sound instead of the driver's own.")  # fmt: skip
 @option("--no-audio", section="voice", is_flag=True, help="Write no sound.")
@@ -42,7 +44,7 @@ _PICTURES = frozenset({".png", ".jpg", ".jpeg", ".webp"})
 @option("--driving-box", section="motion", type=BOX, metavar="X,Y,W,H",
         help="Where a driving picture's face is, if none is found.")  # fmt: skip
 @output_options
-@from_table((*RENDERER, "fps", *FACE, *GAINS, *RENDERERS_OWN))
+@from_table((*RENDERER, "fps", *PICTURE, *FACE, *GAINS, *RENDERERS_OWN))
 @logging_options
 def command(
     source: Path,
@@ -78,9 +80,9 @@ def command(
     single = Path(out).suffix.lower() in _PICTURES and not out.endswith("/")
     if single:
         _check_single(out, force, {"--save-motion": save_motion, "--report": report, "--fps": settings.fps,
-                                   "--audio": audio})  # fmt: skip
+                                   "--audio": audio}, (source, driving))  # fmt: skip
     else:
-        check_targets(out, save_motion, report, force)
+        check_targets(out, save_motion, report, force, made_from=(source, driving, audio))
     with stop_at_once():
         from talkinghead.calls import animate
 
@@ -96,13 +98,15 @@ def command(
     _warn_of_lost_faces(clip, quiet)
 
 
-def _check_single(out: str, force: bool, given: dict[str, object]) -> None:
+def _check_single(out: str, force: bool, given: dict[str, object], made_from: tuple[Path | None, ...]) -> None:
     """One picture out: nothing that only a video has may be asked for."""
+    from talkinghead.core.output import check_not_input
     from talkinghead.media.images import check_picture_target
 
     if meaningless := [name for name, value in given.items() if value is not None]:
         raise click.UsageError(f"{meaningless[0]} is for videos, and {out} is one picture: name a .mp4")
     check_picture_target(Path(out), force)
+    check_not_input(Path(out), *made_from)
 
 
 def _write_single(clip: Clip, out: Path, force: bool, quiet: bool) -> None:

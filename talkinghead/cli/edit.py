@@ -7,7 +7,17 @@ from typing import Any
 
 import click
 
-from talkinghead.cli.options import FACE, RENDERER, GroupedCommand, from_table, logging_options, option, settings_from
+from talkinghead.cli.options import (
+    FACE,
+    PICTURE,
+    RENDERER,
+    GivenFile,
+    GroupedCommand,
+    from_table,
+    logging_options,
+    option,
+    settings_from,
+)
 from talkinghead.cli.progress import say
 from talkinghead.cli.stopping import stop_at_once
 
@@ -60,7 +70,7 @@ def _sheet(text: str) -> tuple[str, tuple[float, ...]]:
 
 
 @click.command(cls=GroupedCommand)
-@click.argument("picture", type=click.Path(path_type=Path))
+@click.argument("picture", type=GivenFile())
 @option("-o", "--output", section="make", type=click.Path(path_type=Path, dir_okay=False), metavar="OUT",
         help="Picture to write  [default: PICTURE--edited.png]")  # fmt: skip
 @option("--force", section="make", is_flag=True, help="Overwrite OUT.")
@@ -69,7 +79,9 @@ def _sheet(text: str) -> tuple[str, tuple[float, ...]]:
         help="Any ARKit blendshape; repeatable.")  # fmt: skip
 @option("--sheet", "sheets", section="make", multiple=True, metavar="NAME=V1,V2,...",
         help="Draw several values side by side; twice for a table.")  # fmt: skip
-@from_table((*RENDERER, *FACE, "crop-size", "region", "no-stitching", "multiplier", "normalize-lip", "compile"))
+@from_table(
+    (*RENDERER, *PICTURE, *FACE, "crop-size", "region", "no-stitching", "multiplier", "normalize-lip", "compile")
+)
 @logging_options
 def command(
     picture: Path,
@@ -87,6 +99,7 @@ def command(
     talkinghead edit face.png --smile 0.6 --yaw 12 --set jawOpen=0.3
     talkinghead edit face.png --sheet smile=-0.5,0,0.5,1 --sheet yaw=-10,0,10
     """
+    from talkinghead.core.output import check_not_input
     from talkinghead.media.images import SYNTHETIC_PICTURE, check_picture_target, write_image
     from talkinghead.motion.controls import controls_to_motion
 
@@ -101,6 +114,7 @@ def command(
     settings = settings_from(options, one_face=True)
     # What is misspelt, out of range or in the way is told before the picture is opened.
     check_picture_target(out, force)
+    check_not_input(out, picture)
     for values in [controls, *({name: value} for name, column in tables for value in column)]:
         controls_to_motion(values)
     with stop_at_once():
@@ -108,7 +122,7 @@ def command(
 
         avatar = editor(picture, settings)
     say(avatar.note, quiet)
-    pixels = avatar.edit_sheet(controls, dict(tables)) if tables else avatar.edit(controls)
+    pixels = avatar.edit_sheet(controls, dict(tables)) if tables else avatar.edit_rgba(controls)
     write_image(out, pixels, force=force, comment=SYNTHETIC_PICTURE)
     if not quiet:
         click.echo(out)

@@ -36,7 +36,7 @@ from talkinghead.cli.stopping import stop_at_once
 @option("--max-side", section="make", type=click.IntRange(min=64), default=720, show_default=True, metavar="PX",
         help="Shrink the portrait to this before anything is drawn.")  # fmt: skip
 @option("--max-frames", section="make", type=click.IntRange(min=1), metavar="N", help="Stop after so many frames.")
-@from_table((*RENDERER, *FACE, *GAINS, *RENDERERS_OWN))
+@from_table((*RENDERER, "background", *FACE, *GAINS, *RENDERERS_OWN))
 @logging_options
 def command(
     portrait: Path,

@@ -74,7 +74,7 @@ def extract(
 
 def _has_picture(source: Path) -> bool:
     """Whether SOURCE holds a video; sound with a cover picture does not."""
-    from talkinghead.media.ffmpeg import describe, stream_lines
+    from talkinghead.media.probe import describe, stream_lines
 
     return str(source) != "-" and bool(stream_lines(describe(source), "Video"))
 

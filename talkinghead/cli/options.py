@@ -66,6 +66,18 @@ class Text(click.ParamType):  # type: ignore[type-arg]  # generic only from clic
             self.fail(str(error), param, ctx)
 
 
+class GivenFile(click.Path):
+    """A file's name as a `Path`; an address on the web is told apart, whose slashes a `Path` would swallow."""
+
+    def __init__(self, allow_dash: bool = False) -> None:
+        super().__init__(path_type=Path, allow_dash=allow_dash)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if isinstance(value, str) and "://" in value:
+            self.fail(f"{value} is an address: download the file first, and give its name", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 FRAME_RATE = Text(parse_fps, "rate")
 BOX = Text(parse_box, "x,y,w,h")
 
@@ -148,6 +160,7 @@ output_options = together(
 )  # fmt: skip
 
 RENDERER = ("renderer", "checkpoints", "device", "precision")
+PICTURE = ("background", "max-side")
 FACE = ("face", "box", "crop", "no-crop")
 GAINS = ("still", "mouth", "head", "blink", "expression")
 RENDERERS_OWN = ("crop-size", "region", "absolute", "no-stitching", "multiplier", "driving-option", "lip-retargeting",

@@ -44,23 +44,35 @@ def _bar(label: str, total: int | None) -> Iterator[Advance]:
 
     columns = (TextColumn(label), BarColumn(), MofNCompleteColumn(), TextColumn("frames"), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
-        task = shown.add_task(label, total=total)
-        yield lambda done: shown.update(task, completed=done)
+        task = shown.add_task(label, total=total, start=False)
+
+        def advance(done: int) -> None:
+            shown.start_task(task)  # the first frame takes as long as everything before it
+            shown.update(task, completed=done)
+
+        yield advance
 
 
 def _plain_lines(label: str, total: int | None) -> Advance:
-    begin = last = time.monotonic()
+    last = time.monotonic()
+    first: tuple[float, int] | None = None  # when the first frames were done: they take as long as all that is loaded
 
     def advance(done: int) -> None:
-        nonlocal last
+        nonlocal last, first
         now = time.monotonic()
-        if now - last < _PLAIN_LINE_EVERY_S or not done:
+        if first is None and done:
+            first = now, done
+        if now - last < _PLAIN_LINE_EVERY_S or not done or first is None:
             return
         last = now
-        if total:
-            left_s = (now - begin) * (total - done) / done
-            say(f"{label}: {done}/{total} frames, {left_s:.0f} s left")
-        else:
-            say(f"{label}: {done} frames")
+        begin, before = first
+        left = f", {_left(now - begin, done - before, total - done)}" if total and done > before else ""
+        say(f"{label}: {done}/{total} frames{left}" if total else f"{label}: {done} frames")
 
     return advance
+
+
+def _left(took_s: float, done: int, remaining: int) -> str:
+    """How long the `remaining` frames will take, where `done` took `took_s`."""
+    left_s = round(took_s * remaining / done)
+    return f"{left_s} s left" if left_s < 120 else f"{left_s // 60} min left"

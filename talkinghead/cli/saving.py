@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,20 +15,26 @@ if TYPE_CHECKING:
     from talkinghead.clip import Clip
 
 
-def check_targets(out: str, motion_to: Path | None, report: Path | None, force: bool) -> None:
+def check_targets(
+    out: str, motion_to: Path | None, report: Path | None, force: bool, made_from: Iterable[Path | None] = ()
+) -> None:
     """Whether everything can be written that was asked for: told before the work, not after.
 
     Raises:
         click.UsageError: two of them are the same file.
-        OutputError: an unknown suffix, something there already without `force`, or a folder that cannot be written.
+        OutputError: an unknown suffix, something there already without `force`, a folder that cannot be written, or a
+            file that the result is `made_from`.
     """
-    from talkinghead.core.output import check_writable
+    from talkinghead.core.output import check_not_input, check_writable
     from talkinghead.media.video import check_target
     from talkinghead.motion.files import check_suffix
 
     check_target(out, force)
     if motion_to is not None:
         check_suffix(motion_to)
+    for target in (Path(out), motion_to, report):
+        if target is not None:
+            check_not_input(target, *made_from)
     named = [Path(out).absolute()]
     for extra in (motion_to, report):
         if extra is not None:

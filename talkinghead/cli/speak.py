@@ -11,8 +11,10 @@ import click
 from talkinghead.cli.options import (
     FACE,
     GAINS,
+    PICTURE,
     RENDERER,
     RENDERERS_OWN,
+    GivenFile,
     GroupedCommand,
     from_table,
     logging_options,
@@ -26,6 +28,18 @@ from talkinghead.cli.stopping import stop_at_once
 
 if TYPE_CHECKING:
     from talkinghead.tts.engines import SpeechEngine
+
+
+def _text_in(path: Path) -> str:
+    """What a text file says."""
+    from talkinghead.core.errors import InputError
+
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}): give a text file") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path} is not a text in UTF-8: save it as one") from None
 
 
 def _tracks(texts: tuple[str, ...]) -> dict[int, Path]:
@@ -46,9 +60,10 @@ def _engine(voice: str | None, tts_command: str | None) -> SpeechEngine:
 
 
 @click.command(cls=GroupedCommand)
-@click.argument("source", type=click.Path(path_type=Path))
-@click.argument("audio", type=click.Path(path_type=Path, allow_dash=True), required=False)
+@click.argument("source", type=GivenFile())
+@click.argument("audio", type=GivenFile(allow_dash=True), required=False)
 @option("--text", section="voice", help="Speak this text instead of AUDIO.")
+@option("--text-file", section="voice", type=GivenFile(), metavar="FILE", help="Speak the text in this file (UTF-8).")
 @option("--voice", section="voice", metavar="NAME",
         help="Of --text: a language of espeak-ng (de, en-gb, fr+f2)  [default: en-us]")  # fmt: skip
 @option("--tts-command", section="voice", metavar="COMMAND",
@@ -58,12 +73,13 @@ def _engine(voice: str | None, tts_command: str | None) -> SpeechEngine:
 @option("--track", "tracks", section="voice", multiple=True, metavar="N=FILE",
         help="With --face all: face N speaks FILE; repeatable.")  # fmt: skip
 @output_options
-@from_table((*RENDERER, "fps", *FACE, "seed", *GAINS, *RENDERERS_OWN))
+@from_table((*RENDERER, "fps", *PICTURE, *FACE, "seed", *GAINS, *RENDERERS_OWN))
 @logging_options
 def command(
     source: Path,
     audio: Path | None,
     text: str | None,
+    text_file: Path | None,
     voice: str | None,
     tts_command: str | None,
     motion_model: str,
@@ -84,8 +100,10 @@ def command(
     together = options["face"] == "all"
     if tracks and not together:
         raise click.UsageError("--track is for --face all")
-    if (audio is None) == (text is None):
+    if sum(given is not None for given in (audio, text, text_file)) != 1:
         raise click.UsageError("give either AUDIO or --text")
+    if text_file is not None:
+        text = _text_in(text_file)
     if text is None and (voice or tts_command):
         raise click.UsageError("--voice and --tts-command are for --text")
     if text is not None and together:
@@ -93,7 +111,7 @@ def command(
     settings = settings_from(options)
     said = "text" if text is not None else "stdin" if str(audio) == "-" else audio.stem if audio else ""
     out = output or f"{source.stem}--{said}.mp4"
-    check_targets(out, save_motion, report, force)
+    check_targets(out, save_motion, report, force, made_from=(source, audio))
     with stop_at_once():
         from talkinghead.calls import speak
 

@@ -1,4 +1,4 @@
-"""Ctrl-C while a command opens its inputs.
+"""Ctrl-C, SIGTERM and SIGHUP while a command opens its inputs.
 
 Libraries are being imported then, in two threads: an interrupt can be swallowed there, or leave an import's lock held
 for ever. Nothing has been written yet, so that the process simply ends.
@@ -15,38 +15,38 @@ from contextlib import contextmanager
 from functools import partial
 from types import FrameType
 
-from talkinghead.core.temporary import remove_all
+from talkinghead.core.signals import end_at_once, ending_signals, exit_code, hears
 
 _PATIENCE_S = 2.0
-STOPPED = 130
 
 
 def _stop(terminal: int | None, number: int, frame: FrameType | None) -> None:
     if terminal is not None:
         os.write(terminal, b"talkinghead: stopped\n")
     # Should removing what is temporary hang, the process ends all the same.
-    watch = threading.Timer(_PATIENCE_S, os._exit, (STOPPED,))
+    watch = threading.Timer(_PATIENCE_S, os._exit, (exit_code(number),))
     watch.daemon = True
     watch.start()
-    try:
-        remove_all()
-    finally:
-        os._exit(STOPPED)
+    end_at_once(exit_code(number))
 
 
 @contextmanager
 def stop_at_once() -> Iterator[None]:
-    """While the block runs, Ctrl-C ends the process at once; where it is ignored, it stays ignored."""
-    main = threading.current_thread() is threading.main_thread()
-    if not main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+    """While the block runs, these signals end the process at once; one that is ignored stays ignored."""
+    if threading.current_thread() is not threading.main_thread():
         yield
         return
+    interrupt = [signal.SIGINT] if signal.getsignal(signal.SIGINT) is signal.default_int_handler else []
+    numbers = [*interrupt, *(number for number in ending_signals() if hears(number))]
+    heard = {number: signal.getsignal(number) for number in numbers}
     terminal = _copy_of_stderr()
-    signal.signal(signal.SIGINT, partial(_stop, terminal))
+    for number in heard:
+        signal.signal(number, partial(_stop, terminal))
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        for number, handler in heard.items():
+            signal.signal(number, handler)
         if terminal is not None:
             os.close(terminal)
 

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from talkinghead.core.errors import OutputError
+from talkinghead.core.temporary import expect, settled
+
+_USUAL_NAME = 255
+# Of a part's name: room is left for what is written beside it, such as a palette.
+_STEM_BYTES, _SUFFIX = 80, 16
 
 
 def check_writable(path: Path, force: bool) -> None:
@@ -17,6 +24,7 @@ def check_writable(path: Path, force: bool) -> None:
     Raises:
         OutputError: something is there and `force` is not set, or the folder does not exist or cannot be written to.
     """
+    check_name(path)
     if path.is_dir():
         raise OutputError(f"{path} is a folder: give the name of a file")
     if path.exists() and not force:
@@ -41,6 +49,7 @@ def whole_file(path: str | os.PathLike[str], force: bool = False) -> Iterator[Pa
     target = Path(path)
     check_writable(target, force)
     part = _beside(target)
+    expect(part)
     try:
         yield part
         if target.exists() and not force:
@@ -51,9 +60,46 @@ def whole_file(path: str | os.PathLike[str], force: bool = False) -> Iterator[Pa
             raise
         raise OutputError(f"{target} cannot be written ({error.strerror or error})") from error
     finally:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # what is finished stays, whatever cleaning up meets
+            part.unlink(missing_ok=True)
+        settled(part)
+
+
+def check_name(path: Path) -> None:
+    """Whether the file system takes the name, which it counts in bytes: a Chinese character has three.
+
+    Raises:
+        OutputError: it is too long.
+    """
+    length, most = len(os.fsencode(path.name)), _longest_name(path.absolute().parent)
+    if length > most:
+        raise OutputError(
+            f"the name {path.name[:20]}... has {length} bytes, and {most} are allowed: choose a shorter one"
+        )
+
+
+def check_not_input(out: Path, *inputs: Path | None) -> None:
+    """Nobody wants his own recording overwritten by what is made of it, --force or not.
+
+    Raises:
+        OutputError: `out` is one of the `inputs`.
+    """
+    for given in inputs:
+        if given is not None and out.exists() and given.exists() and out.samefile(given):
+            raise OutputError(f"{out} is what this is made from: choose another name for the result")
+
+
+def _longest_name(folder: Path) -> int:
+    """In bytes."""
+    if sys.platform == "win32":
+        return _USUAL_NAME
+    try:
+        return os.pathconf(folder, "PC_NAME_MAX")
+    except (OSError, ValueError):
+        return _USUAL_NAME
 
 
 def _beside(path: Path) -> Path:
     """A hidden name in the same folder that nothing has; the suffix stays, for programs that go by it."""
-    return path.with_name(f".{path.stem[:80]}.{secrets.token_hex(4)}.part{path.suffix}")
+    stem = os.fsencode(path.stem)[:_STEM_BYTES].decode(errors="ignore")
+    return path.with_name(f".{stem}.{secrets.token_hex(4)}.part{path.suffix[:_SUFFIX]}")

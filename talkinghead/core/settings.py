@@ -21,8 +21,12 @@ Box = tuple[float, float, float, float]
 FaceChoice = int | Literal["all"] | None
 
 DEFAULT_FPS = Fraction(25)
+DEFAULT_BACKGROUND = "white"
 MAX_FPS = 120
 MAX_GAIN = 3
+# A video of this width is as large as players and encoders take without trouble.
+MAX_PICTURE_SIDE_PX = 2048
+MIN_SIDE_PX, MAX_SIDE_PX = 32, 8192
 
 Options = TypeVar("Options", WarpOptions, LivePortraitOptions)
 
@@ -42,6 +46,21 @@ def parse_fps(text: str) -> Fraction:
         if rate.denominator != 1 and abs(rate - exact) < Fraction(1, 100):
             return exact
     return rate
+
+
+def parse_colour(text: str) -> tuple[int, int, int]:
+    """A colour as people write it: `white`, `#00ff00`, `rgb(0, 255, 0)`.
+
+    Raises:
+        InputError: it is none.
+    """
+    from PIL import ImageColor
+
+    try:
+        red, green, blue = ImageColor.getrgb(text.strip())[:3]
+    except ValueError:
+        raise InputError(f"{text!r} is not a colour: write white, green or #00ff00") from None
+    return red, green, blue
 
 
 def parse_face(text: str) -> int | Literal["all"]:
@@ -107,6 +126,8 @@ class Settings:
       being a face crop already;
     - `face`: which face, counted from 1 (None: the largest), or "all"; `box`: (x, y, width, height) where none is
       found;
+    - `background`: the colour (a name, #rrggbb) behind a transparent picture; `max_side`: a picture whose longer side
+      has more pixels is scaled down to this;
     - `still`: no head motion; `gains`: factors on the motion; `seed`: of blinks, brows and head motion;
     - `warp`, `liveportrait`: options of one renderer; those of a renderer that does not draw are refused.
     """
@@ -124,6 +145,12 @@ class Settings:
     )
     box: Box | None = option(
         None, "Where the face is, if none is found.", group="face", metavar="X,Y,W,H", read=parse_box
+    )
+    background: str = option(
+        DEFAULT_BACKGROUND, "Behind a transparent picture: a name or #rrggbb.", group="make", metavar="COLOUR"
+    )
+    max_side: int = option(
+        MAX_PICTURE_SIDE_PX, "A larger picture's longer side is scaled down to this.", group="make", metavar="PX"
     )
     still: bool = option(False, "Keep the head still.", group="motion")
     gains: Gains = field(default_factory=Gains)
@@ -146,6 +173,10 @@ class Settings:
             object.__setattr__(self, name, value)
         if self.face != "all" and self.face is not None and self.face < 1:
             raise InputError(f"faces count from 1, the largest: there is no face {self.face}")
+        parse_colour(self.background)
+        if not MIN_SIDE_PX <= self.max_side <= MAX_SIDE_PX:
+            raise InputError(f"a picture's longer side must lie between {MIN_SIDE_PX} and {MAX_SIDE_PX} pixels, "
+                             f"not {self.max_side}")  # fmt: skip
         if self.seed < 0:
             raise InputError(f"the seed must not be negative: {self.seed}")
         if self.fps is not None and not 1 <= self.fps <= MAX_FPS:
@@ -163,6 +194,8 @@ class SettingsKeywords(TypedDict, total=False):
     framing: Framing
     face: FaceChoice
     box: Box | None
+    background: str
+    max_side: int
     still: bool
     gains: Gains
     seed: int

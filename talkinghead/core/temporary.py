@@ -44,6 +44,17 @@ def temporary_folder() -> Iterator[Path]:
         _remove(path)
 
 
+def expect(path: Path) -> None:
+    """`path` is about to be written and is not a result yet: `remove_all` takes it along until it is `settled`."""
+    with _lock:
+        _live.add(path)
+
+
+def settled(path: Path) -> None:
+    """`path` has become what it was to be, or is gone."""
+    _live.discard(path)
+
+
 def remove_all() -> None:
     """Remove every one that is still there, whoever may use it: the process is about to end."""
     for path in list(_live):

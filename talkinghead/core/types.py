@@ -22,11 +22,15 @@ N_LANDMARKS = 478
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Image:
-    """A picture: `pixels` (H, W, 3) RGB uint8; `alpha` (H, W) uint8 or None; `name` for messages and file names."""
+    """A picture: `pixels` (H, W, 3) RGB uint8; `alpha` (H, W) uint8 or None; `name` for messages and file names.
+
+    `full_size_px`: (width, height) before it was scaled down, None where it was not.
+    """
 
     pixels: Pixels
     alpha: Pixels | None = None
     name: str = "picture"
+    full_size_px: tuple[int, int] | None = None
 
     @property
     def size_px(self) -> tuple[int, int]:

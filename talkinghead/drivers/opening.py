@@ -12,16 +12,15 @@ from talkinghead.core.settings import DEFAULT_FPS, Box
 from talkinghead.core.types import Face, Floats
 from talkinghead.drivers.driving import Driving, known
 from talkinghead.drivers.speech import EMBEDDED, SoundDriver, SpeechDriver, load_predictor
-from talkinghead.media.containers import is_video
+from talkinghead.media.kinds import is_video, kind_of
 from talkinghead.media.sound import FileSound, Sound
+from talkinghead.motion.files import is_motion_file, load_motion
 from talkinghead.motion.motion import Motion
 
 if TYPE_CHECKING:
     from talkinghead.models.liveportrait.engine import Engine
 
 JOYVASA = "joyvasa"
-MOTION_SUFFIXES = frozenset({".npz", ".pkl", ".csv"})
-_SOUND_SUFFIXES = frozenset({".wav", ".mp3", ".flac", ".ogg", ".opus", ".m4a", ".aac", ".wma", ".aiff"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,30 +93,28 @@ def open_driving(
     still: bool = False,
     extractor: object | None = None,
 ) -> Driving[Any]:
-    """What `driving` is goes by its name: a motion file, a folder of frames, a video, or else a picture.
+    """What `driving` is, its content says: a motion file, a folder of frames, a video, or else a picture.
 
     `fps` None keeps the driver's own rate; `portrait` is the face to be driven; `face` the driver's own; `still` asks a
     picture for one frame rather than a short clip. With a renderer's own `extractor`, videos and pictures are
     read by that.
 
     Raises:
-        InputError: it cannot be read as what its name says.
+        InputError: it cannot be read as what it is.
     """
     if isinstance(driving, Motion):
         return known(driving if fps is None else driving.resampled(fps))
     path = Path(driving)
     if not path.exists():
         raise InputError(f"there is nothing called {path}: DRIVING is a video, a picture, a motion file or a folder")
-    if path.suffix.lower() in MOTION_SUFFIXES:
-        from talkinghead.motion.files import load_motion
-
+    if is_motion_file(path):
         motion = load_motion(path)
         return known(motion if fps is None else motion.resampled(fps))
     if path.is_dir():
         from talkinghead.drivers.frames import tracked_folder
 
         return tracked_folder(path, fps=fps or DEFAULT_FPS, portrait=portrait, face=face)
-    if path.suffix.lower() in _SOUND_SUFFIXES:
+    if kind_of(path) == "sound":
         raise InputError(f"{path} is a recording: `talkinghead speak SOURCE {path.name}` makes a portrait speak it")
     if is_video(path):
         return _video(path, fps, portrait, face, _engine(extractor))

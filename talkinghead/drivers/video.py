@@ -57,6 +57,7 @@ class VideoDriver:
         )
         self._tracker = FaceTracker(index=face)
         self._meshes: list[Mesh | None] = []
+        self._cuts: list[bool] = []
 
     @property
     def report(self) -> TrackReport | None:
@@ -70,6 +71,7 @@ class VideoDriver:
     def push(self, chunk: Pixels) -> Motion | None:
         found = self._tracker.track(chunk)
         self._meshes.append(None if found is None else found.landmarks)
+        self._cuts.append(self._tracker.cut)
         return self._read() if len(self._meshes) == _CHUNK else None
 
     def finish(self) -> Motion | None:
@@ -87,7 +89,8 @@ class VideoDriver:
 
     def _read(self) -> Motion | None:
         meshes, self._meshes = self._meshes, []
-        return self._stream.push(meshes)
+        cuts, self._cuts = self._cuts, []
+        return self._stream.push(meshes, cuts)
 
 
 def tracked(
@@ -138,10 +141,13 @@ def _looked_ahead(
     """A calibration from a quick look at the beginning; None where the clip is short or shows too few faces."""
     if iter(pictures) is pictures or (frames or np.inf) <= _SHORT_S * fps:
         return None
-    every, meshes = max(1, round(fps / _LOOKS_HZ)), []
+    meshes: list[Mesh] = []
+    every = max(1, round(fps / _LOOKS_HZ))
     with FaceTracker(index=face) as tracker:
         for pixels in islice(pictures, 0, round(calibration_s * fps), every):
             found = tracker.track(pixels)
+            if tracker.cut and meshes:
+                break  # another shot, in which places count from elsewhere
             if found is not None:
                 meshes.append(found.landmarks)
     return calibrate(meshes, canonical_mesh(), portrait) if len(meshes) >= _FEWEST_LOOKS else None

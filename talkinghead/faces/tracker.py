@@ -8,6 +8,7 @@ from types import TracebackType
 import numpy as np
 
 from talkinghead.core.types import Face, Image, Pixels
+from talkinghead.faces.cuts import CutDetector
 from talkinghead.faces.detect import search
 from talkinghead.faces.following import followed, watched
 
@@ -23,8 +24,10 @@ class FaceTracker:
     """Follows one face: the largest of the first frame that shows one, or number `index`, counted from 1, the largest.
 
     The mesh is laid where it was in the last frame, so that it keeps to its face where others are near; the detector
-    watches that a face is still there, and the whole picture is searched again after losing it. A context manager; not
-    for several threads at once.
+    watches that a face is still there, and the whole picture is searched again after losing it, and after a cut. A
+    context manager; not for several threads at once.
+
+    `cut`: whether the last frame tracked was the first of another shot.
     """
 
     def __init__(self, index: int | None = None) -> None:
@@ -36,9 +39,13 @@ class FaceTracker:
         self._last: Face | None = None
         self._shape: tuple[int, ...] = ()
         self._missed = self._faint = 0
+        self._cuts, self.cut = CutDetector(), False
 
     def track(self, pixels: Pixels) -> Face | None:
         """The face in the next frame (H, W, 3) RGB uint8, in its pixels; None where it is not to be seen."""
+        self.cut = self._cuts.is_cut(pixels)
+        if self.cut:
+            self._last, self._missed = None, 0
         face = None
         if self._last is not None and not self._missed and pixels.shape == self._shape:
             face = self._followed(pixels, self._last)

@@ -17,7 +17,9 @@ import numpy as np
 
 from talkinghead.core.errors import AudioError
 from talkinghead.core.types import Floats
-from talkinghead.media.ffmpeg import FFmpeg, check_file, describe, explain, input_arguments, scan, stream_lines
+from talkinghead.media.channels import ChannelMeter, mix_down
+from talkinghead.media.ffmpeg import FFmpeg, check_file, explain, input_arguments
+from talkinghead.media.probe import GAP_S, describe, scan, stream_lines
 from talkinghead.media.resample import Resampler
 
 if TYPE_CHECKING:
@@ -29,18 +31,23 @@ _EXACT_FORMATS = {"WAV", "WAVEX", "RF64", "W64", "FLAC", "AIFF", "AU", "CAF"}
 # How their files begin: soundfile's other decoders print warnings of their own, so that it is not asked about others.
 _EXACT_MAGIC = {b"RIFF", b"RIFX", b"RF64", b"riff", b"fLaC", b"FORM", b".snd", b"caff"}
 
+# How much of a recording tells how its channels relate, and at which rate.
+_METERED_S, _METERED_HZ = 600, 8000
+
 
 @dataclass(frozen=True, slots=True)
 class AudioInfo:
     """A recording: seconds, samples per second, channels, and ffmpeg's name of its codec.
 
     `duration_s` is exact for PCM and FLAC, else the end of the last packet (at most 0.1 s more than decodes).
+    `has_gaps`: its time stamps leave something out, which is heard as silence.
     """
 
     duration_s: float
     rate_hz: int
     channels: int
     codec: str
+    has_gaps: bool = False
 
 
 def probe_audio(path: str | os.PathLike[str], name: str | None = None) -> AudioInfo:
@@ -56,16 +63,17 @@ def probe_audio(path: str | os.PathLike[str], name: str | None = None) -> AudioI
     rate = re.search(r"(\d+) Hz", facts.line)
     if rate is None or facts.duration_s <= 0:
         raise AudioError(f"{name} holds no sound that can be decoded: export it again, as WAV for instance")
-    return AudioInfo(facts.duration_s, int(rate[1]), _channels(facts.line), facts.codec)
+    return AudioInfo(facts.duration_s, int(rate[1]), _channels(facts.line), facts.codec, facts.has_gaps)
 
 
 def read_audio_blocks(
     path: str | os.PathLike[str], rate_hz: int = SPEECH_RATE_HZ, block_s: float = 1.0, name: str | None = None
 ) -> Iterator[Floats]:
-    """The first sound track of a file as blocks of mono float32 at `rate_hz`, channels mixed down.
+    """The first sound track of a file as blocks of mono float32 at `rate_hz`.
 
-    Every block has `block_s` seconds but the last, which has what remains (at least one sample). Memory stays the
-    same however long the file is.
+    Channels are averaged; where that would lose the voice (they cancel each other, or all but one are silent), the
+    strongest is taken. Gaps in time stamps are silence. Every block has `block_s` seconds but the last, which has what
+    remains (at least one sample). Memory stays the same however long the file is.
 
     Raises:
         AudioError: there is no file, no sound in it, nothing that can be decoded, or samples that are not numbers.
@@ -115,31 +123,60 @@ def _decoded(file: Path, rate_hz: int, name: str) -> Iterator[Floats]:
 
 
 def _resampled(sound: SoundFile, rate_hz: int) -> Iterator[Floats]:
-    """An open SoundFile's channels averaged, at another rate."""
+    """An open SoundFile's channels as one, at another rate."""
+    channel = None
+    if sound.channels > 1:
+        meter = ChannelMeter(sound.channels)
+        for block in sound.blocks(sound.samplerate, dtype="float32", always_2d=True):
+            meter.push(block)
+        channel = meter.choose()
+        sound.seek(0)
     stream = Resampler(sound.samplerate, rate_hz)
     for block in sound.blocks(sound.samplerate, dtype="float32", always_2d=True):
-        yield stream.push(block.mean(axis=1))
+        yield stream.push(mix_down(block, channel))
     yield stream.finish()
 
 
-def from_the_start(file: Path) -> list[str]:
-    """Arguments for decoded sound to start at 0.
+def time_filter(file: Path, info: AudioInfo) -> str:
+    """ffmpeg's filter for decoded sound to start at 0 and to be silent where time stamps leave something out.
 
     A video's gets silence where it starts after the picture. Sound on its own starts with its first sample, whatever
     an encoder's delay has put into its time stamps.
     """
     with_picture = bool(stream_lines(describe(file), "Video"))
-    return ["-af", "aresample=async=1:first_pts=0" if with_picture else "asetpts=N/SR/TB"]
+    if not info.has_gaps:
+        return "aresample=async=1:first_pts=0" if with_picture else "asetpts=N/SR/TB"
+    start = "" if with_picture else "asetpts=PTS-STARTPTS,"
+    return f"{start}aresample=async=1:min_hard_comp={GAP_S}:first_pts=0"
 
 
 def _through_ffmpeg(file: Path, rate_hz: int, name: str) -> Iterator[Floats]:
     """The first sound track as ffmpeg decodes it; where it starts after the picture, silence comes first."""
-    arguments = [*input_arguments(file), "-map", "0:a:0", *from_the_start(file), "-ac", "1", "-ar", str(rate_hz),
-                 "-f", "f32le", "-c:a", "pcm_f32le", "pipe:1"]  # fmt: skip
+    info = probe_audio(file, name)
+    times = time_filter(file, info)
+    channel = _chosen_channel(file, info, times, name)
+    mono = "" if channel is None else f",pan=mono|c0=c{channel}"
+    yield from _pieces(file, ["-af", f"{times}{mono}", "-ac", "1", "-ar", str(rate_hz)], 4 * rate_hz, name)
+
+
+def _chosen_channel(file: Path, info: AudioInfo, times: str, name: str) -> int | None:
+    """The channel to be heard alone, judged by the first minutes; None for the usual mixture."""
+    if info.channels < 2:
+        return None
+    meter, step = ChannelMeter(info.channels), 4 * info.channels
+    limited = ["-t", str(_METERED_S), "-af", times, "-ac", str(info.channels), "-ar", str(_METERED_HZ)]
+    for piece in _pieces(file, limited, step * _METERED_HZ, name):
+        meter.push(piece[: len(piece) // info.channels * info.channels].reshape(-1, info.channels))
+    return meter.choose()
+
+
+def _pieces(file: Path, how: list[str], size: int, name: str) -> Iterator[Floats]:
+    """Float samples of the first sound track, decoded as ffmpeg's arguments `how` say, `size` bytes at a time."""
+    arguments = [*input_arguments(file), "-map", "0:a:0", *how, "-f", "f32le", "-c:a", "pcm_f32le", "pipe:1"]
     with FFmpeg(arguments, read=True) as ffmpeg:
         assert ffmpeg.process.stdout is not None
         found = False
-        while piece := ffmpeg.process.stdout.read(4 * rate_hz):
+        while piece := ffmpeg.process.stdout.read(size):
             found = True
             yield np.frombuffer(piece[: len(piece) // 4 * 4], np.float32)
         if not ffmpeg.finish() and not found:

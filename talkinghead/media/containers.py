@@ -13,8 +13,10 @@ _H264 = ("-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p")
 _VP9 = ("-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "7", "-row-mt", "1", "-b:v", "0", "-pix_fmt",
         "yuv420p")  # fmt: skip
 
-# By suffix, so that a picture's own errors are heard.
-VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".mpg", ".mpeg", ".ts", ".wmv", ".flv"})
+# For a file whose content says nothing: so that a damaged video's own errors are heard.
+VIDEO_SUFFIXES = frozenset(
+    {".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".mpg", ".mpeg", ".ts", ".wmv", ".flv", ".3gp"}
+)
 
 _PCM_LE = frozenset({"pcm_u8", "pcm_s16le", "pcm_s24le", "pcm_s32le", "pcm_f32le", "pcm_f64le"})
 _MP4_SOUND = frozenset({"aac", "mp3", "mp2", "alac", "ac3", "eac3"})
@@ -71,7 +73,8 @@ def container_of(path: Path) -> Container:
 def sound_arguments(container: Container, info: AudioInfo) -> tuple[str, list[str]]:
     """(what becomes of the sound in a word, the arguments that do it); the container must take sound."""
     assert container.encoded is not None
-    if info.codec in container.copies:
+    # Players disagree about a gap in time stamps: written as silence, it is heard by all.
+    if info.codec in container.copies and not info.has_gaps:
         return "copied", ["-c:a", "copy"]
     if container.encoded == "aac":
         # The encoder takes no more than this many bits per sample; 128 kb/s per channel is transparent.
@@ -92,8 +95,3 @@ def colour_filter(container: Container) -> str:
         "[0:v]scale=out_color_matrix=bt709:out_range=tv:flags=bicubic+accurate_rnd,format=yuv420p,"
         "setparams=colorspace=bt709:color_primaries=bt709:color_trc=bt709:range=tv"
     )
-
-
-def is_video(path: Path) -> bool:
-    """Whether a file is to be read as a video."""
-    return path.suffix.lower() in VIDEO_SUFFIXES

@@ -1,9 +1,8 @@
-"""The one door to ffmpeg: which program it is, how it runs, what it says about a file, and what its errors mean.
+"""The one door to ffmpeg: which program it is, how it runs, and what its errors mean.
 
 The program is the one that the imageio-ffmpeg package carries (IMAGEIO_FFMPEG_EXE names another), run as a process of
 its own: it decodes and encodes while Python draws, a crash in a codec stays outside, and nothing is linked. That
-package has no ffprobe. What `ffmpeg -i` prints for people is rounded (23.98), so exact figures are taken from the
-machine-readable header of its framecrc format instead.
+package has no ffprobe: `talkinghead.media.probe` asks ffmpeg itself what is in a file.
 """
 
 from __future__ import annotations
@@ -12,9 +11,7 @@ import contextlib
 import re
 import subprocess
 import tempfile
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from fractions import Fraction
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
@@ -24,9 +21,6 @@ from talkinghead.core.errors import DependencyError, InputError
 
 # A playlist may name files, but nothing that a file says makes this program reach for the network.
 _PROTOCOLS = ("-protocol_whitelist", "file,pipe,fd,data")
-# Square pixels, as a screen has them.
-SQUARE_PIXELS = "scale=w=round(iw*sar):h=ih"
-_FASTEST_FPS = 240
 
 
 @lru_cache(maxsize=1)
@@ -59,7 +53,17 @@ def check_file(path: Path, error: type[InputError], what: str) -> Path:
 
 def input_arguments(path: Path) -> list[str]:
     """`path` as an input; a name that starts with a dash or holds a colon stays a name."""
-    return [*_PROTOCOLS, "-i", f"file:{path.absolute()}"]
+    # Named .png, an animated PNG would be read as one picture.
+    moving = ["-f", "apng"] if _is_animated_png(path) else []
+    return [*_PROTOCOLS, *moving, "-i", f"file:{path.absolute()}"]
+
+
+def _is_animated_png(path: Path) -> bool:
+    if path.suffix.lower() != ".png":
+        return False
+    with path.open("rb") as file:
+        head = file.read(4096)
+    return head.startswith(b"\x89PNG") and b"acTL" in head
 
 
 class FFmpeg:
@@ -143,91 +147,3 @@ def explain(said: str) -> str:
             return reason
     errors = [line for line in lines if re.search(r"error|invalid|fail|cannot|could not|unknown", line, re.I)]
     return (errors or lines or ["ffmpeg gave no reason"])[0][:200]
-
-
-@dataclass(frozen=True, slots=True)
-class StreamFacts:
-    """What a run over one stream's packets tells.
-
-    - `codec`: ffmpeg's name of the stream's codec;
-    - `line`: ffmpeg's own description of the stream;
-    - `duration_s`: where the last packet ends.
-    """
-
-    codec: str
-    line: str
-    duration_s: float
-
-
-_STREAM = re.compile(r"^\s*Stream #0:\d+.*?: (?P<kind>Audio|Video): (?P<codec>[\w-]+)(?P<rest>.*)$", re.M)
-
-
-def _input_part(said: str) -> str:
-    """What was said of the input, without what is said of the output."""
-    return re.split(r"^(?:Output #0|Stream mapping:)", said, maxsplit=1, flags=re.M)[0]
-
-
-def stream_lines(said: str, kind: str) -> list[tuple[str, str]]:
-    """(codec, description) of each input stream of a `kind`, "Audio" or "Video"; pictures of covers are none."""
-    found = _STREAM.finditer(_input_part(said))
-    return [(m["codec"], m["rest"]) for m in found if m["kind"] == kind and "(attached pic)" not in m["rest"]]
-
-
-def describe(path: Path) -> str:
-    """What ffmpeg says of a file without reading on."""
-    with FFmpeg(input_arguments(path)) as ffmpeg:
-        ffmpeg.finish()
-        return ffmpeg.said
-
-
-def scan(path: Path, kind: str) -> tuple[StreamFacts | None, str]:
-    """Facts of the first stream of a `kind`, read from its packets without decoding; None where there is none.
-
-    Also what ffmpeg said. Containers' own durations are rounded, wrong for cut-off files, and those of their longest
-    stream; packets are what is there.
-    """
-    stream = {"Audio": "0:a:0", "Video": "0:V:0"}[kind]
-    with FFmpeg([*input_arguments(path), "-map", stream, "-c", "copy", "-f", "framecrc", "-"], read=True) as ffmpeg:
-        assert ffmpeg.process.stdout is not None
-        duration_s = _end_s(ffmpeg.process.stdout)
-        ffmpeg.finish()
-        said = ffmpeg.said
-    streams = stream_lines(said, kind)
-    if not streams:
-        return None, said
-    codec, line = streams[0]
-    return StreamFacts(codec, line, duration_s), said
-
-
-def _end_s(lines: Iterable[bytes]) -> float:
-    """The seconds at which the last packet in framecrc's output ends: stream, dts, pts, duration, size, ..."""
-    base, end = Fraction(0), 0
-    for line in lines:
-        if match := re.match(rb"#tb 0: (\d+)/(\d+)", line):
-            base = Fraction(int(match[1]), int(match[2]))
-        elif match := re.match(rb"0,\s*-?\w+,\s*(-?\d+),\s*(\d+),", line):
-            end = max(end, int(match[1]) + int(match[2]))
-    return float(end * base)
-
-
-def first_picture(path: Path) -> tuple[Fraction, tuple[int, int]] | None:
-    """(frames per second, (width, height) as shown) of a video's first stream, or None where nothing decodes.
-
-    The header of framecrc gives the exact time base of one frame and the size after rotation and with square pixels.
-    """
-    arguments = [*input_arguments(path), "-map", "0:V:0", "-vf", SQUARE_PIXELS, "-frames:v", "1", "-f", "framecrc", "-"]
-    with FFmpeg(arguments, read=True) as ffmpeg:
-        assert ffmpeg.process.stdout is not None
-        header = ffmpeg.process.stdout.read().decode("utf-8", "replace")
-        ffmpeg.finish()
-        said = ffmpeg.said
-    base = re.search(r"^#tb 0: (\d+)/(\d+)", header, re.M)
-    size = re.search(r"^#dimensions 0: (\d+)x(\d+)", header, re.M)
-    if not base or not size or not re.search(r"^0,", header, re.M):
-        return None
-    fps = Fraction(int(base[2]), int(base[1]))
-    if fps > _FASTEST_FPS:
-        # A variable frame rate counted in the container's ticks: its average says more.
-        average = re.search(r"([\d.]+) fps", _input_part(said))
-        fps = Fraction(average[1]) if average and float(average[1]) > 0 else Fraction(25)
-    return fps, (int(size[1]), int(size[2]))

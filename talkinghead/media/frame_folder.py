@@ -14,8 +14,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from talkinghead.core.errors import OutputError
+from talkinghead.core.temporary import expect, settled
 from talkinghead.core.types import Pixels
-from talkinghead.media.audio import from_the_start, probe_audio
+from talkinghead.media.audio import probe_audio, time_filter
 from talkinghead.media.ffmpeg import FFmpeg, input_arguments
 
 _SOUND = "audio.wav"
@@ -59,21 +60,24 @@ def write_frames(
     """
     parent = folder.absolute().parent
     try:
-        part = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=parent))
+        part = Path(tempfile.mkdtemp(prefix=".talkinghead-", suffix=".part", dir=parent))
     except OSError as error:
         raise OutputError(f"{folder} cannot be written ({error.strerror}): choose another folder") from None
+    expect(part)
     try:
         count, size_px = _write_pictures(part, frames, tags)
         sound = None if audio is None else _write_sound(part / _SOUND, audio, duration_s)
         folder.mkdir(exist_ok=True)
-        for old in _earlier(folder):
-            old.unlink()
-        for made in sorted(part.iterdir()):
-            made.replace(folder / made.name)
+        made = sorted(path.name for path in part.iterdir())
+        for name in made:
+            (part / name).replace(folder / name)
+        for old in {path.name for path in _earlier(folder)}.difference(made):
+            (folder / old).unlink(missing_ok=True)
     except OSError as error:
         raise OutputError(f"{folder} cannot be written ({error.strerror or error})") from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
+        settled(part)
     return count, size_px, sound
 
 
@@ -97,7 +101,8 @@ def _write_pictures(folder: Path, frames: Iterable[Pixels], tags: Mapping[str, s
 def _write_picture(path: Path, frame: Pixels, text: bytes) -> None:
     import cv2
 
-    done, data = cv2.imencode(".png", cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
+    turned = cv2.COLOR_RGBA2BGRA if frame.shape[2] == 4 else cv2.COLOR_RGB2BGR
+    done, data = cv2.imencode(".png", cv2.cvtColor(frame, turned))
     if not done:
         raise OutputError(f"{path.name} cannot be encoded as PNG")
     png = data.tobytes()
@@ -112,9 +117,10 @@ def _text_chunk(name: str, value: str) -> bytes:
 
 def _write_sound(path: Path, audio: Path, duration_s: float | None) -> str:
     """The sound as WAV: the samples as they are where the source holds them so, else 16 bits."""
-    copied = probe_audio(audio).codec in _COPIED
+    info = probe_audio(audio)
+    copied = info.codec in _COPIED and not info.has_gaps
     limit = [] if duration_s is None else ["-t", f"{duration_s:.6f}"]
-    codec = ["-c:a", "copy"] if copied else [*from_the_start(audio), "-c:a", "pcm_s16le"]
+    codec = ["-c:a", "copy"] if copied else ["-af", time_filter(audio, info), "-c:a", "pcm_s16le"]
     arguments = ["-loglevel", "error", *limit, *input_arguments(audio), "-map", "0:a:0", *codec, "-f", "wav",
                  f"file:{path.absolute()}"]  # fmt: skip
     with FFmpeg(arguments) as ffmpeg:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import struct
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +12,7 @@ import numpy.typing as npt
 
 from talkinghead.core.errors import ImageError, OutputError
 from talkinghead.core.output import check_writable, whole_file
+from talkinghead.core.settings import MAX_PICTURE_SIDE_PX, MIN_SIDE_PX
 from talkinghead.core.types import Image, Pixels
 
 if TYPE_CHECKING:
@@ -19,9 +22,6 @@ if TYPE_CHECKING:
 
 SYNTHETIC_PICTURE = "Synthetic picture: the face was changed by talkinghead."
 
-# A video of this width is as large as players and encoders take without trouble.
-MAX_PICTURE_SIDE_PX = 2048
-MIN_SIDE_PX = 32
 # What is refused unread: memory for it could take the machine down.
 MAX_PIXELS = 150_000_000
 
@@ -95,17 +95,21 @@ def _image_of(picture: Pillow.Image, what: str, name: str, max_side_px: int) -> 
             f"{what} is damaged or incomplete and cannot be read ({error}): "
             "copy it again, or save it anew from a picture viewer"
         ) from error
-    return Image(pixels, alpha, name)
+    return Image(pixels, alpha, name, (width, height) if max(width, height) > max_side_px else None)
 
 
 def _check_pixels(size: tuple[int, int], what: str) -> None:
     if size[0] * size[1] > MAX_PIXELS:
-        raise ImageError(_too_large(what, f" ({size[0]} x {size[1]} pixels)"))
+        raise ImageError(
+            f"{what} is too large with {size[0]} x {size[1]} pixels: scale it down to at most "
+            f"{MAX_PIXELS // 1_000_000} million"
+        )
 
 
 def write_image(path: str | Path, pixels: Pixels, *, force: bool = False, comment: str | None = None) -> Path:
-    """Write `pixels` (H, W, 3) RGB uint8 to `path`, whole or not at all; the suffix decides the format.
+    """Write `pixels` (H, W, 3) RGB or (H, W, 4) RGBA uint8 to `path`, whole or not at all.
 
+    The suffix decides the format. JPEG and BMP have no transparency: they show the picture on white.
     `comment` goes into the file's metadata where the format has a place for it (PNG, JPEG, WebP, TIFF).
 
     Raises:
@@ -117,6 +121,8 @@ def write_image(path: str | Path, pixels: Pixels, *, force: bool = False, commen
     target = Path(path)
     kind = _format_of(target)
     picture = pillow.fromarray(np.ascontiguousarray(pixels))
+    if picture.mode == "RGBA" and kind in ("JPEG", "BMP"):
+        picture = pillow.alpha_composite(pillow.new("RGBA", picture.size, (255, 255, 255, 255)), picture).convert("RGB")
     options: dict[str, object] = dict(_OPTIONS.get(kind, {}))
     if comment and kind == "PNG":
         text = PngInfo()
@@ -164,16 +170,13 @@ def _check_file(path: Path) -> None:
 
 def _opened(path: Path) -> Pillow.Image:
     """The file's header, understood; its pixels not yet read."""
-    from PIL import Image as pillow  # noqa: N813
     from PIL import UnidentifiedImageError
 
     # The plugin takes a while to import, and few pictures need it.
     heif = path.suffix.lower() in _HEIF_SUFFIXES or _is_heif(path)
     plugin = heif and _register_heif()
     try:
-        picture = pillow.open(path)
-    except (pillow.DecompressionBombWarning, pillow.DecompressionBombError):
-        raise ImageError(_too_large(str(path), "")) from None
+        picture = _identified(path)
     except UnidentifiedImageError:
         if heif and not plugin:
             raise ImageError(f"{path} is a HEIC picture, which needs the package pillow-heif: "
@@ -191,8 +194,25 @@ def _opened(path: Path) -> Pillow.Image:
     return picture
 
 
-def _too_large(what: str, size: str) -> str:
-    return f"{what} is too large{size}: scale it down to at most {MAX_PIXELS // 1_000_000} million pixels"
+def _identified(path: Path) -> Pillow.Image:
+    """`PIL.Image.open` without its own limit, which is another than ours, and for all of the process.
+
+    Raises:
+        UnidentifiedImageError: no plugin knows it.
+    """
+    from PIL import Image as pillow  # noqa: N813
+    from PIL import UnidentifiedImageError
+
+    pillow.preinit()
+    pillow.init()
+    with path.open("rb") as file:
+        head = file.read(16)
+    for name in pillow.ID:
+        factory, accepts = pillow.OPEN[name]
+        if accepts is None or accepts(head) is True:
+            with contextlib.suppress(SyntaxError, IndexError, TypeError, struct.error):  # it is not of this kind
+                return factory(str(path), "")  # type: ignore[arg-type]  # a path is as good as a stream
+    raise UnidentifiedImageError
 
 
 def _register_heif() -> bool:

@@ -21,6 +21,7 @@ from talkinghead.core.errors import AudioError
 from talkinghead.core.temporary import KeptFile, temporary_folder
 from talkinghead.core.types import Floats
 from talkinghead.media.audio import WHAT, AudioInfo, probe_audio, read_audio_blocks
+from talkinghead.media.channels import ChannelMeter, mix_down
 from talkinghead.media.ffmpeg import check_file
 from talkinghead.media.resample import Resampler, as_floats
 from talkinghead.media.stdin import keep_pipe, keep_stdin
@@ -122,6 +123,9 @@ class SampledSound:
         # Sixteen bits in, sixteen bits out: the sound track is to be what was given.
         self._subtype = "PCM_16" if given.dtype == np.int16 else "FLOAT"
         self._samples = as_floats(given, self.name).reshape(len(given), -1)
+        meter = ChannelMeter(self._samples.shape[1])
+        meter.push(self._samples)
+        self._channel = meter.choose()
 
     @property
     def duration_s(self) -> float:
@@ -131,7 +135,7 @@ class SampledSound:
         stream = Resampler(self.rate_hz, rate_hz)
         length = round(_BLOCK_S * self.rate_hz) or 1
         for start in range(0, len(self._samples), length):
-            yield stream.push(self._samples[start : start + length].mean(axis=1))
+            yield stream.push(mix_down(self._samples[start : start + length], self._channel))
         yield stream.finish()
 
     @contextmanager

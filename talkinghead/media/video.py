@@ -12,22 +12,16 @@ from types import TracebackType
 import numpy as np
 
 from talkinghead.core.errors import AudioError, VideoError
-from talkinghead.core.output import check_writable, whole_file
+from talkinghead.core.output import check_name, check_writable, whole_file
+from talkinghead.core.settings import DEFAULT_FPS, MAX_FPS
 from talkinghead.core.types import Pixels
 from talkinghead.media.audio import WHAT as SOUND
 from talkinghead.media.audio import probe_audio
 from talkinghead.media.containers import container_of
-from talkinghead.media.ffmpeg import (
-    SQUARE_PIXELS,
-    FFmpeg,
-    check_file,
-    explain,
-    first_picture,
-    input_arguments,
-    scan,
-    stream_lines,
-)
+from talkinghead.media.decoding import picture_filters
+from talkinghead.media.ffmpeg import FFmpeg, check_file, explain, input_arguments
 from talkinghead.media.frame_folder import check_folder, write_frames
+from talkinghead.media.probe import first_picture, frame_rate, scan, stream_lines
 from talkinghead.media.video_encoder import VideoEncoder
 
 SYNTHETIC_VIDEO = "Synthetic video: the face was animated by talkinghead."
@@ -39,9 +33,10 @@ class VideoReader:
 
     Iterate as often as needed: each time starts anew. `fps` is exact (24000/1001, not 23.98), `size_px` is (width,
     height) as shown. `frames` goes by the packets that are there: the decoder gives fewer where the file is damaged;
-    None where nothing tells. A rate that varies is made constant by repeating and
-    leaving out; a picture that starts after the sound repeats its first frame, so that frame k belongs to k / fps
-    seconds of sound.
+    None where nothing tells. A rate that varies is made constant, its true average, by repeating and leaving out
+    as the time stamps say; a picture that starts after the sound repeats its first frame, so that frame k belongs to
+    k / fps seconds of sound. Interlaced fields become whole frames, and high dynamic range (HLG, PQ) becomes BT.709:
+    `note` says so, in words for people, empty where nothing of that kind is done.
 
     Raises:
         VideoError: there is no file, no video in it, or not one frame that can be decoded.
@@ -56,13 +51,11 @@ class VideoReader:
         first = first_picture(self.path)
         if first is None:
             raise VideoError(f"{self.path} holds no frame that can be decoded: export it again")
-        own_fps, self.size_px = first
-        self.fps = Fraction(fps) if fps else own_fps
+        ticks, self.size_px = first
+        self.fps = Fraction(fps) if fps else _usable(frame_rate(facts, ticks))
         self.has_audio = bool(stream_lines(said, "Audio"))
         self.frames = max(1, round(facts.duration_s * self.fps)) if facts.duration_s > 0 else None
-        # Untagged pictures of HD size follow BT.709 by custom, which ffmpeg does not assume.
-        tagged = any(name in facts.line for name in ("bt709", "bt2020", "bt470", "smpte", "gbr", "fcc", "rgb"))
-        self._matrix = ":in_color_matrix=bt709" if not tagged and min(self.size_px) >= 720 else ""
+        self._filters, self.note = picture_filters(facts, self.size_px, self.fps)
         self._running: list[FFmpeg] = []
 
     def __iter__(self) -> Iterator[Pixels]:
@@ -73,10 +66,7 @@ class VideoReader:
         width, height = self.size_px
         # A quarter of a frame early: times are rounded, and the frame itself must not be missed.
         seek = ["-ss", f"{float((frame - Fraction(1, 4)) / self.fps):.6f}"] if frame > 0 else []
-        rate = f"fps={self.fps.numerator}/{self.fps.denominator}:start_time=0"
-        # These flags give back the colours without a shift; the default ones lose 1 to 2 grey levels.
-        exact = f"{SQUARE_PIXELS}:flags=bicubic+accurate_rnd+full_chroma_int{self._matrix},setsar=1,format=rgb24"
-        arguments = [*seek, *input_arguments(self.path), "-map", "0:V:0", "-vf", f"{rate},{exact}", "-f", "rawvideo",
+        arguments = [*seek, *input_arguments(self.path), "-map", "0:V:0", "-vf", self._filters, "-f", "rawvideo",
                      "pipe:1"]  # fmt: skip
         size = width * height * 3
         with FFmpeg(arguments, read=True) as ffmpeg:
@@ -106,6 +96,11 @@ class VideoReader:
         self.close()
 
 
+def _usable(fps: Fraction) -> Fraction:
+    """A rate at which a face can be drawn: slow motion is brought to the fastest, a slide show to a video's."""
+    return min(fps, Fraction(MAX_FPS)) if fps >= 1 else DEFAULT_FPS
+
+
 @dataclass(frozen=True, slots=True)
 class WriteResult:
     """What was written: `frames` of `size_px` (width, height) at `fps` to `path`.
@@ -125,8 +120,10 @@ class WriteResult:
         return float(self.frames / self.fps)
 
 
-def _is_folder(path: str | os.PathLike[str]) -> bool:
+def is_folder(path: str | os.PathLike[str]) -> bool:
+    """Whether `write_video` takes the name `path` for a folder of numbered pictures."""
     text = os.fspath(path)
+    check_name(Path(path))
     return text.endswith(("/", os.sep)) or Path(text).is_dir()
 
 
@@ -136,7 +133,7 @@ def check_target(path: str | os.PathLike[str], force: bool = False) -> None:
     Raises:
         OutputError: an unknown suffix, something there already without `force`, or a folder that cannot be written.
     """
-    if _is_folder(path):
+    if is_folder(path):
         check_folder(Path(path), force)
     else:
         container_of(Path(path))
@@ -174,7 +171,7 @@ def write_video(
     sound = None if audio is None else check_file(Path(audio), AudioError, SOUND)
     tags = {**({"comment": comment} if comment else {}), **(metadata or {})}
     rate = Fraction(fps)
-    if _is_folder(path):
+    if is_folder(path):
         count, size_px, kept = write_frames(Path(path), frames, sound, duration_s, tags)
         return WriteResult(Path(path), count, rate, size_px, kept)
     target, container = Path(path), container_of(Path(path))

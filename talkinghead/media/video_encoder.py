@@ -15,7 +15,7 @@ import numpy as np
 
 from talkinghead.core.errors import OutputError
 from talkinghead.core.types import Pixels
-from talkinghead.media.audio import AudioInfo, from_the_start
+from talkinghead.media.audio import AudioInfo, time_filter
 from talkinghead.media.containers import Container, colour_filter, sound_arguments
 from talkinghead.media.ffmpeg import FFmpeg, input_arguments
 
@@ -106,7 +106,8 @@ class VideoEncoder:
 
     def close(self) -> None:
         """Stop at once; harmless after `finish`."""
-        self._palette.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # what is finished stays, whatever cleaning up meets
+            self._palette.unlink(missing_ok=True)
         if self._ffmpeg is None or self._feeder is None:
             return
         self._broken.set()
@@ -160,7 +161,8 @@ class VideoEncoder:
             limit = [] if self._duration_s is None else ["-t", f"{self._duration_s:.6f}"]
             sound_in = [*limit, *input_arguments(self._audio)]
             self.sound, codec = sound_arguments(box, self._info)
-            sound_out = ["-map", "1:a:0", *codec, *([] if self.sound == "copied" else from_the_start(self._audio))]
+            times = [] if self.sound == "copied" else ["-af", time_filter(self._audio, self._info)]
+            sound_out = ["-map", "1:a:0", *codec, *times]
         quality = []
         if box.quality is not None:
             option, value = box.quality

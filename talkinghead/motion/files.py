@@ -52,11 +52,34 @@ def load_motion(path: str | Path) -> Motion:
         MotionError: there is no such file, it is of another kind, or something in it is wrong.
     """
     path = Path(path)
-    load = _by_suffix(path, {".npz": _load_npz, ".pkl": _load_pkl, ".csv": read_arkit_csv}, MotionError)
+    loaders: dict[str, Callable[[Path], Motion]] = {".npz": _load_npz, ".pkl": _load_pkl, ".csv": read_arkit_csv}
+    content = _content(path)
+    load = loaders[content] if content else _by_suffix(path, loaders, MotionError)
     if not path.is_file():
         raise MotionError(f"there is no motion file {path}")
     motion: Motion = load(path)
     return motion
+
+
+def is_motion_file(path: Path) -> bool:
+    """Whether a file is to be read as motion: by its content, or its name where that says nothing."""
+    return path.is_file() and (path.suffix.lower() in MOTION_SUFFIXES or _content(path) is not None)
+
+
+def _content(path: Path) -> str | None:
+    """The suffix that a motion file's content asks for; None where it is none, or cannot be read."""
+    try:
+        if not path.is_file():
+            return None
+        with path.open("rb") as file:
+            head = file.read(256)
+    except OSError:
+        return None
+    if head.startswith(b"PK\x03\x04") and b".npy" in head:
+        return ".npz"
+    if head.startswith((b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")):  # pickle, with its protocol
+        return ".pkl"
+    return ".csv" if head.removeprefix(b"\xef\xbb\xbf").lower().startswith(b"timecode,") else None
 
 
 def save_motion(motion: Motion, path: str | Path, force: bool = False) -> Path:

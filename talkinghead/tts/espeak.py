@@ -10,6 +10,7 @@ from pathlib import Path
 from talkinghead.core.errors import InputError
 from talkinghead.tts.engines import SpokenText
 from talkinghead.tts.espeak_process import say
+from talkinghead.tts.scripts import check_script
 
 DEFAULT_VOICE = "en-us"
 
@@ -31,6 +32,7 @@ class EspeakEngine:
         text = text.replace("\0", " ").strip()
         if not text:
             raise InputError("there is no text to speak")
+        check_script(text, voice)
         samples, rate_hz, phones = say(text, voice, self.words_per_minute, self.pitch)
         if not phones:
             raise InputError(f"there is nothing in the text {text[:40]!r} that the voice {voice} can speak")

@@ -10,6 +10,7 @@ import time
 from functools import partial
 from pathlib import Path
 
+import psutil
 import pytest
 
 from talkinghead.cli.stopping import stop_at_once
@@ -75,3 +76,37 @@ def test_afterwards_an_interrupt_is_an_exception_again(ends_badly: bool) -> None
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_command_that_draws_ends_with_the_signals_code_and_leaves_nothing(
+    examples: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    out, temporary = tmp_path / "out", tmp_path / "temporary"
+    out.mkdir()
+    temporary.mkdir()
+    command = [sys.executable, "-m", "talkinghead", "speak", str(examples / "astronaut.png"),
+               str(examples / "speech.wav"), "-o", str(out / "spoken.mp4"), "--renderer", "warp"]  # fmt: skip
+    process = subprocess.Popen(command, env={**os.environ, "TMPDIR": str(temporary)}, stderr=subprocess.PIPE, text=True)
+    give_up = time.monotonic() + 120
+    while not list(out.iterdir()) and time.monotonic() < give_up:
+        time.sleep(0.1)
+    children = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(number)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 128 + number
+    assert said.splitlines()[-1] == "talkinghead: stopped"
+    assert list(out.iterdir()) == []
+    assert list(temporary.glob("talkinghead-*")) == []
+    _, alive = psutil.wait_procs(children, timeout=10)
+    assert not alive
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_while_inputs_are_opened_they_end_the_process_at_once(tmp_path: Path, number: signal.Signals) -> None:
+    process = start(SLEEPER, tmp_path, signal.default_int_handler)
+    wait_until_ready(process)
+    process.send_signal(number)
+    _, said = process.communicate(timeout=20)
+    assert (process.returncode, said) == (128 + number, "talkinghead: stopped\n")
+    assert list(tmp_path.iterdir()) == []

@@ -37,6 +37,8 @@ GIVEN: dict[str, tuple[str, Settings]] = {
     "no-crop": ("yes", Settings(framing="whole")),
     "face": ("all", Settings(face="all")),
     "box": ("1,2,30,40", Settings(box=(1, 2, 30, 40))),
+    "background": ("#00ff00", Settings(background="#00ff00")),
+    "max-side": ("800", Settings(max_side=800)),
     "still": ("yes", Settings(still=True)),
     "mouth": ("0.5", Settings(gains=Gains(mouth=0.5))),
     "head": ("0", Settings(gains=Gains(head=0))),
@@ -112,7 +114,7 @@ def test_keywords_are_the_fields() -> None:
 
 
 def test_unknown_and_contradictory_options_are_refused() -> None:
-    with pytest.raises(InputError, match="there is no option 'warp9': choose among absolute, blink, box"):
+    with pytest.raises(InputError, match="there is no option 'warp9': choose among absolute, background, blink, box"):
         settings_of({"warp9": 1})
     with pytest.raises(InputError, match="exclude each other"):
         settings_of({"crop": "crop", "no-crop": "whole"})

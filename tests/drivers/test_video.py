@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -18,7 +19,7 @@ from talkinghead.drivers.picture import picture_motion
 from talkinghead.drivers.tracking.stream import Calibration
 from talkinghead.drivers.video import VideoDriver, tracked, tracked_video
 from talkinghead.faces import find_face
-from talkinghead.media.images import write_image
+from talkinghead.media.images import read_image, write_image
 from talkinghead.media.video import write_video
 from talkinghead.motion.blendshapes import BLENDSHAPE_INDEX
 from talkinghead.motion.motion import Motion
@@ -218,3 +219,17 @@ def test_one_picture_gives_one_frame_or_an_eased_clip(known_clip: KnownClip, tmp
 def test_a_picture_without_a_face_does_not_drive() -> None:
     with pytest.raises((FaceError, ImageError), match="black"):
         picture_motion(Image(np.zeros((64, 64, 3), np.uint8), name="black"), fps=FPS)
+
+
+def test_a_driver_that_is_cut_neither_smooths_nor_flies_off_across_the_cut(examples: Path) -> None:
+    pixels = read_image(examples / "astronaut.png", max_side_px=320).pixels
+    near = np.asarray(cv2.resize(pixels[20:220, 60:260], (320, 320)), np.uint8)  # the same person in a close-up
+    title = np.full_like(pixels, 40)
+    motion = Motion.concatenate(list(tracked([pixels] * 10 + [title] * 3 + [near] * 10, Fraction(25))))
+    assert len(motion) == 23
+    # Where the head stands in another shot, and how large it is, is no motion of it.
+    assert np.abs(motion.translation).max() < 0.02
+    assert np.abs(np.log(motion.scale)).max() < 0.02
+    straight = Motion.concatenate(list(tracked([pixels] * 10 + [near] * 10, Fraction(25))))
+    for part in (straight.rotation[:10], straight.rotation[10:]):
+        assert np.ptp(part, axis=0).max() < 0.5

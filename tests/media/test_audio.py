@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,8 @@ from talkinghead.core.errors import AudioError
 from talkinghead.core.types import Floats
 from talkinghead.media.audio import SPEECH_RATE_HZ, probe_audio, read_audio_blocks
 from talkinghead.media.ffmpeg import find_ffmpeg
+from talkinghead.media.sound import open_sound
+from talkinghead.media.video import write_video
 
 
 def tone(duration_s: float, rate_hz: int, channels: int = 1, hz: float = 440.0) -> Floats:
@@ -141,3 +144,55 @@ def test_bad_input_is_named_in_one_line(bad_inputs: Path, name: str, message: st
         collect(path)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("suffix", [".m4a", ".mka", ".mp4"])
+def test_a_gap_in_time_stamps_is_silence_in_what_is_heard_and_in_what_is_written(tmp_path: Path, suffix: str) -> None:
+    # One second of sound, two that are missing, one of sound.
+    wav = tmp_path / "a.wav"
+    soundfile.write(wav, tone(4.0, 16_000), 16_000)
+    picture = ["-f", "lavfi", "-i", "color=s=32x32:d=4:r=25"] if suffix == ".mp4" else []
+    path = tmp_path / f"gap{suffix}"
+    subprocess.run([find_ffmpeg(), "-loglevel", "error", "-i", wav, *picture, "-af", "aselect='lt(t,1)+gte(t,3)'",
+                    "-c:a", "aac", path], check=True)  # fmt: skip
+    written = tmp_path / "written.mp4"
+    write_video(written, [np.zeros((32, 32, 3), np.uint8)] * 100, Fraction(25), path)
+    plain = encode(written, tmp_path / "plain.wav")  # as a reader hears it that never looks at time stamps
+    for heard in (collect(path), collect(written), collect(plain)):
+        assert len(heard) / SPEECH_RATE_HZ == pytest.approx(4.0, abs=0.1)
+        loud = [float(np.abs(heard[round(t * SPEECH_RATE_HZ) :][:1600]).max()) for t in (0.5, 1.5, 2.5, 3.5)]
+        assert loud[0] > 0.4
+        assert loud[3] > 0.4
+        assert max(loud[1:3]) < 0.01
+    assert probe_audio(path).has_gaps
+    assert not probe_audio(written).has_gaps
+
+
+@pytest.mark.parametrize("suffix", [".wav", ".flac", ".m4a", ".mp4"])
+def test_channels_that_cancel_each_other_are_still_heard(tmp_path: Path, suffix: str) -> None:
+    wav = tmp_path / "antiphase.wav"
+    soundfile.write(wav, tone(1.0, 16_000, 2) * np.array([1, -1], np.float32), 16_000)
+    path = wav if suffix == ".wav" else encode(wav, tmp_path / f"a{suffix}")
+    assert np.abs(collect(path)[2000:-2000]).max() == pytest.approx(0.5, abs=0.03)
+
+
+def test_a_voice_in_one_channel_is_as_loud_as_it_is_there(tmp_path: Path) -> None:
+    path = tmp_path / "centre.wav"
+    soundfile.write(path, tone(1.0, 16_000, 6) * np.array([0, 0, 1, 0, 0, 0], np.float32), 16_000)
+    assert np.abs(collect(path)[2000:-2000]).max() == pytest.approx(0.5, abs=0.01)
+    samples = np.stack([tone(1.0, 16_000)[:, 0], np.zeros(16_000, np.float32)], axis=1)
+    heard = np.concatenate(list(open_sound((samples, 16_000)).blocks(16_000)))
+    assert np.abs(heard).max() == pytest.approx(0.5, abs=0.01)
+
+
+def test_ordinary_stereo_is_the_mean_of_its_channels(tmp_path: Path) -> None:
+    stereo = np.random.default_rng(0).uniform(-0.5, 0.5, (16_000, 2)).astype(np.float32)
+    stereo[:, 1] = 0.3 * stereo[:, 0] + 0.7 * stereo[:, 1]
+    path = tmp_path / "stereo.wav"
+    soundfile.write(path, stereo, 16_000, subtype="FLOAT")
+    np.testing.assert_array_equal(collect(path), stereo.mean(axis=1))
+    # Two who speak in turn, each in a channel of their own, are both heard.
+    turns = tone(2.0, 16_000, 2)
+    turns[:16_000, 1] = turns[16_000:, 0] = 0
+    soundfile.write(path, turns, 16_000, subtype="FLOAT")
+    np.testing.assert_array_equal(collect(path), turns.mean(axis=1))

@@ -22,7 +22,8 @@ import soundfile
 from talkinghead.core.errors import OutputError, VideoError
 from talkinghead.core.types import Floats, Pixels
 from talkinghead.media.audio import probe_audio, read_audio_blocks
-from talkinghead.media.ffmpeg import describe, find_ffmpeg
+from talkinghead.media.ffmpeg import find_ffmpeg
+from talkinghead.media.probe import describe
 from talkinghead.media.video import SYNTHETIC_VIDEO, VideoReader, check_target, write_video
 
 NTSC_FILM = Fraction(24000, 1001)
@@ -385,3 +386,36 @@ def test_what_is_not_video_is_named(tmp_path: Path, recording: Path, kind: str) 
         VideoReader(path)
     assert str(path) in str(caught.value)
     assert kind not in ("sound", "cover") or "sound alone" in str(caught.value)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".gif", "/"])
+def test_a_name_is_as_long_as_its_bytes(tmp_path: Path, suffix: str) -> None:
+    frames = [grey(60)] * 3
+    longest = "气" * 76
+    write_video(f"{tmp_path}/{longest}{suffix}", frames, Fraction(25))
+    assert (tmp_path / f"{longest}{suffix}").exists()
+    with pytest.raises(OutputError, match="bytes"):
+        check_target(f"{tmp_path}/{'气' * 86}{suffix}")
+    assert names(tmp_path) == [f"{longest}{suffix}".removesuffix("/")]
+
+
+def test_cleaning_up_cannot_take_what_is_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    unlink = Path.unlink
+
+    def refuse(self: Path, missing_ok: bool = False) -> None:
+        """As a file system does where the name is one that it does not take."""
+        if not self.exists():
+            raise OSError(36, "File name too long", str(self))
+        unlink(self, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    write_video(tmp_path / "a.mp4", [grey(60)] * 3, Fraction(25))
+    assert VideoReader(tmp_path / "a.mp4").frames == 3
+
+
+def test_frames_of_an_earlier_run_stay_until_the_new_ones_are_there(tmp_path: Path) -> None:
+    folder = tmp_path / "frames"
+    write_video(f"{folder}/", [grey(60)] * 3, Fraction(25))
+    write_video(f"{folder}/", [grey(90)] * 2, Fraction(25), force=True)
+    assert names(folder) == ["000000.png", "000001.png"]
+    assert names(tmp_path) == ["frames"]

@@ -134,3 +134,26 @@ def test_engines_by_option() -> None:
     assert open_engine(command="say {out}") == CommandEngine("say {out}")
     with pytest.raises(InputError, match="within the speech command"):
         open_engine("de", "say {out}")
+
+
+@pytest.mark.parametrize(
+    ("text", "voice", "suggested"),
+    [
+        ("Γειά σου", "en-us", "el"),
+        ("你好", "de", "cmn"),
+        ("नमस्ते", "ru", "hi"),
+        ("안녕", "en-us", "ko"),
+        ("ᜃᜓ", "en-us", None),
+    ],
+)
+def test_letters_that_a_voice_does_not_read_are_told(text: str, voice: str, suggested: str | None) -> None:
+    words = "--tts-command" if suggested is None else f"--voice {suggested}$"
+    with pytest.raises(InputError, match=words):
+        EspeakEngine(voice).speak(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "voice"), [("Привет", "ru"), ("Привет", "uk+f2"), ("hello", "ru"), ("Zürich 12", "de"), ("नमस्ते", "mr")]
+)
+def test_letters_that_a_voice_reads_are_spoken(text: str, voice: str) -> None:
+    assert EspeakEngine(voice).speak(text).duration_s > 0.1

@@ -25,12 +25,18 @@ class Recovery:
         self._missing = 0
         self._from: Doubles | None = None
         self._back = 0
+        self._hold_s = LOST_HOLD_S
+
+    def cut(self) -> None:
+        """The next row begins another shot: a face that is not in it is not held, but eases to rest at once."""
+        self._from, self._hold_s = None, 0.0
 
     def step(self, row: Doubles | None) -> Doubles:
         """The row as it is, or what stands in for it."""
         self.report.frames += 1
         if row is None:
             return self._lost()
+        self._hold_s = LOST_HOLD_S
         if self._missing:
             self._from, self._back, self._missing = self._current, 0, 0
         if self._from is not None:
@@ -54,6 +60,6 @@ class Recovery:
         if self._last is None:
             self._current = self.rest.copy()
         else:
-            part = _smoothstep((missing_s - LOST_HOLD_S) / LOST_EASE_S)
+            part = _smoothstep((missing_s - self._hold_s) / LOST_EASE_S)
             self._current = self._last + part * (self.rest - self._last)
         return self._current

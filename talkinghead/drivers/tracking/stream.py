@@ -13,11 +13,11 @@ from talkinghead.core.types import AnyFloats, Doubles, Face, TrackReport
 from talkinghead.drivers.tracking.alignment import Poses, align
 from talkinghead.drivers.tracking.expression import ExpressionFit, close_mouth
 from talkinghead.drivers.tracking.neutral import Neutral, find_neutral, to_neutral
-from talkinghead.drivers.tracking.recovery import Recovery
+from talkinghead.drivers.tracking.shots import Shots
 from talkinghead.faces import mesh as points
 from talkinghead.motion.angles import to_degrees
 from talkinghead.motion.blendshapes import BLENDSHAPE_NAMES, N_BLENDSHAPES, to_expression
-from talkinghead.motion.filters import FilterSettings, ZeroPhaseOneEuro
+from talkinghead.motion.filters import FilterSettings
 from talkinghead.motion.motion import Motion, Rest
 from talkinghead.motion.proportions import HALF_SIDE, NECK_BACK, NECK_DOWN
 
@@ -27,6 +27,7 @@ Mesh = AnyFloats
 _ROTATION = slice(N_BLENDSHAPES, N_BLENDSHAPES + 3)
 _TRANSLATION = slice(N_BLENDSHAPES + 3, N_BLENDSHAPES + 6)
 _LOG_SCALE = N_BLENDSHAPES + 6
+_PLACE = range(N_BLENDSHAPES + 3, N_BLENDSHAPES + 7)  # translation and size
 
 _CHIN, _FOREHEAD, _SIDES, _OVAL = (
     points.CHIN,
@@ -34,6 +35,9 @@ _CHIN, _FOREHEAD, _SIDES, _OVAL = (
     [points.LEFT_SIDE, points.RIGHT_SIDE],
     list(points.FACE_OVAL),
 )
+
+# A shot of this length shows enough of a face to learn it by.
+_SHOT_S = 0.4
 
 # A portrait is a frame of the driving video where the meshes differ by less than this (rms, pupil distances).
 _SAME_FACE = 0.025
@@ -168,24 +172,24 @@ class MotionStream:
     ) -> None:
         self.fps, self._canonical, self._portrait = Fraction(fps), canonical, portrait
         self._wait = max(1, round(calibration_s * self.fps))
-        self._waiting: list[Mesh | None] = []
+        self._waiting: list[tuple[Mesh | None, bool]] = []
         self.calibration = calibration
-        self._recovery: Recovery | None = None
-        self._filter = ZeroPhaseOneEuro(float(self.fps), filter_settings())
+        self._shots: Shots | None = None
 
     @property
     def report(self) -> TrackReport:
         """How following the face has gone so far."""
-        return self._recovery.report if self._recovery else TrackReport()
+        return self._shots.report if self._shots else TrackReport()
 
-    def push(self, meshes: Sequence[Mesh | None]) -> Motion | None:
-        """Meshes of the next frames in; motion of those that are ready out."""
+    def push(self, meshes: Sequence[Mesh | None], cuts: Sequence[bool] | None = None) -> Motion | None:
+        """Meshes of the next frames in, and whether each begins another shot; motion of those that are ready out."""
+        frames = list(zip(meshes, [False] * len(meshes) if cuts is None else cuts, strict=True))
         if self.calibration is None:
-            self._waiting += meshes
+            self._waiting += frames
             if len(self._waiting) < self._wait or not self._calibrate():
                 return None
-            meshes, self._waiting = self._waiting, []
-        return self._motion(self._filter.push(self._rows(meshes)))
+            frames, self._waiting = self._waiting, []
+        return self._motion(self._rows(frames))
 
     def finish(self) -> Motion | None:
         """What is still waiting.
@@ -197,30 +201,43 @@ class MotionStream:
         if self.calibration is None:
             if not self._calibrate():
                 raise FaceError("no face was found: the driver must show one, large enough to see its lips")
-            rows.append(self._filter.push(self._rows(self._waiting)))
-        rows.append(self._filter.finish())
-        return self._motion(np.concatenate([part for part in rows if len(part)]))
+            rows.append(self._rows(self._waiting))
+        if self._shots is not None:
+            rows.append(self._shots.finish())
+        full = [part for part in rows if len(part)]
+        return self._motion(np.concatenate(full)) if full else None
 
     def _calibrate(self) -> bool:
-        seen = [mesh for mesh in self._waiting if mesh is not None]
+        seen = _first_shot(self._waiting, round(_SHOT_S * self.fps))
         if not seen:
             return False
         self.calibration = calibrate(seen, self._canonical, self._portrait)
         return True
 
-    def _rows(self, meshes: Sequence[Mesh | None]) -> Doubles:
-        """Rows of every frame, with what stands in for lost faces."""
+    def _rows(self, frames: Sequence[tuple[Mesh | None, bool]]) -> Doubles:
+        """Filtered rows that are ready, with what stands in for lost faces."""
         assert self.calibration is not None
-        if self._recovery is None:
-            self._recovery = Recovery(float(self.fps), self.calibration.rest)
-        seen = [mesh for mesh in meshes if mesh is not None]
+        if self._shots is None:
+            self._shots = Shots(float(self.fps), filter_settings(), self.calibration.rest, _PLACE)
+        seen = [mesh for mesh, _ in frames if mesh is not None]
         found = iter(self.calibration.rows(seen) if seen else ())
-        rows = [self._recovery.step(None if mesh is None else next(found)) for mesh in meshes]
-        return np.stack(rows) if rows else np.zeros((0, _LOG_SCALE + 1))
+        rows = [None if mesh is None else next(found) for mesh, _ in frames]
+        return self._shots.push(rows, [cut for _, cut in frames])
 
     def _motion(self, rows: Doubles) -> Motion | None:
         assert self.calibration is not None
         return rows_to_motion(rows, self.fps, self.calibration) if len(rows) else None
+
+
+def _first_shot(frames: Sequence[tuple[Mesh | None, bool]], enough: int) -> list[Mesh]:
+    """The meshes of the first shot that has `enough` of them, so that places count from one shot; else of all."""
+    shots: list[list[Mesh]] = [[]]
+    for mesh, cut in frames:
+        if cut:
+            shots.append([])
+        if mesh is not None:
+            shots[-1].append(mesh)
+    return next((shot for shot in shots if len(shot) >= max(1, enough)), [mesh for shot in shots for mesh in shot])
 
 
 def rows_to_motion(rows: Doubles, fps: Fraction, calibration: Calibration) -> Motion:

@@ -110,7 +110,8 @@ def measure(checkpoint: Path | None, device: str, audio: Path, seconds: float) -
         seconds=seconds, load_s=load_s, look_ahead_ms=1000 * predictor.low_latency_look_ahead_s,
         rtf_whole=rtf_whole, rtf_stream=rtf_stream, rtf_low_latency=rtf_low, rtf_behaviour=watch.per(seconds),
         first_motion_ms=lateness[0], latency_mean_ms=float(np.mean(lateness)),
-        latency_p99_ms=float(np.percentile(lateness, 99)), push_p99_ms=float(np.percentile(pushes, 99)), largest_difference=difference,
+        latency_p99_ms=float(np.percentile(lateness, 99)), push_p99_ms=float(np.percentile(pushes, 99)),
+        largest_difference=difference,
     )  # fmt: skip
 
 

@@ -11,7 +11,8 @@ import numpy.typing as npt
 from audio2motion.arkit import BLENDSHAPE_INDEX
 from audio2motion.behaviour import BEHAVIOUR_INDICES
 from audio2motion.config import ModelConfig
-from audio2motion.network.protocol import Floats
+
+Floats = npt.NDArray[np.float32]
 
 
 class Prediction(NamedTuple):

@@ -1,6 +1,6 @@
 """How fast the speech model is, and how soon.
 
-    python benchmarks/speech_model.py [--checkpoint DIR] [--audio FILE] [--seconds 60] [--threads 2] [--json FILE]
+    python benchmarks/speech_model.py [--checkpoint DIR] [--device cpu] [--audio FILE] [--seconds 60] [--json FILE]
 
 Printed:
 
@@ -12,6 +12,9 @@ Printed:
   from a microphone; a frame is there when the push that completes it returns. Frames of the picture are 40 ms (25 per
   second), so a frame's motion is due at its start: the latency is how late it comes;
 - whether stream and whole agree.
+
+`--device cpu` takes ONNX Runtime where the checkpoint has its model.onnx; `--device cpu:0` always takes PyTorch. Both
+compute on one thread.
 """
 
 from __future__ import annotations
@@ -42,7 +45,7 @@ class Result:
     """Everything that is printed; `rtf_*`: (wall, CPU) seconds per second of sound; latencies in ms."""
 
     machine: str
-    threads: int
+    library: str
     seconds: float
     load_s: float
     look_ahead_ms: float
@@ -77,15 +80,12 @@ def sound(path: Path, seconds: float) -> Floats:
     return np.resize(mono, int(seconds * RATE_HZ))
 
 
-def measure(checkpoint: Path | None, audio: Path, seconds: float, threads: int) -> Result:
+def measure(checkpoint: Path | None, device: str, audio: Path, seconds: float) -> Result:
     """All figures, the model loaded in this process."""
     begin = time.perf_counter()
-    import torch
-
-    torch.set_num_threads(threads)
     from audio2motion import Behaviour, Predictor
 
-    predictor = Predictor.load(checkpoint)
+    predictor = Predictor.load(checkpoint, device)
     load_s = time.perf_counter() - begin
     samples = sound(audio, seconds)
     predictor.predict(samples[: 2 * RATE_HZ], FPS)
@@ -106,11 +106,12 @@ def measure(checkpoint: Path | None, audio: Path, seconds: float, threads: int) 
     behaviour.push(samples)
     behaviour.finish()
     return Result(
-        machine=platform.processor() or platform.machine(), threads=threads, seconds=seconds, load_s=load_s,
-        look_ahead_ms=1000 * predictor.low_latency_look_ahead_s, rtf_whole=rtf_whole, rtf_stream=rtf_stream,
-        rtf_low_latency=rtf_low, rtf_behaviour=watch.per(seconds), first_motion_ms=lateness[0],
-        latency_mean_ms=float(np.mean(lateness)), latency_p99_ms=float(np.percentile(lateness, 99)),
-        push_p99_ms=float(np.percentile(pushes, 99)), largest_difference=difference,
+        machine=platform.processor() or platform.machine(), library=type(predictor.network).__name__,
+        seconds=seconds, load_s=load_s, look_ahead_ms=1000 * predictor.low_latency_look_ahead_s,
+        rtf_whole=rtf_whole, rtf_stream=rtf_stream, rtf_low_latency=rtf_low, rtf_behaviour=watch.per(seconds),
+        first_motion_ms=lateness[0], latency_mean_ms=float(np.mean(lateness)),
+        latency_p99_ms=float(np.percentile(lateness, 99)), push_p99_ms=float(np.percentile(pushes, 99)),
+        largest_difference=difference,
     )  # fmt: skip
 
 
@@ -141,7 +142,7 @@ def lines(r: Result) -> list[str]:
     factors = (("whole", r.rtf_whole), ("stream", r.rtf_stream), ("low latency", r.rtf_low_latency),
                ("behaviour alone", r.rtf_behaviour))  # fmt: skip
     return [
-        f"{r.seconds:.0f} s of sound, {r.threads} threads; load {r.load_s:.2f} s",
+        f"{r.seconds:.0f} s of sound, {r.library}; load {r.load_s:.2f} s",
         *(f"real-time factor {name:<16} {wall:.4f} (CPU {cpu:.4f})" for name, (wall, cpu) in factors),
         f"low latency: first motion {r.first_motion_ms:.0f} ms after its sound, mean {r.latency_mean_ms:.0f} ms, "
         f"99 % within {r.latency_p99_ms:.0f} ms (look-ahead {r.look_ahead_ms:.0f} ms; a push takes up to "
@@ -156,10 +157,10 @@ def main() -> None:
     parser.add_argument("--checkpoint", type=Path, help="folder of a checkpoint (default: the embedded one)")
     parser.add_argument("--audio", type=Path, default=EXAMPLE)
     parser.add_argument("--seconds", type=float, default=60.0)
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--device", default="cpu")
     parser.add_argument("--json", type=Path, help="also write the figures here")
     options = parser.parse_args()
-    result = measure(options.checkpoint, options.audio, options.seconds, options.threads)
+    result = measure(options.checkpoint, options.device, options.audio, options.seconds)
     print("\n".join(lines(result)))
     if options.json:
         options.json.write_text(json.dumps(asdict(result), indent=1) + "\n")

@@ -86,8 +86,9 @@ def test_lateness_counts_from_the_sounds_arrival() -> None:
 
 def test_the_embedded_model_keeps_up() -> None:
     bench = load("speech_model")
-    found = bench.measure(None, bench.EXAMPLE, 3.0, 1)
-    assert found.largest_difference < 1e-4
+    found = bench.measure(None, "cpu", bench.EXAMPLE, 3.0)
+    assert found.library == "OnnxNetwork"
+    assert found.largest_difference == 0
     # CPU time, for the machine may be busy; the goal is 0.05 of wall time on two cores.
     assert found.rtf_stream[1] < 0.15
     assert found.first_motion_ms > found.look_ahead_ms - 25

@@ -67,8 +67,8 @@ def _loaded(motion_model: str, device: str) -> Predictor:
 
 
 def _device(name: str, pretrained: bool) -> str:
-    if name == "auto" and not pretrained:
-        return "cpu"
+    if name == "cpu" or (name == "auto" and not pretrained):
+        return "cpu"  # without asking PyTorch
     from talkinghead.core.device import resolve_device
 
     return str(resolve_device(name))

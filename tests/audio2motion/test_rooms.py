@@ -10,7 +10,7 @@ import pytest
 import audio2motion
 
 PACKAGE = Path(audio2motion.__file__).parent
-GROUND = {"errors", "arkit", "amplitudes", "checkpoint", "phones", "coarticulation", "targets", "config"}
+GROUND = {"errors", "arkit", "amplitudes", "checkpoint", "phones", "coarticulation", "targets", "config", "runtime"}
 MAY_SEE: dict[str, set[str]] = {
     **dict.fromkeys(GROUND, GROUND),
     "behaviour": GROUND,

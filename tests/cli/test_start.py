@@ -45,7 +45,8 @@ def loaded(*arguments: str | Path) -> list[str]:
 
 
 def test_speaking_loads_nothing_heavy(sound: Path, tmp_path: Path) -> None:
-    assert loaded("speak", PORTRAIT, sound, "--renderer", "warp", "-o", tmp_path / "out.mp4") == []
+    extra = ("--renderer", "warp", "--device", "cpu")
+    assert loaded("speak", PORTRAIT, sound, *extra, "-o", tmp_path / "out.mp4") == []
     assert (tmp_path / "out.mp4").stat().st_size > 1000
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
 
 from talkinghead.core.types import Floats, Pixels
-from talkinghead.renderers.warp.grid import Grid, Rect, identity, inverted
+from talkinghead.renderers.warp.grid import Grid, Rect, cut, identity, inverted
 
 _INVERSION_STEPS = 2
+# Nodes around an opening whose skin may come to lie in it.
+_AROUND_OPENING = 12
 
 
 # Taps of the half-sample filter (that of H.264, near the ideal for its length), over 32.
@@ -42,7 +45,7 @@ def doubled(picture: Pixels) -> Pixels:
 
 
 class _Scratch(threading.local):
-    """Memory that each thread uses again and again."""
+    """Memory that each thread uses again and again: fresh pages cost more than what is written to them."""
 
     def __init__(self) -> None:
         self._memory: Floats = np.empty((0, 0, 0), np.float32)
@@ -66,26 +69,20 @@ class Lookup:
         self._scale = 2 if often else 1
         self._scratch = _Scratch()
 
-    def __call__(self, grid: Grid, field: Floats, nodes: Rect) -> Pixels:
-        """The picture drawn through a displacement on `nodes`, (h, w, 3) on their pixels."""
-        pixels = grid.pixels_of(nodes)
-        where = self._full_size(grid, field * np.float32(self._scale), nodes)
-        where = where[: pixels.y1 - pixels.y0, : pixels.x1 - pixels.x0]
-        cv2.add(where, identity(pixels, self._scale), where)
+    def __call__(self, grid: Grid, field: Floats, nodes: Rect, pixels: Rect | None = None) -> Pixels:
+        """The picture drawn through a displacement on `nodes`, (h, w, 3) on their pixels or on those `pixels` of them."""
+        pixels = pixels or grid.pixels_of(nodes)
+        if self._scale != 1:
+            field = cv2.multiply(field, (self._scale,) * 4)
+        lent = None
+        if nodes == grid.whole:
+            lent = self._scratch.of((grid.shape[0] * grid.step, grid.shape[1] * grid.step, 2))
+        where = grid.full_size(field, nodes, pixels, lent)
+        where = cv2.add(where, grid.places(pixels, self._scale), where if lent is not None else None)
         if self._scale == 1:
             return sampled(self._picture, where)
         drawn: Pixels = cv2.remap(self._picture, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
         return drawn
-
-    def _full_size(self, grid: Grid, field: Floats, nodes: Rect) -> Floats:
-        """`field` enlarged into memory that is used again: fresh pages cost more than the enlarging."""
-        size = ((nodes.x1 - nodes.x0) * grid.step, (nodes.y1 - nodes.y0) * grid.step)
-        full: Floats
-        if nodes != grid.whole:
-            full = cv2.resize(field, size)
-        else:
-            full = cv2.resize(field, size, self._scratch.of((size[1], size[0], 2)))
-        return full
 
 
 class Backward:
@@ -95,15 +92,26 @@ class Backward:
     """
 
     def __init__(
-        self, grid: Grid, turn: Floats | None, rect: Rect, above: Floats, below: Floats, opening: Rect
+        self, grid: Grid, turn: Floats | None, rect: Rect, above: Floats, below: Floats, openings: Sequence[Rect]
     ) -> None:
-        """From forward fields `above` and `below` on `rect`; the two differ within `opening` alone."""
+        """From forward fields `above` and `below` on `rect`; nobody asks for the skin below beyond `openings`."""
         self.grid, self.turn, self.rect = grid, turn, rect
-        part = opening.within(rect)
         self.above = inverted(above, grid.step, _INVERSION_STEPS)
         self.below = self.above.copy()
-        self.below[part] = inverted(np.ascontiguousarray(below[part]), grid.step, _INVERSION_STEPS)
-        self._reach = 0.0 if turn is None else float(np.abs(turn).max())
+        for opening in openings:
+            # Around it the inversion needs to know what may move into it.
+            part = opening.grown(_AROUND_OPENING).common(rect)
+            origin = part.x0 - rect.x0, part.y0 - rect.y0
+            undone = inverted(np.ascontiguousarray(below[part.within(rect)]), grid.step, _INVERSION_STEPS, origin)
+            inner = opening.common(rect)
+            self.below[inner.within(rect)] = undone[inner.within(part)]
+        self._reach, self._places = 0.0, None
+        if turn is not None:
+            self._reach = float(cv2.norm(turn, cv2.NORM_INF))
+            # Where each node looks through the head, in nodes of `rect`.
+            rows, columns = grid.shape
+            nodes = identity(Rect(-rect.x0, -rect.y0, columns - rect.x0, rows - rect.y0))
+            self._places: Floats | None = cv2.scaleAdd(turn, 1 / grid.step, nodes)
 
     def around(self, corners_px: Floats) -> Rect:
         """The nodes that can show what lies between `corners_px` (n, 2) in the portrait."""
@@ -112,7 +120,12 @@ class Backward:
 
     def skin(self, back: Floats, where: Rect) -> Floats:
         """The displacement of the head and of `back` (above or below) at the nodes of `where`."""
-        return self.grid.moved(back, self.rect, None if self.turn is None else self.turn[where.slices], where)
+        if self.turn is None or self._places is None:
+            return cut(back, self.rect, where)
+        moved: Floats = cv2.remap(
+            back, self._places[where.slices], None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT
+        )
+        return cv2.add(moved, self.turn[where.slices], moved)
 
     def whole(self, back: Floats) -> tuple[Floats, Rect]:
         """(displacement, its nodes) wherever head or skin move."""
@@ -131,12 +144,12 @@ class Backward:
     def turned(self, values: Floats, rect: Rect, where: Rect) -> Floats:
         """`values` (h, w) on `rect` as the turned head shows them on `where`; 0 beyond `rect`."""
         assert self.turn is not None
-        nodes = identity(Rect(where.x0 - rect.x0, where.y0 - rect.y0, where.x1 - rect.x0, where.y1 - rect.y0))
-        at = cv2.scaleAdd(np.ascontiguousarray(self.turn[where.slices]), 1 / self.grid.step, nodes)
+        nodes = cv2.subtract(identity(self.grid.whole)[where.slices], (rect.x0, rect.y0, 0, 0))
+        at = cv2.scaleAdd(self.turn[where.slices], 1 / self.grid.step, nodes)
         seen: Floats = cv2.remap(values, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
         return seen
 
     def head(self, nodes: Rect) -> Floats:
         """Where the head's map alone looks, on the pixels of `nodes`."""
-        base = identity(self.grid.pixels_of(nodes))
+        base = self.grid.places(self.grid.pixels_of(nodes))
         return base if self.turn is None else cv2.add(self.grid.full_size(self.turn[nodes.slices], nodes), base)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -25,6 +26,15 @@ def smoothstep(low: float | AnyFloats, high: float | AnyFloats, x: AnyFloats) ->
     t = np.clip((x - low) / (high - low), 0, 1)
     eased: Floats = t * t * (3 - 2 * t)
     return eased.astype(np.float32)
+
+
+def ramp(x: Floats) -> Floats:
+    """`smoothstep` from 0 to 1, in place of `x`."""
+    np.clip(x, 0, 1, out=x)
+    eased = 3 - 2 * x
+    x *= x
+    x *= eased
+    return x
 
 
 def bell(x: AnyFloats) -> Floats:
@@ -50,6 +60,19 @@ class Field:
     above: Floats | None = None
     below: Floats | None = None
 
+    @cached_property
+    def rows(self) -> tuple[slice | None, ...]:
+        """The rows of nodes that `both`, `above` and `below` move at all; None where none."""
+        return _moved_rows(self.both), _moved_rows(self.above), _moved_rows(self.below)
+
+
+def _moved_rows(values: Floats | None) -> slice | None:
+    if values is None:
+        return None
+    rows = np.flatnonzero(values.reshape(len(values), -1).any(1))
+    # One more: the last few numbers of what it is given are rounded otherwise by OpenCV.
+    return slice(int(rows[0]), int(rows[-1]) + 2) if len(rows) else None
+
 
 @dataclass
 class SkinRegion:
@@ -66,10 +89,11 @@ class SkinRegion:
             weight = controls.get(name, 0.0)
             if abs(weight) < 1e-4:
                 continue
-            for total, values in ((both, part.both), (above, part.above), (below, part.below)):
-                if values is not None:
-                    cv2.scaleAdd(values, weight, total, total)
-        return above + both, below + both
+            parts = ((both, part.both), (above, part.above), (below, part.below))
+            for (total, values), rows in zip(parts, part.rows):
+                if values is not None and rows is not None:
+                    cv2.scaleAdd(values[rows], weight, total[rows], total[rows])
+        return cv2.add(above, both, above), cv2.add(below, both, below)
 
 
 def face_window(points: Floats, grid: Grid, unit_px: float, reach: float) -> Floats:

@@ -22,15 +22,16 @@ def to_degrees(rotation: AnyFloats) -> Doubles:
 
 def from_degrees(angles_deg: AnyFloats) -> Doubles:
     """Pitch, yaw, roll (T, 3) in degrees to rotation matrices (T, 3, 3)."""
-    c, s = np.cos(np.radians(angles_deg)).T, np.sin(np.radians(angles_deg)).T
-    one, zero = np.ones_like(c[0]), np.zeros_like(c[0])
-
-    def stack(*rows: tuple[Doubles, Doubles, Doubles]) -> Doubles:
-        return np.stack([np.stack(row, -1) for row in rows], -2)
-
-    rx = stack((one, zero, zero), (zero, c[0], -s[0]), (zero, s[0], c[0]))
-    ry = stack((c[1], zero, s[1]), (zero, one, zero), (-s[1], zero, c[1]))
-    rz = stack((c[2], -s[2], zero), (s[2], c[2], zero), (zero, zero, one))
+    angles = np.radians(angles_deg)
+    c, s = np.cos(angles).T, np.sin(angles).T
+    turned = []
+    for axis, (first, second) in enumerate(((1, 2), (2, 0), (0, 1))):  # each axis turns the two others
+        about = np.zeros((len(angles), 3, 3), c.dtype)
+        about[:, axis, axis] = 1
+        about[:, first, first] = about[:, second, second] = c[axis]
+        about[:, first, second], about[:, second, first] = -s[axis], s[axis]
+        turned.append(about)
+    rx, ry, rz = turned
     return np.asarray(rz @ ry @ rx)
 
 

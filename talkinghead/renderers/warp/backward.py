@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import cv2
 import numpy as np
@@ -16,6 +17,8 @@ _INVERSION_STEPS = 2
 _AROUND_OPENING = 12
 
 
+# Pieces of memory that a picture keeps between frames: as many as threads draw it.
+_MOST_KEPT = 4
 # Taps of the half-sample filter (that of H.264, near the ideal for its length), over 32.
 _HALF_SAMPLE = np.array([1 / 32, -5 / 32, 20 / 32, 20 / 32, -5 / 32, 1 / 32], np.float32)
 
@@ -44,17 +47,21 @@ def doubled(picture: Pixels) -> Pixels:
     return out
 
 
-class _Scratch(threading.local):
-    """Memory that each thread uses again and again: fresh pages cost more than what is written to them."""
+class _Scratch:
+    """Memory that is used again and again: fresh pages cost more than what is written to them."""
 
     def __init__(self) -> None:
-        self._memory: Floats = np.empty((0, 0, 0), np.float32)
+        self._free: deque[Floats] = deque(maxlen=_MOST_KEPT)
 
-    def of(self, shape: tuple[int, int, int]) -> Floats:
-        """An array of `shape`, with whatever was last left in it."""
-        if self._memory.shape != shape:
-            self._memory = np.empty(shape, np.float32)
-        return self._memory
+    @contextmanager
+    def of(self, shape: tuple[int, int, int]) -> Iterator[Floats]:
+        """An array of `shape`, with whatever was last left in it; nobody else's until it is given back."""
+        try:
+            memory = self._free.pop()
+        except IndexError:
+            memory = np.empty(shape, np.float32)
+        yield memory if memory.shape == shape else np.empty(shape, np.float32)
+        self._free.append(memory)
 
 
 class Lookup:
@@ -74,11 +81,14 @@ class Lookup:
         pixels = pixels or grid.pixels_of(nodes)
         if self._scale != 1:
             field = cv2.multiply(field, (self._scale,) * 4)
-        lent = None
-        if nodes == grid.whole:
-            lent = self._scratch.of((grid.shape[0] * grid.step, grid.shape[1] * grid.step, 2))
-        where = grid.full_size(field, nodes, pixels, lent)
-        where = cv2.add(where, grid.places(pixels, self._scale), where if lent is not None else None)
+        if nodes != grid.whole:
+            where = cv2.add(grid.full_size(field, nodes, pixels), grid.places(pixels, self._scale))
+            return self._at(where)
+        with self._scratch.of((grid.shape[0] * grid.step, grid.shape[1] * grid.step, 2)) as memory:
+            where = grid.full_size(field, nodes, pixels, memory)
+            return self._at(cv2.add(where, grid.places(pixels, self._scale), where))
+
+    def _at(self, where: Floats) -> Pixels:
         if self._scale == 1:
             return sampled(self._picture, where)
         drawn: Pixels = cv2.remap(self._picture, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)

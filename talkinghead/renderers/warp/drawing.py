@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import reduce
 
 import cv2
 import numpy as np
@@ -20,6 +21,7 @@ from talkinghead.renderers.warp.plan import Plan
 from talkinghead.renderers.warp.shading import shade
 
 Controls = Mapping[str, float]
+_LID_CONTROLS_OF = {side: tuple(name for name in LID_CONTROLS if name.endswith(side)) for side in "lr"}
 # Weights below this move nothing.
 _OFF = 1e-3
 # How far funnelled lips part the teeth behind them, in D, and how much of a tunnel a pout makes.
@@ -44,9 +46,9 @@ def draw(plan: Plan, controls: Controls, turn: Floats | None, eyes: bool = True)
     regions = [plan.mouth] * speaking + ([plan.upper] if looking else [])
     if not regions:
         return plan.pixels.copy() if turn is None else plan.picture(plan.grid, turn, plan.grid.whole)
-    rect = _union([region.rect for region in regions])
+    rect = reduce(Rect.united, [region.rect for region in regions])
     above, below = _summed(regions, rect, controls)
-    openings = [plan.mouth_opening] * speaking + ([eye.grown(2) for eye in plan.eye_rects] if lids_move else [])
+    openings = [plan.mouth_opening] * speaking + ([plan.lids_opening] if lids_move else [])
     backward = Backward(plan.grid, turn, rect, above, below, openings)
     lips = _lips(plan, controls, above, below, rect) if speaking else None
     masks = _lids(plan, above, below, rect) if lids_move else ()
@@ -54,7 +56,7 @@ def draw(plan: Plan, controls: Controls, turn: Floats | None, eyes: bool = True)
     if lips is not None:
         draw_mouth(out, plan, backward, lips, closing)
     for index, (side, lids) in enumerate(zip("lr", masks)):
-        if _any(controls, [name for name in LID_CONTROLS if name.endswith(side)]):
+        if _any(controls, _LID_CONTROLS_OF[side]):
             look_x, look_y, wide = (controls.get(f"{name}_{side}", 0.0) for name in ("gaze_x", "gaze_y", "wide"))
             shut = controls.get(f"lid_{side}", 0.0)
             draw_eye(out, plan, backward, index, lids, shut, (look_x, look_y, max(wide, 0.0)))
@@ -127,10 +129,6 @@ def _skin(plan: Plan, backward: Backward, lips: Lips | None, lids_move: bool) ->
     out: Pixels = plan.pixels.copy()
     out[plan.grid.pixels_of(nodes).slices] = drawn
     return out
-
-
-def _union(rects: list[Rect]) -> Rect:
-    return Rect(min(r.x0 for r in rects), min(r.y0 for r in rects), max(r.x1 for r in rects), max(r.y1 for r in rects))
 
 
 def _take(back: Floats, other: Floats, where: Pixels, part: Rect, rect: Rect) -> None:

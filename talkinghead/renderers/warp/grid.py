@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -22,8 +23,7 @@ _AROUND = np.ones((3, 3), np.uint8)
 _SHARED_PX = 128
 
 
-@dataclass(frozen=True)
-class Rect:
+class Rect(NamedTuple):
     """Half-open rectangle [x0, x1) x [y0, y1), in nodes or in pixels."""
 
     x0: int
@@ -49,6 +49,10 @@ class Rect:
         """What both have in common."""
         x0, y0 = max(self.x0, other.x0), max(self.y0, other.y0)
         return Rect(x0, y0, max(x0, min(self.x1, other.x1)), max(y0, min(self.y1, other.y1)))
+
+    def united(self, other: Rect) -> Rect:
+        """The smallest one around both."""
+        return Rect(min(self.x0, other.x0), min(self.y0, other.y0), max(self.x1, other.x1), max(self.y1, other.y1))
 
     def within(self, outer: Rect) -> tuple[slice, slice]:
         """This rectangle as slices of an array on `outer`."""
@@ -154,7 +158,7 @@ def inverted(field: Floats, step: int, iterations: int, origin: tuple[int, int] 
     """
     (h, w), (x0, y0) = field.shape[:2], origin
     x, y = np.arange(x0, x0 + w, dtype=np.float32)[None, :], np.arange(y0, y0 + h, dtype=np.float32)[:, None]
-    fx, fy = (np.ascontiguousarray(plane) for plane in cv2.split(field * np.float32(1 / step)))
+    fx, fy = cv2.split(field * np.float32(1 / step))
     gain_x = _newton_gain(cv2.Sobel(fx, cv2.CV_32F, 1, 0, ksize=1, scale=0.5))
     gain_y = _newton_gain(cv2.Sobel(fy, cv2.CV_32F, 0, 1, ksize=1, scale=0.5))
     known = cv2.merge([fx, fy, gain_x, gain_y])
@@ -163,8 +167,8 @@ def inverted(field: Floats, step: int, iterations: int, origin: tuple[int, int] 
         places = (at_x - x0, at_y - y0) if x0 or y0 else (at_x, at_y)
         found = cv2.remap(known, *places, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         fx, fy, gain_x, gain_y = cv2.split(found)
-        for at, origin, off, gain in ((at_x, x, fx, gain_x), (at_y, y, fy, gain_y)):
-            off += at - origin
+        for at, node, off, gain in ((at_x, x, fx, gain_x), (at_y, y, fy, gain_y)):
+            off += at - node
             off *= gain
             at -= off
     at_x -= x
@@ -182,8 +186,7 @@ def _newton_gain(slope: Floats) -> Floats:
     gain: Floats = cv2.dilate(slope, _AROUND)
     gain += 1
     np.maximum(gain, 0.35, out=gain)
-    np.reciprocal(gain, out=gain)
-    return gain
+    return np.reciprocal(gain, out=gain)
 
 
 @lru_cache(maxsize=16)

@@ -53,7 +53,9 @@ class HeadTurn:
         self._lean = _rotation(0.0, 0.0, float(np.arctan2(-down[0], down[1])))
         pivot = points[mesh.CHIN, :2] + NECK_DOWN * unit_px * down
         pivot_z = float(np.median(points[[mesh.LEFT_SIDE, mesh.RIGHT_SIDE], 2])) + NECK_BACK * unit_px
-        self.offset = np.dstack([at - pivot, depth - pivot_z]).astype(np.float32)
+        offset = np.dstack([at - pivot, depth - pivot_z]).astype(np.float32)
+        self._planes = [np.ascontiguousarray(offset[..., axis]) for axis in range(3)]
+        self._weights = cv2.merge([self.weight, self.weight])
         centre = points[list(mesh.FACE_OVAL), :2].mean(0)
         self.from_centre = (at - centre).astype(np.float32)
         size = np.ptp(points[:, :2], axis=0)
@@ -80,14 +82,14 @@ class HeadTurn:
             return None
         turn = self._lean @ _rotation(pitch, yaw, roll) @ self._lean.T
         shift = self._lean[:2, :2] @ shift.astype(np.float32)
-        x, y, z = cv2.split(self.offset)
+        x, y, z = self._planes
         moved = [turn[i, 0] * x + turn[i, 1] * y + turn[i, 2] * z for i in range(3)]
         # A little perspective: what comes nearer grows.
         near = 1 - (moved[2] - z) / self.far_px
-        field = np.dstack([moved[0] * near - x, moved[1] * near - y])
-        field += zoom * (self.from_centre @ turn[:2, :2].T) + shift
-        field *= self.weight[..., None]
-        back = inverted(field.astype(np.float32), self.grid.step, 4)
+        field: Floats = cv2.merge([moved[0] * near - x, moved[1] * near - y])
+        field += zoom * (self.from_centre @ turn[:2, :2].T) + shift if zoom else shift
+        field *= self._weights
+        back = inverted(field, self.grid.step, 4)
         rows, columns = self.fine.shape
         fine: Floats = cv2.resize(back, (back.shape[1] * 2, back.shape[0] * 2))
         return fine[:rows, :columns]

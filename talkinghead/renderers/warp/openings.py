@@ -50,7 +50,7 @@ class CanvasView:
 
     def where(self, values: Floats) -> Rect:
         """The smallest rectangle of pixels around everything over 0 in `values` on the view's pixels."""
-        x, y, wide, tall = cv2.boundingRect(cv2.compare(values, 0.0, cv2.CMP_GT))
+        x, y, wide, tall = cv2.boundingRect((values > 0).view(np.uint8))
         x, y = self.pixels.x0 + x, self.pixels.y0 + y
         return Rect(x, y, x + wide, y + tall)
 

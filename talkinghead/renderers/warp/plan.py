@@ -75,6 +75,7 @@ class Plan:
         self._window = face_window(self.landmarks, self.grid, self.unit_px, _WINDOW_REACH)
         self.mouth: SkinRegion = mouth_region(self.landmarks, self.lips, self.grid, self._window)
         self.canvas = MouthCanvas(self.lips, self.tones, self.pixels if self._often else None)
+        self.drawn_before = False
 
     def cut(self, drawn: Pixels) -> Pixels:
         """What of a drawn frame belongs to the portrait's crop."""
@@ -152,6 +153,11 @@ class Plan:
     def eye_rects(self) -> tuple[Rect, Rect]:
         """The nodes around each eye's opening."""
         return eye_rect(self.eyes[0], self.grid), eye_rect(self.eyes[1], self.grid)
+
+    @cached_property
+    def lids_opening(self) -> Rect:
+        """The nodes of both eyes at which the skin under the lids is asked for."""
+        return self.eye_rects[0].united(self.eye_rects[1]).grown(2)
 
     @cached_property
     def eye_canvases(self) -> tuple[EyeCanvas, EyeCanvas]:

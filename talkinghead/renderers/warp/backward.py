@@ -123,10 +123,10 @@ class Backward:
             nodes = identity(Rect(-rect.x0, -rect.y0, columns - rect.x0, rows - rect.y0))
             self._places: Floats | None = cv2.scaleAdd(turn, 1 / grid.step, nodes)
 
-    def around(self, corners_px: Floats) -> Rect:
-        """The nodes that can show what lies between `corners_px` (n, 2) in the portrait."""
+    def around(self, low_px: Floats, high_px: Floats) -> Rect:
+        """The nodes that can show what lies between `low_px` and `high_px`, each (2,), in the portrait."""
         margin = self._reach + 2.0
-        return self.grid.rect(corners_px.min(0) - margin, corners_px.max(0) + margin)
+        return self.grid.rect(low_px - margin, high_px + margin)
 
     def skin(self, back: Floats, where: Rect) -> Floats:
         """The displacement of the head and of `back` (above or below) at the nodes of `where`."""

@@ -31,6 +31,7 @@ class Eyeball:
         """`iris` (5, 3): its centre and four points of its rim, in pixels."""
         self.rect, self._axes = rect, slit.axes
         self.own = np.ascontiguousarray(pixels[rect.slices])
+        self.box_px = np.array([rect.x0, rect.y0], np.float32), np.array([rect.x1, rect.y1], np.float32)
         x, y = np.meshgrid(np.arange(rect.x0, rect.x1, dtype=np.float32), np.arange(rect.y0, rect.y1, dtype=np.float32))
         place = np.dstack([x, y])
         local = slit.axes.coordinates(place)

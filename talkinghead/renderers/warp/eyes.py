@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 
-from talkinghead.core.types import Doubles, Floats, Pixels
+from talkinghead.core.types import Floats, Pixels
 from talkinghead.renderers.warp.fields import ramp, smoothstep
 from talkinghead.renderers.warp.slit import Slit
 
@@ -50,10 +51,12 @@ class EyeCanvas:
         """(rows, columns)."""
         return len(self.b), len(self.a)
 
-    def to_canvas(self) -> Doubles:
+    @cached_property
+    def to_canvas(self) -> Floats:
         """(2, 3): crop pixels to canvas pixels (column, row)."""
         linear = self.slit.axes.from_px * self.unit
-        return np.column_stack([linear, -linear @ self.slit.axes.origin - self.unit * np.array([self.a[0], self.b[0]])])
+        shift = -linear @ self.slit.axes.origin - self.unit * np.array([self.a[0], self.b[0]])
+        return np.column_stack([linear, shift]).astype(np.float32)
 
     def _lash_tone(self, pixels: Pixels) -> Floats:
         """The darkest colour along the upper lid, which is what lashes look like here."""

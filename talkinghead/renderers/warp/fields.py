@@ -18,6 +18,9 @@ from talkinghead.faces import mesh
 from talkinghead.renderers.warp.anatomy import Axes
 from talkinghead.renderers.warp.grid import Grid, Rect
 
+# Weights below this are none.
+_LEAST_WEIGHT = 1e-4
+
 Vector = tuple[AnyFloats | float, AnyFloats | float]
 
 
@@ -61,17 +64,16 @@ class Field:
     below: Floats | None = None
 
     @cached_property
-    def rows(self) -> tuple[slice | None, ...]:
-        """The rows of nodes that `both`, `above` and `below` move at all; None where none."""
-        return _moved_rows(self.both), _moved_rows(self.above), _moved_rows(self.below)
-
-
-def _moved_rows(values: Floats | None) -> slice | None:
-    if values is None:
-        return None
-    rows = np.flatnonzero(values.reshape(len(values), -1).any(1))
-    # One more: the last few numbers of what it is given are rounded otherwise by OpenCV.
-    return slice(int(rows[0]), int(rows[-1]) + 2) if len(rows) else None
+    def moved(self) -> tuple[tuple[int, slice, Floats], ...]:
+        """(0 for `both`, 1 for `above`, 2 for `below`; the rows of nodes that it moves at all; what it does there)."""
+        found = []
+        for number, values in enumerate((self.both, self.above, self.below)):
+            rows = [] if values is None else np.flatnonzero(values.reshape(len(values), -1).any(1))
+            if values is not None and len(rows):
+                # One more: the last few numbers of what it is given are rounded otherwise by OpenCV.
+                part = slice(int(rows[0]), int(rows[-1]) + 2)
+                found.append((number, part, values[part]))
+        return tuple(found)
 
 
 @dataclass
@@ -83,16 +85,14 @@ class SkinRegion:
 
     def summed(self, controls: Mapping[str, float]) -> tuple[Floats, Floats]:
         """(above, below): the displacement of the skin over and under the opening."""
-        shape = (self.rect.y1 - self.rect.y0, self.rect.x1 - self.rect.x0, 2)
-        both, above, below = np.zeros(shape, np.float32), np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+        totals = np.zeros((3, self.rect.y1 - self.rect.y0, self.rect.x1 - self.rect.x0, 2), np.float32)
         for name, part in self.fields.items():
             weight = controls.get(name, 0.0)
-            if abs(weight) < 1e-4:
-                continue
-            parts = ((both, part.both), (above, part.above), (below, part.below))
-            for (total, values), rows in zip(parts, part.rows):
-                if values is not None and rows is not None:
-                    cv2.scaleAdd(values[rows], weight, total[rows], total[rows])
+            if abs(weight) >= _LEAST_WEIGHT:
+                for number, rows, values in part.moved:
+                    into = totals[number, rows]
+                    cv2.scaleAdd(values, weight, into, into)
+        both, above, below = totals
         return cv2.add(above, both, above), cv2.add(below, both, below)
 
 

@@ -7,11 +7,12 @@ the picture with the head's map.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
 
-from talkinghead.core.types import Doubles, Floats, Pixels
+from talkinghead.core.types import Floats, Pixels
 from talkinghead.renderers.warp.fields import ramp, smoothstep
 from talkinghead.renderers.warp.slit import Slit
 from talkinghead.renderers.warp.teeth import LOWER, UPPER, Sheet, painted_teeth, seen_teeth
@@ -88,17 +89,20 @@ class MouthCanvas:
         rest: Floats = (height + 0.6 * bend * np.clip(self.a, -slit.left, slit.right) ** 2).astype(np.float32)
         return rest
 
-    def to_canvas(self) -> Doubles:
+    @cached_property
+    def to_canvas(self) -> Floats:
         """(2, 3): crop pixels to canvas pixels (column, row)."""
         axes = self.slit.axes
         linear = axes.from_px * self.unit
         shift = -linear @ axes.origin - self.unit * np.array([self.a0, self.b0])
-        return np.column_stack([linear, shift])
+        return np.column_stack([linear, shift]).astype(np.float32)
 
-    def corners_px(self) -> Floats:
-        """(4, 2) crop pixels of the canvas's corners."""
+    @cached_property
+    def box_px(self) -> tuple[Floats, Floats]:
+        """(low, high), each (2,): crop pixels of a rectangle around the canvas."""
         ends = [(x, y) for x in (self.a[0], self.a[-1]) for y in (self.b[0], self.b[-1])]
-        return self.slit.axes.pixels(np.array(ends, np.float32))
+        corners = self.slit.axes.pixels(np.array(ends, np.float32))
+        return corners.min(0), corners.max(0)
 
     def edges(self, above: Floats, below: Floats, jaw: float, tunnel: float) -> Lips:
         """Lips from the displacement (n, 2), in pixels, of the slit's upper and lower curve."""

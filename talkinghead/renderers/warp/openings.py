@@ -7,7 +7,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from talkinghead.core.types import Doubles, Floats, Pixels
+from talkinghead.core.types import Floats, Pixels
 from talkinghead.renderers.warp.backward import Backward, sampled
 from talkinghead.renderers.warp.eyes import LidMasks
 from talkinghead.renderers.warp.fields import smoothstep
@@ -30,9 +30,9 @@ class CanvasView:
     Only the smallest rectangles that matter are drawn: most of what surrounds an opening is plain skin.
     """
 
-    def __init__(self, grid: Grid, nodes: Rect, head: Floats, to_canvas: Doubles, shape: tuple[int, int]) -> None:
+    def __init__(self, grid: Grid, nodes: Rect, head: Floats, to_canvas: Floats, shape: tuple[int, int]) -> None:
         """`head`: where the pixels of `nodes` look through the head's map; `shape` (rows, columns) of the canvas."""
-        at = cv2.transform(head, to_canvas.astype(np.float32))
+        at = cv2.transform(head, to_canvas)
         rows, columns = shape
         shown = cv2.inRange(at, (0.5, 0.5), (columns - 1.5, rows - 1.5))
         x, y, wide, tall = cv2.boundingRect(shown)
@@ -61,10 +61,10 @@ class CanvasView:
 
 def draw_mouth(out: Pixels, plan: Plan, backward: Backward, lips: Lips, closing: float) -> None:
     """The lips that meet at `lips`, and what they show between them."""
-    nodes = backward.around(plan.canvas.corners_px())
+    nodes = backward.around(*plan.canvas.box_px)
     if nodes.empty:
         return
-    view = CanvasView(plan.grid, nodes, backward.head(nodes), plan.canvas.to_canvas(), plan.canvas.shape)
+    view = CanvasView(plan.grid, nodes, backward.head(nodes), plan.canvas.to_canvas, plan.canvas.shape)
     if view.pixels.empty:
         return
     colour, cover, side = plan.canvas.paint(lips, _CLOSED_LINE * closing)
@@ -81,10 +81,10 @@ def draw_eye(
 ) -> None:
     """One eye: its lids, which are as far `shut`, its ball that looks to `gaze` (x, y, wide), the line of its lashes."""
     canvas, ball = plan.eye_canvases[index], plan.balls[index]
-    nodes = backward.around(np.array([(ball.rect.x0, ball.rect.y0), (ball.rect.x1, ball.rect.y1)], np.float32))
+    nodes = backward.around(*ball.box_px)
     if nodes.empty or ball.rect.empty:
         return
-    view = CanvasView(plan.grid, nodes, backward.head(nodes), canvas.to_canvas(), canvas.shape)
+    view = CanvasView(plan.grid, nodes, backward.head(nodes), canvas.to_canvas, canvas.shape)
     if view.pixels.empty:
         return
     asleep = float(smoothstep(*_FALLING_ASLEEP, np.array(shut, np.float32)))
@@ -113,9 +113,7 @@ def draw_eye(
     view.put(out, drawn)
 
 
-def _parted(
-    view: CanvasView, grid: Grid, backward: Backward, below: Floats, over: _Look, under: _Look
-) -> Pixels:
+def _parted(view: CanvasView, grid: Grid, backward: Backward, below: Floats, over: _Look, under: _Look) -> Pixels:
     """The skin on a view's pixels: `over` an opening and, by the share `below` (h, w), `under` it."""
     drawn: Pixels = np.empty((*below.shape, 3), np.uint8)
     upper, lower = view.where(1 - below), view.where(below)

@@ -61,7 +61,12 @@ def measured(checkout: Path, picture: Path, motion: Path, frames: Path) -> dict[
     """`draw` in a process of its own that runs a checkout's code."""
     command = [sys.executable, __file__, "--draw", str(picture), str(motion), str(frames)]
     done = subprocess.run(
-        command, env={**os.environ, "PYTHONPATH": str(checkout)}, cwd=checkout, capture_output=True, text=True, check=False
+        command,
+        env={**os.environ, "PYTHONPATH": str(checkout)},
+        cwd=checkout,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode != 0:
         raise SystemExit(done.stderr)
@@ -122,7 +127,9 @@ def main() -> None:
             }
         if asked.against:
             pairs = list(zip(rounds["here"], rounds["there"]))
-            figures["times_as_fast"] = round(statistics.median(a["frames_per_s"] / b["frames_per_s"] for a, b in pairs), 2)
+            figures["times_as_fast"] = round(
+                statistics.median(a["frames_per_s"] / b["frames_per_s"] for a, b in pairs), 2
+            )
             figures["of_its_cpu"] = round(statistics.median(a["cpu_ms"] / b["cpu_ms"] for a, b in pairs), 2)
             figures |= differences(folder / "here.npy", folder / "there.npy")
     print(json.dumps(figures, indent=1))

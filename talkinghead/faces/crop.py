@@ -6,7 +6,6 @@ Pixel centres are at integers, so the picture of `w` pixels covers -0.5 to w - 0
 from __future__ import annotations
 
 from functools import lru_cache
-
 from typing import Any
 
 import cv2

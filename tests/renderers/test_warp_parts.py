@@ -12,6 +12,7 @@ from talkinghead.renderers.warp import IGNORED_BLENDSHAPES
 from talkinghead.renderers.warp.backward import Lookup, doubled
 from talkinghead.renderers.warp.cropping import crop_rectangle
 from talkinghead.renderers.warp.drawing import draw
+from talkinghead.renderers.warp.eyeball import Gaze
 from talkinghead.renderers.warp.fields import opening_profile
 from talkinghead.renderers.warp.grid import Grid, Rect, inverted
 from talkinghead.renderers.warp.head_turn import HeadTurn, limited, source_yaw_deg
@@ -99,13 +100,31 @@ class TestLookup:
     def test_standing_still_is_exact(self, portrait: Portrait, often: bool) -> None:
         grid = Grid.over(portrait.pixels, 80)
         field = np.zeros((*grid.shape, 2), np.float32)
-        np.testing.assert_array_equal(Lookup(portrait.pixels, often)(grid, field, grid.whole), portrait.pixels)
+        whole = grid.pixels_of(grid.whole)
+        np.testing.assert_array_equal(Lookup(portrait.pixels, often)(grid, field, grid.whole, whole), portrait.pixels)
 
     def test_whole_pixels_are_exact(self, portrait: Portrait) -> None:
         grid = Grid.over(portrait.pixels, 80)
         field = np.full((*grid.shape, 2), 3, np.float32)
-        seen = Lookup(portrait.pixels, often=True)(grid, field, grid.whole)
+        seen = Lookup(portrait.pixels, often=True)(grid, field, grid.whole, grid.pixels_of(grid.whole))
         np.testing.assert_array_equal(seen[:-4, :-4], portrait.pixels[3:-1, 3:-1])
+
+    @pytest.mark.parametrize("often", [True, False])
+    @pytest.mark.parametrize("unit_px", [20, 80])
+    def test_what_does_not_move_is_left_out(self, portrait: Portrait, often: bool, unit_px: float) -> None:
+        """Drawing only where something moves gives what drawing everything gives, to the last bit."""
+        grid, lookup = Grid.over(portrait.pixels, unit_px), Lookup(portrait.pixels, often)
+        field = cv2.resize(smooth_field(3, 0.4), grid.shape[::-1])
+        field[: grid.shape[0] // 3] = 0
+        whole = grid.pixels_of(grid.whole)
+        part, drawn = Rect(3, 4, grid.shape[1] - 5, grid.shape[0] - 2), portrait.pixels.copy()
+        lookup.draw_over(drawn, grid, field, grid.whole)
+        np.testing.assert_array_equal(drawn, lookup(grid, field, grid.whole, whole))
+        moved = sum((r.x1 - r.x0) * (r.y1 - r.y0) for r in grid.moved(field, grid.whole))
+        assert 0 < moved < 0.7 * drawn[..., 0].size
+        drawn = portrait.pixels.copy()
+        lookup.draw_over(drawn, grid, np.ascontiguousarray(field[part.slices]), part)
+        np.testing.assert_array_equal(drawn[: grid.shape[0] // 3], portrait.pixels[: grid.shape[0] // 3])
 
 
 class TestControls:
@@ -218,8 +237,10 @@ class TestGlasses:
 
 def test_gaze_moves_the_iris(plan: Plan) -> None:
     ball = plan.balls[0]
-    assert ball.looking(0, 0, 0) is ball.own
-    right, left = ball.looking(1, 0, 0).astype(int), ball.looking(-1, 0, 0).astype(int)
+    straight, origin = ball.looking(Gaze(0, 0, 0))
+    np.testing.assert_array_equal(straight, ball.own)
+    assert origin == (ball.rect.x0, ball.rect.y0)
+    right, left = ball.looking(Gaze(1, 0, 0))[0].astype(int), ball.looking(Gaze(-1, 0, 0))[0].astype(int)
     columns = np.arange(right.shape[1])
     darkness = [(255 - image.mean(2)) for image in (left, right)]
     centres = [(d * columns).sum() / d.sum() for d in darkness]

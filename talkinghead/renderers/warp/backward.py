@@ -76,23 +76,29 @@ class Lookup:
         self._scale = 2 if often else 1
         self._scratch = _Scratch()
 
-    def __call__(self, grid: Grid, field: Floats, nodes: Rect, pixels: Rect | None = None) -> Pixels:
-        """The picture drawn through a displacement on `nodes`, (h, w, 3) on their pixels or on those `pixels` of them."""
-        pixels = pixels or grid.pixels_of(nodes)
-        if self._scale != 1:
-            field = cv2.multiply(field, (self._scale,) * 4)
-        if nodes != grid.whole:
-            where = cv2.add(grid.full_size(field, nodes, pixels), grid.places(pixels, self._scale))
-            return self._at(where)
-        with self._scratch.of((grid.shape[0] * grid.step, grid.shape[1] * grid.step, 2)) as memory:
-            where = grid.full_size(field, nodes, pixels, memory)
-            return self._at(cv2.add(where, grid.places(pixels, self._scale), where))
+    def __call__(self, grid: Grid, field: Floats, nodes: Rect, pixels: Rect) -> Pixels:
+        """The picture drawn through a displacement on `nodes`, (h, w, 3) on those `pixels` of theirs."""
+        where = grid.full_size(self._scaled(field), nodes, pixels)
+        return self._seen(cv2.add(where, grid.places(pixels, self._scale)), None)
 
-    def _at(self, where: Floats) -> Pixels:
-        if self._scale == 1:
-            return sampled(self._picture, where)
-        drawn: Pixels = cv2.remap(self._picture, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
-        return drawn
+    def draw_over(self, out: Pixels, grid: Grid, field: Floats, nodes: Rect) -> None:
+        """Draw the picture through a displacement on `nodes` over `out`, itself the picture, wherever it moves."""
+        rows, columns = field.shape[:2]
+        with self._scratch.of((rows * grid.step, columns * grid.step, 2)) as memory:
+            full = grid.full_size(self._scaled(field), nodes, out=memory)
+            there = grid.pixels_of(nodes)
+            for part in grid.moved(field, nodes):
+                where = full[part.within(there)]
+                cv2.add(where, grid.places(part, self._scale), where)
+                self._seen(where, out[part.slices])
+
+    def _scaled(self, field: Floats) -> Floats:
+        return field if self._scale == 1 else field * np.float32(self._scale)
+
+    def _seen(self, where: Floats, out: Pixels | None) -> Pixels:
+        kind = cv2.INTER_CUBIC if self._scale == 1 else cv2.INTER_LINEAR
+        seen: Pixels = cv2.remap(self._picture, where, None, kind, out, borderMode=cv2.BORDER_REFLECT_101)
+        return seen
 
 
 class Backward:
@@ -115,13 +121,14 @@ class Backward:
             undone = inverted(np.ascontiguousarray(below[part.within(rect)]), grid.step, _INVERSION_STEPS, origin)
             inner = opening.common(rect)
             self.below[inner.within(rect)] = undone[inner.within(part)]
-        self._reach, self._places = 0.0, None
+        self._reach = 0.0
+        # Where each node looks through the head, in nodes of `rect`.
+        self._places: Floats | None = None
         if turn is not None:
             self._reach = float(cv2.norm(turn, cv2.NORM_INF))
-            # Where each node looks through the head, in nodes of `rect`.
             rows, columns = grid.shape
             nodes = identity(Rect(-rect.x0, -rect.y0, columns - rect.x0, rows - rect.y0))
-            self._places: Floats | None = cv2.scaleAdd(turn, 1 / grid.step, nodes)
+            self._places = cv2.scaleAdd(turn, 1 / grid.step, nodes)
 
     def around(self, low_px: Floats, high_px: Floats) -> Rect:
         """The nodes that can show what lies between `low_px` and `high_px`, each (2,), in the portrait."""
@@ -135,7 +142,8 @@ class Backward:
         moved: Floats = cv2.remap(
             back, self._places[where.slices], None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT
         )
-        return cv2.add(moved, self.turn[where.slices], moved)
+        cv2.add(moved, self.turn[where.slices], moved)
+        return moved
 
     def whole(self, back: Floats) -> tuple[Floats, Rect]:
         """(displacement, its nodes) wherever head or skin move."""

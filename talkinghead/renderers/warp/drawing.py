@@ -10,6 +10,7 @@ import numpy as np
 
 from talkinghead.core.types import Floats, Pixels
 from talkinghead.renderers.warp.backward import Backward
+from talkinghead.renderers.warp.eyeball import Gaze
 from talkinghead.renderers.warp.eyes import LidMasks
 from talkinghead.renderers.warp.fields import SkinRegion
 from talkinghead.renderers.warp.grid import Rect
@@ -22,6 +23,7 @@ from talkinghead.renderers.warp.shading import shade
 
 Controls = Mapping[str, float]
 _LID_CONTROLS_OF = {side: tuple(name for name in LID_CONTROLS if name.endswith(side)) for side in "lr"}
+_EYE = "gaze_x", "gaze_y", "wide", "lid"
 # Weights below this move nothing.
 _OFF = 1e-3
 # How far funnelled lips part the teeth behind them, in D, and how much of a tunnel a pout makes.
@@ -45,7 +47,10 @@ def draw(plan: Plan, controls: Controls, turn: Floats | None, eyes: bool = True)
     lids_move = looking and _any(controls, LID_CONTROLS)
     regions = [plan.mouth] * speaking + ([plan.upper] if looking else [])
     if not regions:
-        return plan.pixels.copy() if turn is None else plan.picture(plan.grid, turn, plan.grid.whole)
+        out: Pixels = plan.pixels.copy()
+        if turn is not None:
+            plan.picture.draw_over(out, plan.grid, turn, plan.grid.whole)
+        return out
     rect = reduce(Rect.united, [region.rect for region in regions])
     above, below = _summed(regions, rect, controls)
     openings = [plan.mouth_opening] * speaking + ([plan.lids_opening] if lids_move else [])
@@ -57,9 +62,8 @@ def draw(plan: Plan, controls: Controls, turn: Floats | None, eyes: bool = True)
         draw_mouth(out, plan, backward, lips, closing)
     for index, (side, lids) in enumerate(zip("lr", masks)):
         if _any(controls, _LID_CONTROLS_OF[side]):
-            look_x, look_y, wide = (controls.get(f"{name}_{side}", 0.0) for name in ("gaze_x", "gaze_y", "wide"))
-            shut = controls.get(f"lid_{side}", 0.0)
-            draw_eye(out, plan, backward, index, lids, shut, (look_x, look_y, max(wide, 0.0)))
+            look_x, look_y, wide, shut = (controls.get(f"{name}_{side}", 0.0) for name in _EYE)
+            draw_eye(out, plan, backward, index, lids, shut, Gaze(look_x, look_y, max(wide, 0.0)))
     if speaking:
         shade(out, plan.mouth_shades, controls, plan.mouth.rect, backward)
     if looking:
@@ -122,12 +126,8 @@ def _skin(plan: Plan, backward: Backward, lips: Lips | None, lids_move: bool) ->
     for part, under_lids in plan.under_lids if lids_move else ():
         back = back.copy() if back is backward.above else back
         _take(back, backward.below, under_lids, part, rect)
-    field, nodes = backward.whole(back)
-    drawn = plan.picture(plan.grid, field, nodes)
-    if nodes == plan.grid.whole:
-        return drawn
     out: Pixels = plan.pixels.copy()
-    out[plan.grid.pixels_of(nodes).slices] = drawn
+    plan.picture.draw_over(out, plan.grid, *backward.whole(back))
     return out
 
 

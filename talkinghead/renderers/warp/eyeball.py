@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +24,14 @@ _UNDER_LID, _IN_LIGHT, _SHADOW_END = 0.72, 0.28, 0.075
 _DISC = 1.04
 # Pixels to each side of a place that cubic interpolation reads.
 _CUBIC_REACH = 2
+
+
+class Gaze(NamedTuple):
+    """Where an eye looks, in weights, the picture's right and down positive; and how `wide` open it is."""
+
+    x: float
+    y: float
+    wide: float
 
 
 class Eyeball:
@@ -94,14 +104,14 @@ class Eyeball:
         iris: Floats = (own * known_soft + hidden * (1 - known_soft)).astype(np.float32)
         return iris
 
-    def looking(self, x: float, y: float, wide: float, around: Floats | None = None) -> tuple[Pixels, tuple[int, int]]:
-        """The ball with its iris moved by gaze weights, picture's right and down positive.
+    def looking(self, gaze: Gaze, around: Floats | None = None) -> tuple[Pixels, tuple[int, int]]:
+        """The ball with its iris moved by `gaze`.
 
         Returns:
             Its pixels (h, w, 3), all of them or those about the places `around` (..., 2) in the portrait, and the
             (x, y) of the first one.
         """
-        part = self.rect if around is None else self._about(around)
+        (x, y, wide), part = gaze, self.rect if around is None else self._about(around)
         inner, origin = part.within(self.rect), (part.x0, part.y0)
         rebuilt = float(smoothstep(0.0, _REBUILT_AT, np.array(max(np.hypot(x, y), wide), np.float32)))
         if rebuilt <= 0:
@@ -119,7 +129,8 @@ class Eyeball:
         ball -= own
         ball *= rebuilt
         ball += own
-        return cv2.convertScaleAbs(ball), origin
+        ball += 0.5
+        return np.clip(ball, 0, 255, out=ball).astype(np.uint8), origin
 
     def _about(self, places: Floats) -> Rect:
         """The rectangle of the ball that cubic interpolation at `places` reads."""

@@ -68,8 +68,10 @@ class Field:
         """(0 for `both`, 1 for `above`, 2 for `below`; the rows of nodes that it moves at all; what it does there)."""
         found = []
         for number, values in enumerate((self.both, self.above, self.below)):
-            rows = [] if values is None else np.flatnonzero(values.reshape(len(values), -1).any(1))
-            if values is not None and len(rows):
+            if values is None:
+                continue
+            rows = np.flatnonzero(values.reshape(len(values), -1).any(1))
+            if len(rows):
                 # One more: the last few numbers of what it is given are rounded otherwise by OpenCV.
                 part = slice(int(rows[0]), int(rows[-1]) + 2)
                 found.append((number, part, values[part]))

@@ -6,6 +6,7 @@ Fields are float32 (h, w, 2) in crop pixels, x then y. Node (i, j) of the grid l
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -19,6 +20,11 @@ from talkinghead.renderers.warp.anatomy import Axes
 # Nodes per pupil distance: lips are about four nodes thick, and every field is smooth on that scale.
 _NODES_PER_UNIT = 30
 _AROUND = np.ones((3, 3), np.uint8)
+# A displacement below this shows each pixel itself: places are rounded to a 64th of a pixel where a picture is doubled.
+_UNSEEN_PX = 1 / 130
+# Rows of nodes that are drawn together: a face is round, so narrow bands hold less of what does not move; and OpenCV
+# draws so few pixels on one thread, which leaves the other core to the next frame or to the encoder.
+_BAND = 16
 # Coordinates of pixels are kept for crops of up to this many pixels more.
 _SHARED_PX = 128
 
@@ -130,6 +136,18 @@ class Grid:
         part = pixels or self.pixels_of(rect)
         return full[part.within(Rect(rect.x0 * self.step, rect.y0 * self.step, 0, 0))]
 
+    def moved(self, field: Floats, rect: Rect) -> Iterator[Rect]:
+        """Rectangles of pixels, apart from each other, outside which a field on `rect` moves nothing to be seen."""
+        seen = cv2.bitwise_not(cv2.inRange(field, (-_UNSEEN_PX,) * 2, (_UNSEEN_PX,) * 2))
+        seen = cv2.dilate(seen, _AROUND)  # between a node that moves and one that does not there are pixels
+        for row in range(0, len(seen), _BAND):
+            x, y, wide, tall = cv2.boundingRect(seen[row : row + _BAND])
+            if wide:
+                x, y = rect.x0 + x, rect.y0 + row + y
+                part = self.pixels_of(Rect(x, y, x + wide, y + tall))
+                if not part.empty:
+                    yield part
+
     def sample(self, field: Floats, rect: Rect, at_px: Floats) -> Floats:
         """`field`, given on `rect`, at (n, 2) pixels; zero outside."""
         nodes = (at_px[None] + 0.5) * np.float32(1 / self.step) - np.array([rect.x0 + 0.5, rect.y0 + 0.5], np.float32)
@@ -192,10 +210,16 @@ def _newton_gain(slope: Floats) -> Floats:
 @lru_cache(maxsize=16)
 def identity(rect: Rect) -> Floats:
     """(h, w, 2) coordinates of the nodes in `rect`; shared, not to be written to."""
+    return _coordinates(rect)
+
+
+def _coordinates(rect: Rect) -> Floats:
     x, y = np.arange(rect.x0, rect.x1, dtype=np.float32), np.arange(rect.y0, rect.y1, dtype=np.float32)
-    return np.ascontiguousarray(np.dstack(np.meshgrid(x, y)))
+    places: Floats = np.ascontiguousarray(np.dstack(np.meshgrid(x, y)))
+    return places
 
 
 @lru_cache(maxsize=4)
 def _places(width_px: int, height_px: int, scale: int) -> Floats:
-    return identity.__wrapped__(Rect(0, 0, width_px, height_px)) * np.float32(scale)
+    places: Floats = _coordinates(Rect(0, 0, width_px, height_px)) * np.float32(scale)
+    return places

@@ -122,7 +122,7 @@ class MouthCanvas:
         return len(self.b), len(self.a)
 
     def paint(self, lips: Lips, closed_line: float) -> tuple[Pixels, Floats, Floats]:
-        """(colour (h, w, 3), cover (h, w) 0..1, side (h, w): 1 under the lips' middle); colour is for what is covered."""
+        """(colour (h, w, 3) of what is covered, cover (h, w) 0..1, side (h, w): 1 under the lips' middle)."""
         px = 1 / self.unit
         side = (self.b[:, None] - lips.middle) * np.float32(self.unit) + np.float32(0.5)
         np.clip(side, 0, 1, out=side)
@@ -148,7 +148,7 @@ class MouthCanvas:
             share = contact / (contact + covered + 1e-6)
             painted += (self._contact - painted) * share[..., None]
             covered = np.maximum(covered, contact)
-        colour[part], cover[part] = cv2.convertScaleAbs(painted), covered
+        colour[part], cover[part] = np.clip(painted + 0.5, 0, 255).astype(np.uint8), covered
         return colour, cover, side
 
     def _painted(self, lips: Lips, soft: float, line: Floats | None) -> tuple[slice, slice] | None:
@@ -177,11 +177,13 @@ class MouthCanvas:
         if float(strength.max()) < 0.01:
             return None
         inside = smoothstep(0.0, 0.14, self.a - lips.left) * smoothstep(0.0, 0.14, lips.right - self.a)
-        return (strength * inside).astype(np.float32)
+        lines: Floats = (strength * inside).astype(np.float32)
+        return lines
 
     def _contact_line(self, lips: Lips, strength: Floats, b: Floats, columns: slice) -> Floats:
         distance = (b - lips.middle[columns]) / np.float32(self._line_width)
-        return strength[columns] * np.exp(-distance * distance)
+        line: Floats = strength[columns] * np.exp(-distance * distance)
+        return line
 
     def _paint_open(self, view: Floats, lips: Lips, rows: slice, columns: slice) -> None:
         """Cavity, tongue and teeth onto `view`, the canvas's `rows` and `columns`."""

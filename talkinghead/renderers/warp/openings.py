@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeVar
 
 import cv2
 import numpy as np
 
 from talkinghead.core.types import Floats, Pixels
 from talkinghead.renderers.warp.backward import Backward, sampled
+from talkinghead.renderers.warp.eyeball import Gaze
 from talkinghead.renderers.warp.eyes import LidMasks
 from talkinghead.renderers.warp.fields import smoothstep
 from talkinghead.renderers.warp.grid import Grid, Rect
@@ -20,6 +22,8 @@ _CLOSED_LINE = 0.6
 # Blink weights between which a lid takes on the skin of a closed eye.
 _FALLING_ASLEEP = 0.1, 0.65
 
+# Numbers or colours on a canvas.
+Canvas = TypeVar("Canvas", Floats, Pixels)
 # A picture through a displacement on some nodes, on some of their pixels.
 _Look = Callable[[Grid, Floats, Rect, Rect], Pixels]
 
@@ -42,10 +46,10 @@ class CanvasView:
         self.head = head[part]
         self._at, self._shown = at[part], shown[part]
 
-    def seen(self, values: Floats | Pixels, part: Rect | None = None) -> Floats | Pixels:
+    def seen(self, values: Canvas, part: Rect | None = None) -> Canvas:
         """A canvas's `values` on the view's pixels, or on a `part` of them; beyond its border the border's."""
         at = self._at if part is None else self._at[part.within(self.pixels)]
-        seen: Floats | Pixels = cv2.remap(values, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        seen: Canvas = cv2.remap(values, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         return seen
 
     def where(self, values: Floats) -> Rect:
@@ -76,10 +80,8 @@ def draw_mouth(out: Pixels, plan: Plan, backward: Backward, lips: Lips, closing:
     view.put(out, drawn)
 
 
-def draw_eye(
-    out: Pixels, plan: Plan, backward: Backward, index: int, masks: LidMasks, shut: float, gaze: tuple[float, ...]
-) -> None:
-    """One eye: its lids, which are as far `shut`, its ball that looks to `gaze` (x, y, wide), the line of its lashes."""
+def draw_eye(out: Pixels, plan: Plan, backward: Backward, index: int, masks: LidMasks, shut: float, gaze: Gaze) -> None:
+    """One eye: its lids, as far `shut`, its ball, turned by `gaze`, and the line of its lashes."""
     canvas, ball = plan.eye_canvases[index], plan.balls[index]
     nodes = backward.around(*ball.box_px)
     if nodes.empty or ball.rect.empty:
@@ -102,7 +104,7 @@ def draw_eye(
     if not inside.empty:
         part = inside.within(view.pixels)
         at = view.head[part]
-        looking, origin = ball.looking(*gaze, around=at)
+        looking, origin = ball.looking(gaze, at)
         _cover(drawn[part], sampled(looking, at - np.array(origin, np.float32)), cover[part])
     lashes = view.where(lash)
     if not lashes.empty:

@@ -104,7 +104,8 @@ class Plan:
         under = b > middle.max()
         near = np.flatnonzero(~under & (b > middle.min()))
         under.flat[near] = b.flat[near] > np.interp(a.flat[near], self.canvas.a, middle)
-        return under.view(np.uint8)
+        shares: Pixels = under.view(np.uint8)
+        return shares
 
     @cached_property
     def under_lids(self) -> tuple[tuple[Rect, Pixels], ...]:

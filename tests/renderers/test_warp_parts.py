@@ -9,7 +9,7 @@ import pytest
 from talkinghead.core.types import Face, Floats, Image, Portrait
 from talkinghead.motion.blendshapes import BLENDSHAPE_INDEX, BLENDSHAPE_NAMES, N_BLENDSHAPES
 from talkinghead.renderers.warp import IGNORED_BLENDSHAPES
-from talkinghead.renderers.warp.backward import Lookup, doubled
+from talkinghead.renderers.warp.backward import Backward, Lookup, doubled
 from talkinghead.renderers.warp.cropping import crop_rectangle
 from talkinghead.renderers.warp.drawing import draw
 from talkinghead.renderers.warp.eyeball import Gaze
@@ -58,6 +58,25 @@ class TestFields:
         back = inverted(field, 1, 4)
         at = rows + back[:, 4, 1]
         np.testing.assert_allclose(np.interp(at, rows, field[:, 4, 1]), -back[:, 4, 1], atol=0.3)
+
+    @pytest.mark.parametrize("turned", [False, True])
+    def test_openings_are_inverted_as_the_whole_would_be(self, plan: Plan, turned: bool) -> None:
+        values = np.zeros(N_BLENDSHAPES, np.float32)
+        for name in ("jawOpen", "eyeBlinkLeft", "eyeBlinkRight", "mouthSmileLeft", "browInnerUp"):
+            values[BLENDSHAPE_INDEX[name]] = 0.9
+        rect = plan.mouth.rect.united(plan.upper.rect)
+        above, below = (np.zeros((rect.y1 - rect.y0, rect.x1 - rect.x0, 2), np.float32) for _ in range(2))
+        for region in (plan.mouth, plan.upper):
+            for total, part in zip((above, below), region.summed(to_controls(values))):
+                total[region.rect.within(rect)] += part
+        turn = plan.head.inverse(np.array([3, 9, 2], np.float32), np.zeros(3, np.float32), 1.0) if turned else None
+        openings = plan.mouth_opening, plan.lids_opening
+        backward = Backward(plan.grid, turn, rect, above, below, openings)
+        wanted = inverted(below, plan.grid.step, 2)
+        for opening in openings:
+            part = opening.common(rect).within(rect)
+            assert np.abs(wanted[part] - backward.above[part]).max() > 3
+            np.testing.assert_array_equal(backward.below[part], wanted[part])
 
     def test_grid_lands_on_pixels(self) -> None:
         grid = Grid(50, 38, 3)

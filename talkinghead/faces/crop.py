@@ -5,6 +5,7 @@ Pixel centres are at integers, so the picture of `w` pixels covers -0.5 to w - 0
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import cv2
@@ -86,6 +87,7 @@ def whole_picture(image: Image, size_px: tuple[int, int] | None = None) -> Crop:
     return Crop(np.array([[sx, 0, (sx - 1) / 2], [0, sy, (sy - 1) / 2]]), (out_w, out_h))
 
 
+@lru_cache(maxsize=8)
 def integer_offset(crop: Crop) -> tuple[int, int] | None:
     """(x, y) of the crop's first pixel in the picture, where crop pixels are picture pixels; None for other crops."""
     linear, offset = crop.matrix[:, :2], crop.matrix[:, 2]

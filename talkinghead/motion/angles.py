@@ -5,6 +5,9 @@ Column vectors, x right, y down, z inward; rotation = Rz(roll) Ry(yaw) Rx(pitch)
 
 from __future__ import annotations
 
+from functools import lru_cache
+from typing import Any
+
 import numpy as np
 
 from talkinghead.core.types import AnyFloats, Doubles
@@ -22,15 +25,16 @@ def to_degrees(rotation: AnyFloats) -> Doubles:
 
 def from_degrees(angles_deg: AnyFloats) -> Doubles:
     """Pitch, yaw, roll (T, 3) in degrees to rotation matrices (T, 3, 3)."""
-    c, s = np.cos(np.radians(angles_deg)).T, np.sin(np.radians(angles_deg)).T
-    one, zero = np.ones_like(c[0]), np.zeros_like(c[0])
-
-    def stack(*rows: tuple[Doubles, Doubles, Doubles]) -> Doubles:
-        return np.stack([np.stack(row, -1) for row in rows], -2)
-
-    rx = stack((one, zero, zero), (zero, c[0], -s[0]), (zero, s[0], c[0]))
-    ry = stack((c[1], zero, s[1]), (zero, one, zero), (-s[1], zero, c[1]))
-    rz = stack((c[2], -s[2], zero), (s[2], c[2], zero), (zero, zero, one))
+    angles = np.radians(angles_deg)
+    c, s = np.cos(angles).T, np.sin(angles).T
+    turned = []
+    for axis, (first, second) in enumerate(((1, 2), (2, 0), (0, 1))):  # each axis turns the two others
+        about = np.zeros((len(angles), 3, 3), c.dtype)
+        about[:, axis, axis] = 1
+        about[:, first, first] = about[:, second, second] = c[axis]
+        about[:, first, second], about[:, second, first] = -s[axis], s[axis]
+        turned.append(about)
+    rx, ry, rz = turned
     return np.asarray(rz @ ry @ rx)
 
 
@@ -45,7 +49,14 @@ def relative_pose(
     Both are told in the frame of a head that rests upright: of a driver whose rest leans, the lean is taken out, and
     a portrait that leans brings its own. Differences of angles would not do where the rest is a turned head.
     """
-    rest = from_degrees(np.asarray(rest_deg)[None])[0]
-    lean = from_degrees(np.array([[0.0, 0.0, np.degrees(np.arctan2(-rest[0, 1], rest[1, 1]))]]))[0]
+    rest, lean = _rest_frame(*(float(angle) for angle in rest_deg), np.asarray(rest_deg).dtype)
     turns = to_degrees(lean.T @ (from_degrees(np.asarray(angles_deg)) @ rest.T) @ lean)
     return turns, np.asarray((np.asarray(translation) - rest_translation) @ lean)
+
+
+@lru_cache(maxsize=8)
+def _rest_frame(pitch_deg: float, yaw_deg: float, roll_deg: float, dtype: np.dtype[Any]) -> tuple[AnyFloats, AnyFloats]:
+    """The rotation (3, 3) of a driver at rest, and of the lean alone in it: the same for all of its frames."""
+    rest = from_degrees(np.array([[pitch_deg, yaw_deg, roll_deg]], dtype))[0]
+    lean = from_degrees(np.array([[0.0, 0.0, np.degrees(np.arctan2(-rest[0, 1], rest[1, 1]))]]))[0]
+    return rest, lean

@@ -9,9 +9,10 @@ import pytest
 from talkinghead.core.types import Face, Floats, Image, Portrait
 from talkinghead.motion.blendshapes import BLENDSHAPE_INDEX, BLENDSHAPE_NAMES, N_BLENDSHAPES
 from talkinghead.renderers.warp import IGNORED_BLENDSHAPES
-from talkinghead.renderers.warp.backward import Lookup, doubled
+from talkinghead.renderers.warp.backward import Backward, Lookup, doubled
 from talkinghead.renderers.warp.cropping import crop_rectangle
 from talkinghead.renderers.warp.drawing import draw
+from talkinghead.renderers.warp.eyeball import Gaze
 from talkinghead.renderers.warp.fields import opening_profile
 from talkinghead.renderers.warp.grid import Grid, Rect, inverted
 from talkinghead.renderers.warp.head_turn import HeadTurn, limited, source_yaw_deg
@@ -58,6 +59,25 @@ class TestFields:
         at = rows + back[:, 4, 1]
         np.testing.assert_allclose(np.interp(at, rows, field[:, 4, 1]), -back[:, 4, 1], atol=0.3)
 
+    @pytest.mark.parametrize("turned", [False, True])
+    def test_openings_are_inverted_as_the_whole_would_be(self, plan: Plan, turned: bool) -> None:
+        values = np.zeros(N_BLENDSHAPES, np.float32)
+        for name in ("jawOpen", "eyeBlinkLeft", "eyeBlinkRight", "mouthSmileLeft", "browInnerUp"):
+            values[BLENDSHAPE_INDEX[name]] = 0.9
+        rect = plan.mouth.rect.united(plan.upper.rect)
+        above, below = (np.zeros((rect.y1 - rect.y0, rect.x1 - rect.x0, 2), np.float32) for _ in range(2))
+        for region in (plan.mouth, plan.upper):
+            for total, part in zip((above, below), region.summed(to_controls(values))):
+                total[region.rect.within(rect)] += part
+        turn = plan.head.inverse(np.array([3, 9, 2], np.float32), np.zeros(3, np.float32), 1.0) if turned else None
+        openings = plan.mouth_opening, plan.lids_opening
+        backward = Backward(plan.grid, turn, rect, above, below, openings)
+        wanted = inverted(below, plan.grid.step, 2)
+        for opening in openings:
+            part = opening.common(rect).within(rect)
+            assert np.abs(wanted[part] - backward.above[part]).max() > 3
+            np.testing.assert_array_equal(backward.below[part], wanted[part])
+
     def test_grid_lands_on_pixels(self) -> None:
         grid = Grid(50, 38, 3)
         rect = Rect(2, 1, 12, 9)
@@ -99,13 +119,31 @@ class TestLookup:
     def test_standing_still_is_exact(self, portrait: Portrait, often: bool) -> None:
         grid = Grid.over(portrait.pixels, 80)
         field = np.zeros((*grid.shape, 2), np.float32)
-        np.testing.assert_array_equal(Lookup(portrait.pixels, often)(grid, field, grid.whole), portrait.pixels)
+        whole = grid.pixels_of(grid.whole)
+        np.testing.assert_array_equal(Lookup(portrait.pixels, often)(grid, field, grid.whole, whole), portrait.pixels)
 
     def test_whole_pixels_are_exact(self, portrait: Portrait) -> None:
         grid = Grid.over(portrait.pixels, 80)
         field = np.full((*grid.shape, 2), 3, np.float32)
-        seen = Lookup(portrait.pixels, often=True)(grid, field, grid.whole)
+        seen = Lookup(portrait.pixels, often=True)(grid, field, grid.whole, grid.pixels_of(grid.whole))
         np.testing.assert_array_equal(seen[:-4, :-4], portrait.pixels[3:-1, 3:-1])
+
+    @pytest.mark.parametrize("often", [True, False])
+    @pytest.mark.parametrize("unit_px", [20, 80])
+    def test_what_does_not_move_is_left_out(self, portrait: Portrait, often: bool, unit_px: float) -> None:
+        """Drawing only where something moves gives what drawing everything gives, to the last bit."""
+        grid, lookup = Grid.over(portrait.pixels, unit_px), Lookup(portrait.pixels, often)
+        field = cv2.resize(smooth_field(3, 0.4), grid.shape[::-1])
+        field[: grid.shape[0] // 3] = 0
+        whole = grid.pixels_of(grid.whole)
+        part, drawn = Rect(3, 4, grid.shape[1] - 5, grid.shape[0] - 2), portrait.pixels.copy()
+        lookup.draw_over(drawn, grid, field, grid.whole)
+        np.testing.assert_array_equal(drawn, lookup(grid, field, grid.whole, whole))
+        moved = sum((r.x1 - r.x0) * (r.y1 - r.y0) for r in grid.moved(field, grid.whole))
+        assert 0 < moved < 0.7 * drawn[..., 0].size
+        drawn = portrait.pixels.copy()
+        lookup.draw_over(drawn, grid, np.ascontiguousarray(field[part.slices]), part)
+        np.testing.assert_array_equal(drawn[: grid.shape[0] // 3], portrait.pixels[: grid.shape[0] // 3])
 
 
 class TestControls:
@@ -218,8 +256,10 @@ class TestGlasses:
 
 def test_gaze_moves_the_iris(plan: Plan) -> None:
     ball = plan.balls[0]
-    assert ball.looking(0, 0, 0) is ball.own
-    right, left = ball.looking(1, 0, 0).astype(int), ball.looking(-1, 0, 0).astype(int)
+    straight, origin = ball.looking(Gaze(0, 0, 0))
+    np.testing.assert_array_equal(straight, ball.own)
+    assert origin == (ball.rect.x0, ball.rect.y0)
+    right, left = ball.looking(Gaze(1, 0, 0))[0].astype(int), ball.looking(Gaze(-1, 0, 0))[0].astype(int)
     columns = np.arange(right.shape[1])
     darkness = [(255 - image.mean(2)) for image in (left, right)]
     centres = [(d * columns).sum() / d.sum() for d in darkness]

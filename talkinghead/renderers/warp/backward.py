@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-import threading
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import cv2
 import numpy as np
 
 from talkinghead.core.types import Floats, Pixels
-from talkinghead.renderers.warp.grid import Grid, Rect, identity, inverted
+from talkinghead.renderers.warp.grid import Grid, Rect, cut, identity, inverted
 
 _INVERSION_STEPS = 2
+# Nodes around an opening whose skin may come to lie in it.
+_AROUND_OPENING = 12
 
 
+# Pieces of memory that a picture keeps between frames: as many as threads draw it.
+_MOST_KEPT = 4
 # Taps of the half-sample filter (that of H.264, near the ideal for its length), over 32.
 _HALF_SAMPLE = np.array([1 / 32, -5 / 32, 20 / 32, 20 / 32, -5 / 32, 1 / 32], np.float32)
 
@@ -41,17 +47,21 @@ def doubled(picture: Pixels) -> Pixels:
     return out
 
 
-class _Scratch(threading.local):
-    """Memory that each thread uses again and again."""
+class _Scratch:
+    """Memory that is used again and again: fresh pages cost more than what is written to them."""
 
     def __init__(self) -> None:
-        self._memory: Floats = np.empty((0, 0, 0), np.float32)
+        self._free: deque[Floats] = deque(maxlen=_MOST_KEPT)
 
-    def of(self, shape: tuple[int, int, int]) -> Floats:
-        """An array of `shape`, with whatever was last left in it."""
-        if self._memory.shape != shape:
-            self._memory = np.empty(shape, np.float32)
-        return self._memory
+    @contextmanager
+    def of(self, shape: tuple[int, int, int]) -> Iterator[Floats]:
+        """An array of `shape`, with whatever was last left in it; nobody else's until it is given back."""
+        try:
+            memory = self._free.pop()
+        except IndexError:
+            memory = np.empty(shape, np.float32)
+        yield memory if memory.shape == shape else np.empty(shape, np.float32)
+        self._free.append(memory)
 
 
 class Lookup:
@@ -66,26 +76,29 @@ class Lookup:
         self._scale = 2 if often else 1
         self._scratch = _Scratch()
 
-    def __call__(self, grid: Grid, field: Floats, nodes: Rect) -> Pixels:
-        """The picture drawn through a displacement on `nodes`, (h, w, 3) on their pixels."""
-        pixels = grid.pixels_of(nodes)
-        where = self._full_size(grid, field * np.float32(self._scale), nodes)
-        where = where[: pixels.y1 - pixels.y0, : pixels.x1 - pixels.x0]
-        cv2.add(where, identity(pixels, self._scale), where)
-        if self._scale == 1:
-            return sampled(self._picture, where)
-        drawn: Pixels = cv2.remap(self._picture, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
-        return drawn
+    def __call__(self, grid: Grid, field: Floats, nodes: Rect, pixels: Rect) -> Pixels:
+        """The picture drawn through a displacement on `nodes`, (h, w, 3) on those `pixels` of theirs."""
+        where = grid.full_size(self._scaled(field), nodes, pixels)
+        return self._seen(cv2.add(where, grid.places(pixels, self._scale)), None)
 
-    def _full_size(self, grid: Grid, field: Floats, nodes: Rect) -> Floats:
-        """`field` enlarged into memory that is used again: fresh pages cost more than the enlarging."""
-        size = ((nodes.x1 - nodes.x0) * grid.step, (nodes.y1 - nodes.y0) * grid.step)
-        full: Floats
-        if nodes != grid.whole:
-            full = cv2.resize(field, size)
-        else:
-            full = cv2.resize(field, size, self._scratch.of((size[1], size[0], 2)))
-        return full
+    def draw_over(self, out: Pixels, grid: Grid, field: Floats, nodes: Rect) -> None:
+        """Draw the picture through a displacement on `nodes` over `out`, itself the picture, wherever it moves."""
+        rows, columns = field.shape[:2]
+        with self._scratch.of((rows * grid.step, columns * grid.step, 2)) as memory:
+            full = grid.full_size(self._scaled(field), nodes, out=memory)
+            there = grid.pixels_of(nodes)
+            for part in grid.moved(field, nodes):
+                where = full[part.within(there)]
+                cv2.add(where, grid.places(part, self._scale), where)
+                self._seen(where, out[part.slices])
+
+    def _scaled(self, field: Floats) -> Floats:
+        return field if self._scale == 1 else field * np.float32(self._scale)
+
+    def _seen(self, where: Floats, out: Pixels | None) -> Pixels:
+        kind = cv2.INTER_CUBIC if self._scale == 1 else cv2.INTER_LINEAR
+        seen: Pixels = cv2.remap(self._picture, where, None, kind, out, borderMode=cv2.BORDER_REFLECT_101)
+        return seen
 
 
 class Backward:
@@ -95,24 +108,42 @@ class Backward:
     """
 
     def __init__(
-        self, grid: Grid, turn: Floats | None, rect: Rect, above: Floats, below: Floats, opening: Rect
+        self, grid: Grid, turn: Floats | None, rect: Rect, above: Floats, below: Floats, openings: Sequence[Rect]
     ) -> None:
-        """From forward fields `above` and `below` on `rect`; the two differ within `opening` alone."""
+        """From forward fields `above` and `below` on `rect`; nobody asks for the skin below beyond `openings`."""
         self.grid, self.turn, self.rect = grid, turn, rect
-        part = opening.within(rect)
         self.above = inverted(above, grid.step, _INVERSION_STEPS)
         self.below = self.above.copy()
-        self.below[part] = inverted(np.ascontiguousarray(below[part]), grid.step, _INVERSION_STEPS)
-        self._reach = 0.0 if turn is None else float(np.abs(turn).max())
+        for opening in openings:
+            # Around it the inversion needs to know what may move into it.
+            part = opening.grown(_AROUND_OPENING).common(rect)
+            origin = part.x0 - rect.x0, part.y0 - rect.y0
+            undone = inverted(np.ascontiguousarray(below[part.within(rect)]), grid.step, _INVERSION_STEPS, origin)
+            inner = opening.common(rect)
+            self.below[inner.within(rect)] = undone[inner.within(part)]
+        self._reach = 0.0
+        # Where each node looks through the head, in nodes of `rect`.
+        self._places: Floats | None = None
+        if turn is not None:
+            self._reach = float(cv2.norm(turn, cv2.NORM_INF))
+            rows, columns = grid.shape
+            nodes = identity(Rect(-rect.x0, -rect.y0, columns - rect.x0, rows - rect.y0))
+            self._places = cv2.scaleAdd(turn, 1 / grid.step, nodes)
 
-    def around(self, corners_px: Floats) -> Rect:
-        """The nodes that can show what lies between `corners_px` (n, 2) in the portrait."""
+    def around(self, low_px: Floats, high_px: Floats) -> Rect:
+        """The nodes that can show what lies between `low_px` and `high_px`, each (2,), in the portrait."""
         margin = self._reach + 2.0
-        return self.grid.rect(corners_px.min(0) - margin, corners_px.max(0) + margin)
+        return self.grid.rect(low_px - margin, high_px + margin)
 
     def skin(self, back: Floats, where: Rect) -> Floats:
         """The displacement of the head and of `back` (above or below) at the nodes of `where`."""
-        return self.grid.moved(back, self.rect, None if self.turn is None else self.turn[where.slices], where)
+        if self.turn is None or self._places is None:
+            return cut(back, self.rect, where)
+        moved: Floats = cv2.remap(
+            back, self._places[where.slices], None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT
+        )
+        cv2.add(moved, self.turn[where.slices], moved)
+        return moved
 
     def whole(self, back: Floats) -> tuple[Floats, Rect]:
         """(displacement, its nodes) wherever head or skin move."""
@@ -131,12 +162,12 @@ class Backward:
     def turned(self, values: Floats, rect: Rect, where: Rect) -> Floats:
         """`values` (h, w) on `rect` as the turned head shows them on `where`; 0 beyond `rect`."""
         assert self.turn is not None
-        nodes = identity(Rect(where.x0 - rect.x0, where.y0 - rect.y0, where.x1 - rect.x0, where.y1 - rect.y0))
-        at = cv2.scaleAdd(np.ascontiguousarray(self.turn[where.slices]), 1 / self.grid.step, nodes)
+        nodes = cv2.subtract(identity(self.grid.whole)[where.slices], (rect.x0, rect.y0, 0, 0))
+        at = cv2.scaleAdd(self.turn[where.slices], 1 / self.grid.step, nodes)
         seen: Floats = cv2.remap(values, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
         return seen
 
     def head(self, nodes: Rect) -> Floats:
         """Where the head's map alone looks, on the pixels of `nodes`."""
-        base = identity(self.grid.pixels_of(nodes))
+        base = self.grid.places(self.grid.pixels_of(nodes))
         return base if self.turn is None else cv2.add(self.grid.full_size(self.turn[nodes.slices], nodes), base)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +22,16 @@ _SMALLEST_IRIS, _LARGEST_IRIS = 0.06, 0.12
 _UNDER_LID, _IN_LIGHT, _SHADOW_END = 0.72, 0.28, 0.075
 # The disc that is moved, in iris radii.
 _DISC = 1.04
+# Pixels to each side of a place that cubic interpolation reads.
+_CUBIC_REACH = 2
+
+
+class Gaze(NamedTuple):
+    """Where an eye looks, in weights, the picture's right and down positive; and how `wide` open it is."""
+
+    x: float
+    y: float
+    wide: float
 
 
 class Eyeball:
@@ -29,6 +41,7 @@ class Eyeball:
         """`iris` (5, 3): its centre and four points of its rim, in pixels."""
         self.rect, self._axes = rect, slit.axes
         self.own = np.ascontiguousarray(pixels[rect.slices])
+        self.box_px = np.array([rect.x0, rect.y0], np.float32), np.array([rect.x1, rect.y1], np.float32)
         x, y = np.meshgrid(np.arange(rect.x0, rect.x1, dtype=np.float32), np.arange(rect.y0, rect.y1, dtype=np.float32))
         place = np.dstack([x, y])
         local = slit.axes.coordinates(place)
@@ -91,16 +104,37 @@ class Eyeball:
         iris: Floats = (own * known_soft + hidden * (1 - known_soft)).astype(np.float32)
         return iris
 
-    def looking(self, x: float, y: float, wide: float) -> Pixels:
-        """The ball (h, w, 3) with its iris moved by gaze weights, picture's right and down positive."""
+    def looking(self, gaze: Gaze, around: Floats | None = None) -> tuple[Pixels, tuple[int, int]]:
+        """The ball with its iris moved by `gaze`.
+
+        Returns:
+            Its pixels (h, w, 3), all of them or those about the places `around` (..., 2) in the portrait, and the
+            (x, y) of the first one.
+        """
+        (x, y, wide), part = gaze, self.rect if around is None else self._about(around)
+        inner, origin = part.within(self.rect), (part.x0, part.y0)
         rebuilt = float(smoothstep(0.0, _REBUILT_AT, np.array(max(np.hypot(x, y), wide), np.float32)))
         if rebuilt <= 0:
-            return self.own
+            return self.own[inner], origin
         dx, dy = (np.array([x * GAZE_X, y * GAZE_Y]) @ self._axes.to_px.T).tolist()
-        shift = np.array([[1, 0, dx], [0, 1, dy]], np.float64)
-        size = (self.own.shape[1], self.own.shape[0])
-        iris = cv2.warpAffine(self._iris, shift, size, borderMode=cv2.BORDER_REPLICATE)
+        shift = np.array([[1, 0, self.rect.x0 - part.x0 + dx], [0, 1, self.rect.y0 - part.y0 + dy]], np.float64)
+        size = (part.x1 - part.x0, part.y1 - part.y0)
+        ball = cv2.warpAffine(self._iris, shift, size, borderMode=cv2.BORDER_REPLICATE)
         disc = cv2.warpAffine(self._disc, shift, size)[..., None]
-        ball = (self._white + (iris - self._white) * disc) * self._shade
-        seen: Pixels = np.clip(self.own + (ball - self.own) * rebuilt + 0.5, 0, 255).astype(np.uint8)
-        return seen
+        white, own = self._white[inner], self.own[inner]
+        ball -= white
+        ball *= disc
+        ball += white
+        ball *= self._shade[inner]
+        ball -= own
+        ball *= rebuilt
+        ball += own
+        ball += 0.5
+        return np.clip(ball, 0, 255, out=ball).astype(np.uint8), origin
+
+    def _about(self, places: Floats) -> Rect:
+        """The rectangle of the ball that cubic interpolation at `places` reads."""
+        low = np.floor(places.reshape(-1, 2).min(0)).astype(int) - _CUBIC_REACH
+        high = np.ceil(places.reshape(-1, 2).max(0)).astype(int) + _CUBIC_REACH + 1
+        found = Rect(int(low[0]), int(low[1]), int(high[0]), int(high[1])).common(self.rect)
+        return self.rect if found.empty else found

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 
-from talkinghead.core.types import Doubles, Floats, Pixels
-from talkinghead.renderers.warp.fields import smoothstep
+from talkinghead.core.types import Floats, Pixels
+from talkinghead.renderers.warp.fields import ramp, smoothstep
 from talkinghead.renderers.warp.slit import Slit
 
 _MIN_UNIT_PX = 90.0
@@ -16,6 +17,8 @@ _MIN_UNIT_PX = 90.0
 # lid nor brow. Then how much of that skin's tone a closed lid takes.
 _LASHES, _CREASE, _OVER_LID, _UNDER_LID = 0.03, 0.08, 0.14, 0.10
 _TONE = 0.6
+# The share of the eye's gap between which closing lids show the line where their lashes meet, and how much it covers.
+_LASHES_MEET, _LASH_COVER = (0.08, 0.6), 0.9
 
 
 class LidMasks(NamedTuple):
@@ -38,11 +41,22 @@ class EyeCanvas:
         self.a = np.arange(slit.a[0] - 0.12, slit.a[-1] + 0.12, 1 / self.unit, dtype=np.float32)
         self.b = np.arange(slit.upper.min() - 0.22, slit.lower.max() + 0.15, 1 / self.unit, dtype=np.float32)
         self.lash = self._lash_tone(pixels)
+        self._inside = ((self.a > slit.a[0]) & (self.a < slit.a[-1])).astype(np.float32)
+        self._rest = np.maximum(np.interp(self.a, slit.a, slit.gap), 1e-3)
+        t = np.clip((self.a - slit.a[0]) / (slit.a[-1] - slit.a[0]), 0, 1)
+        self._taper = _LASH_COVER * smoothstep(0.0, 0.22, t) * (1 - smoothstep(0.78, 1.0, t))
 
-    def to_canvas(self) -> Doubles:
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(rows, columns)."""
+        return len(self.b), len(self.a)
+
+    @cached_property
+    def to_canvas(self) -> Floats:
         """(2, 3): crop pixels to canvas pixels (column, row)."""
         linear = self.slit.axes.from_px * self.unit
-        return np.column_stack([linear, -linear @ self.slit.axes.origin - self.unit * np.array([self.a[0], self.b[0]])])
+        shift = -linear @ self.slit.axes.origin - self.unit * np.array([self.a[0], self.b[0]])
+        return np.column_stack([linear, shift]).astype(np.float32)
 
     def _lash_tone(self, pixels: Pixels) -> Floats:
         """The darkest colour along the upper lid, which is what lashes look like here."""
@@ -58,19 +72,22 @@ class EyeCanvas:
         up, down = above @ slit.axes.from_px.T, below @ slit.axes.from_px.T
         upper = np.interp(self.a, slit.a + up[:, 0], slit.upper + up[:, 1]).astype(np.float32)
         lower = np.interp(self.a, slit.a + down[:, 0], slit.lower + down[:, 1]).astype(np.float32)
-        middle = (upper + lower) / 2
-        side = np.clip((b - middle) / px + 0.5, 0, 1).astype(np.float32)
+        side = _within((b - (upper + lower) / 2) / px + 0.5)
         soft = max(1.6 / slit.axes.unit_px, 1.2 * px)
-        cover = smoothstep(-0.5, 0.5, (b - upper) / soft) * smoothstep(-0.5, 0.5, (lower - b) / soft)
-        inside = (self.a > slit.a[0]) & (self.a < slit.a[-1])
-        cover *= np.clip((lower - upper) / (1.5 * px), 0, 1) * inside
-        rest = np.maximum(np.interp(self.a, slit.a, slit.gap), 1e-3)
-        closing = np.clip(1 - (lower - upper) / rest, 0, 1) * inside
-        t = np.clip((self.a - slit.a[0]) / (slit.a[-1] - slit.a[0]), 0, 1)
-        taper = smoothstep(0.0, 0.22, t) * (1 - smoothstep(0.78, 1.0, t))
+        cover = ramp((b - upper) / soft + 0.5)
+        cover *= ramp((lower - b) / soft + 0.5)
+        cover *= np.clip((lower - upper) / (1.5 * px), 0, 1) * self._inside
+        closing = smoothstep(*_LASHES_MEET, np.clip(1 - (lower - upper) / self._rest, 0, 1) * self._inside)
+        if not closing.any():
+            return LidMasks(cover, side, np.zeros_like(side))
         distance = (b - np.minimum(upper, lower) - 0.004) / max(0.022, 1.1 / slit.axes.unit_px)
-        lash = 0.9 * taper * smoothstep(0.08, 0.6, closing) * np.exp(-distance * distance)
-        return LidMasks(cover.astype(np.float32), side, lash.astype(np.float32))
+        lash = self._taper * closing * np.exp(-distance * distance)
+        return LidMasks(cover, side, lash.astype(np.float32))
+
+
+def _within(values: Floats) -> Floats:
+    """`values` held between 0 and 1, in place."""
+    return np.clip(values, 0, 1, out=values)
 
 
 def without_eyes(pixels: Pixels, eyes: tuple[Slit, Slit], closed: bool) -> Pixels:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -17,6 +18,9 @@ from talkinghead.faces import mesh
 from talkinghead.renderers.warp.anatomy import Axes
 from talkinghead.renderers.warp.grid import Grid, Rect
 
+# Weights below this are none.
+_LEAST_WEIGHT = 1e-4
+
 Vector = tuple[AnyFloats | float, AnyFloats | float]
 
 
@@ -25,6 +29,15 @@ def smoothstep(low: float | AnyFloats, high: float | AnyFloats, x: AnyFloats) ->
     t = np.clip((x - low) / (high - low), 0, 1)
     eased: Floats = t * t * (3 - 2 * t)
     return eased.astype(np.float32)
+
+
+def ramp(x: Floats) -> Floats:
+    """`smoothstep` from 0 to 1, in place of `x`."""
+    np.clip(x, 0, 1, out=x)
+    eased = 3 - 2 * x
+    x *= x
+    x *= eased
+    return x
 
 
 def bell(x: AnyFloats) -> Floats:
@@ -50,6 +63,20 @@ class Field:
     above: Floats | None = None
     below: Floats | None = None
 
+    @cached_property
+    def moved(self) -> tuple[tuple[int, slice, Floats], ...]:
+        """(0 for `both`, 1 for `above`, 2 for `below`; the rows of nodes that it moves at all; what it does there)."""
+        found = []
+        for number, values in enumerate((self.both, self.above, self.below)):
+            if values is None:
+                continue
+            rows = np.flatnonzero(values.reshape(len(values), -1).any(1))
+            if len(rows):
+                # One more: the last few numbers of what it is given are rounded otherwise by OpenCV.
+                part = slice(int(rows[0]), int(rows[-1]) + 2)
+                found.append((number, part, values[part]))
+        return tuple(found)
+
 
 @dataclass
 class SkinRegion:
@@ -60,16 +87,15 @@ class SkinRegion:
 
     def summed(self, controls: Mapping[str, float]) -> tuple[Floats, Floats]:
         """(above, below): the displacement of the skin over and under the opening."""
-        shape = (self.rect.y1 - self.rect.y0, self.rect.x1 - self.rect.x0, 2)
-        both, above, below = np.zeros(shape, np.float32), np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+        totals = np.zeros((3, self.rect.y1 - self.rect.y0, self.rect.x1 - self.rect.x0, 2), np.float32)
         for name, part in self.fields.items():
             weight = controls.get(name, 0.0)
-            if abs(weight) < 1e-4:
-                continue
-            for total, values in ((both, part.both), (above, part.above), (below, part.below)):
-                if values is not None:
-                    cv2.scaleAdd(values, weight, total, total)
-        return above + both, below + both
+            if abs(weight) >= _LEAST_WEIGHT:
+                for number, rows, values in part.moved:
+                    into = totals[number, rows]
+                    cv2.scaleAdd(values, weight, into, into)
+        both, above, below = totals
+        return cv2.add(above, both, above), cv2.add(below, both, below)
 
 
 def face_window(points: Floats, grid: Grid, unit_px: float, reach: float) -> Floats:

@@ -6,8 +6,10 @@ Fields are float32 (h, w, 2) in crop pixels, x then y. Node (i, j) of the grid l
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -18,10 +20,16 @@ from talkinghead.renderers.warp.anatomy import Axes
 # Nodes per pupil distance: lips are about four nodes thick, and every field is smooth on that scale.
 _NODES_PER_UNIT = 30
 _AROUND = np.ones((3, 3), np.uint8)
+# A displacement below this shows each pixel itself: places are rounded to a 64th of a pixel where a picture is doubled.
+_UNSEEN_PX = 1 / 130
+# Rows of nodes that are drawn together: a face is round, so narrow bands hold less of what does not move; and OpenCV
+# draws so few pixels on one thread, which leaves the other core to the next frame or to the encoder.
+_BAND = 16
+# Coordinates of pixels are kept for crops of up to this many pixels more.
+_SHARED_PX = 128
 
 
-@dataclass(frozen=True)
-class Rect:
+class Rect(NamedTuple):
     """Half-open rectangle [x0, x1) x [y0, y1), in nodes or in pixels."""
 
     x0: int
@@ -47,6 +55,10 @@ class Rect:
         """What both have in common."""
         x0, y0 = max(self.x0, other.x0), max(self.y0, other.y0)
         return Rect(x0, y0, max(x0, min(self.x1, other.x1)), max(y0, min(self.y1, other.y1)))
+
+    def united(self, other: Rect) -> Rect:
+        """The smallest one around both."""
+        return Rect(min(self.x0, other.x0), min(self.y0, other.y0), max(self.x1, other.x1), max(self.y1, other.y1))
 
     def within(self, outer: Rect) -> tuple[slice, slice]:
         """This rectangle as slices of an array on `outer`."""
@@ -103,12 +115,38 @@ class Grid:
         s = self.step
         return Rect(rect.x0 * s, rect.y0 * s, rect.x1 * s, rect.y1 * s).clipped(self.width_px, self.height_px)
 
-    def full_size(self, field: Floats, rect: Rect) -> Floats:
-        """A field on `rect` at every pixel of `pixels_of(rect)`."""
+    def places(self, pixels: Rect, scale: int = 1) -> Floats:
+        """(h, w, 2) coordinates, times `scale`, of the `pixels` of the crop; shared, not to be written to."""
+        # The crops of a video differ by a few pixels: they share what is a little larger.
+        wide, tall = (-(-length // _SHARED_PX) * _SHARED_PX for length in (self.width_px, self.height_px))
+        return _places(wide, tall, scale)[pixels.slices]
+
+    def full_size(self, field: Floats, rect: Rect, pixels: Rect | None = None, out: Floats | None = None) -> Floats:
+        """A field on `rect` at every pixel of `pixels_of(rect)`, or at those `pixels` of them.
+
+        `out` may lend the memory, (h * step, w * step, ...) for all of `rect`.
+        """
         h, w = field.shape[:2]
-        out = self.pixels_of(rect)
-        big: Floats = field if self.step == 1 else cv2.resize(field, (w * self.step, h * self.step))
-        return big[: out.y1 - out.y0, : out.x1 - out.x0]
+        full: Floats = field
+        if self.step > 1:
+            full = cv2.resize(field, (w * self.step, h * self.step), out)
+        elif out is not None:
+            np.copyto(out, field)
+            full = out
+        part = pixels or self.pixels_of(rect)
+        return full[part.within(Rect(rect.x0 * self.step, rect.y0 * self.step, 0, 0))]
+
+    def moved(self, field: Floats, rect: Rect) -> Iterator[Rect]:
+        """Rectangles of pixels, apart from each other, outside which a field on `rect` moves nothing to be seen."""
+        seen = cv2.bitwise_not(cv2.inRange(field, (-_UNSEEN_PX,) * 2, (_UNSEEN_PX,) * 2))
+        seen = cv2.dilate(seen, _AROUND)  # between a node that moves and one that does not there are pixels
+        for row in range(0, len(seen), _BAND):
+            x, y, wide, tall = cv2.boundingRect(seen[row : row + _BAND])
+            if wide:
+                x, y = rect.x0 + x, rect.y0 + row + y
+                part = self.pixels_of(Rect(x, y, x + wide, y + tall))
+                if not part.empty:
+                    yield part
 
     def sample(self, field: Floats, rect: Rect, at_px: Floats) -> Floats:
         """`field`, given on `rect`, at (n, 2) pixels; zero outside."""
@@ -116,17 +154,8 @@ class Grid:
         read: Floats = cv2.remap(field, nodes, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)[0]
         return read
 
-    def moved(self, field: Floats, rect: Rect, by: Floats | None, where: Rect) -> Floats:
-        """`by` and then `field`, given on `rect`, at the nodes of `where`: displacements of both together."""
-        if by is None:
-            return _cut(field, rect, where)
-        nodes = identity(Rect(where.x0 - rect.x0, where.y0 - rect.y0, where.x1 - rect.x0, where.y1 - rect.y0))
-        at = cv2.scaleAdd(by, 1 / self.step, nodes)
-        both: Floats = cv2.add(by, cv2.remap(field, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT))
-        return both
 
-
-def _cut(field: Floats, rect: Rect, where: Rect) -> Floats:
+def cut(field: Floats, rect: Rect, where: Rect) -> Floats:
     """`field`, given on `rect`, on `where`; zero outside."""
     out = np.zeros((where.y1 - where.y0, where.x1 - where.x0, field.shape[2]), np.float32)
     x0, y0 = max(rect.x0, where.x0), max(rect.y0, where.y0)
@@ -138,32 +167,59 @@ def _cut(field: Floats, rect: Rect, where: Rect) -> Floats:
     return out
 
 
-def inverted(field: Floats, step: int, iterations: int) -> Floats:
+def inverted(field: Floats, step: int, iterations: int, origin: tuple[int, int] = (0, 0)) -> Floats:
     """The displacement that undoes `field`: e with e(x) = -field(x + e(x)).
 
     Newton's method with the diagonal of the Jacobian, which is enough for fields without strong shear; plain
     fixed-point iteration diverges where skin is stretched to more than twice its length, as a closing lid is.
+    A part of a larger field that begins at its node `origin` (x, y) is rounded as the whole would be.
     """
-    h, w = field.shape[:2]
-    x, y = np.arange(w, dtype=np.float32)[None, :], np.arange(h, dtype=np.float32)[:, None]
-    fx, fy = (np.ascontiguousarray(plane) for plane in cv2.split(field * np.float32(1 / step)))
-    slope_x = cv2.Sobel(fx, cv2.CV_32F, 1, 0, ksize=1, scale=0.5)
-    slope_y = cv2.Sobel(fy, cv2.CV_32F, 0, 1, ksize=1, scale=0.5)
-    # The steepest slope around a node: a step that is too short only takes longer, one that is too long never lands.
-    gain_x, gain_y = (1 / np.maximum(1 + cv2.dilate(slope, _AROUND), 0.35) for slope in (slope_x, slope_y))
+    (h, w), (x0, y0) = field.shape[:2], origin
+    x, y = np.arange(x0, x0 + w, dtype=np.float32)[None, :], np.arange(y0, y0 + h, dtype=np.float32)[:, None]
+    fx, fy = cv2.split(field * np.float32(1 / step))
+    gain_x = _newton_gain(cv2.Sobel(fx, cv2.CV_32F, 1, 0, ksize=1, scale=0.5))
+    gain_y = _newton_gain(cv2.Sobel(fy, cv2.CV_32F, 0, 1, ksize=1, scale=0.5))
     known = cv2.merge([fx, fy, gain_x, gain_y])
     at_x, at_y = x - fx * gain_x, y - fy * gain_y
     for _ in range(iterations):
-        found = cv2.remap(known, at_x, at_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        places = (at_x - x0, at_y - y0) if x0 or y0 else (at_x, at_y)
+        found = cv2.remap(known, *places, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         fx, fy, gain_x, gain_y = cv2.split(found)
-        at_x -= (at_x - x + fx) * gain_x
-        at_y -= (at_y - y + fy) * gain_y
-    undone: Floats = cv2.merge([(at_x - x) * step, (at_y - y) * step])
+        for at, node, off, gain in ((at_x, x, fx, gain_x), (at_y, y, fy, gain_y)):
+            off += at - node
+            off *= gain
+            at -= off
+    at_x -= x
+    at_y -= y
+    undone: Floats = cv2.merge([at_x, at_y])
+    undone *= np.float32(step)
     return undone
 
 
+def _newton_gain(slope: Floats) -> Floats:
+    """How much of its residual a node steps by: one over the steepest slope around it.
+
+    A step that is too short only takes longer, one that is too long never lands.
+    """
+    gain: Floats = cv2.dilate(slope, _AROUND)
+    gain += 1
+    np.maximum(gain, 0.35, out=gain)
+    return np.reciprocal(gain, out=gain)
+
+
 @lru_cache(maxsize=16)
-def identity(rect: Rect, scale: int = 1) -> Floats:
-    """(h, w, 2) coordinates, times `scale`, of the nodes or pixels in `rect`; shared, not to be written to."""
+def identity(rect: Rect) -> Floats:
+    """(h, w, 2) coordinates of the nodes in `rect`; shared, not to be written to."""
+    return _coordinates(rect)
+
+
+def _coordinates(rect: Rect) -> Floats:
     x, y = np.arange(rect.x0, rect.x1, dtype=np.float32), np.arange(rect.y0, rect.y1, dtype=np.float32)
-    return np.ascontiguousarray(np.dstack(np.meshgrid(x * scale, y * scale)))
+    places: Floats = np.ascontiguousarray(np.dstack(np.meshgrid(x, y)))
+    return places
+
+
+@lru_cache(maxsize=4)
+def _places(width_px: int, height_px: int, scale: int) -> Floats:
+    places: Floats = _coordinates(Rect(0, 0, width_px, height_px)) * np.float32(scale)
+    return places

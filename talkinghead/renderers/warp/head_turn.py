@@ -16,6 +16,8 @@ from talkinghead.renderers.warp.grid import Grid, inverted
 _PITCH_DEG, _YAW_DEG, _ROLL_DEG = 15.0, 18.0, 23.0
 # A face that already looks this far away has no far side left to show; but this much it may always turn.
 _TOTAL_YAW_DEG, _LEAST_YAW_DEG = 34.0, 5.0
+# A turn that is bent by no more than this leaves the head where it is.
+_UNSEEN_DEG = 0.1
 # Shift in units of a Motion's translation, and size, beyond which the frame would show what the picture does not.
 _MOST_SHIFT, _SMALLEST, _LARGEST = 0.35, 0.75, 1.3
 # How far away the head is looked at from, in sizes of the face.
@@ -53,10 +55,12 @@ class HeadTurn:
         self._lean = _rotation(0.0, 0.0, float(np.arctan2(-down[0], down[1])))
         pivot = points[mesh.CHIN, :2] + NECK_DOWN * unit_px * down
         pivot_z = float(np.median(points[[mesh.LEFT_SIDE, mesh.RIGHT_SIDE], 2])) + NECK_BACK * unit_px
-        self.offset = np.dstack([at - pivot, depth - pivot_z]).astype(np.float32)
+        offset = np.dstack([at - pivot, depth - pivot_z]).astype(np.float32)
+        self._planes = [np.ascontiguousarray(offset[..., axis]) for axis in range(3)]
+        self._weights = cv2.merge([self.weight, self.weight])
         centre = points[list(mesh.FACE_OVAL)].mean(0)
         self.from_centre = (at - centre[:2]).astype(np.float32)
-        self._reach = (centre - np.array([*pivot, pivot_z])).astype(np.float32)
+        self._from_pivot = self._lean.T @ (centre - [*pivot, pivot_z]).astype(np.float32)
         size = np.ptp(points[:, :2], axis=0)
         self.translation_px = HALF_SIDE * float(size.max())
         self.far_px = _VIEW_DISTANCE * float(size.max())
@@ -72,26 +76,38 @@ class HeadTurn:
             limited(roll, _ROLL_DEG),
         )
 
+    def _left(self, rotation_deg: Floats, shown_deg: tuple[float, float, float]) -> Floats:
+        """What bending its turn takes (2,) from the way of the face's middle, in pixels of an upright face.
+
+        A head that cannot turn as far as it should is still where turning about the neck would have brought it.
+        """
+        lost = np.asarray(rotation_deg, np.float64) - shown_deg
+        lost -= np.clip(lost, -_UNSEEN_DEG, _UNSEEN_DEG)
+        if not lost.any():
+            return np.zeros(2, np.float32)
+        wanted, shown = _rotation(*np.radians(shown_deg + lost)), _rotation(*np.radians(shown_deg))
+        left: Floats = (wanted - shown)[:2] @ self._from_pivot
+        return left
+
     def inverse(self, rotation_deg: Floats, translation: Floats, scale: float) -> Floats | None:
         """The backward displacement (rows, columns, 2) on the fine grid; None where the head stays."""
-        pitch, yaw, roll = np.radians(self.limits(rotation_deg))
-        # A face that cannot turn as far as it should is still where turning about the neck would have brought it.
-        wanted = _rotation(*np.radians(np.asarray(rotation_deg, np.float64)))
-        left = (wanted - _rotation(pitch, yaw, roll))[:2] @ (self._lean.T @ self._reach)
-        shift = np.clip(translation[:2] + left / self.translation_px, -_MOST_SHIFT, _MOST_SHIFT) * self.translation_px
+        shown = self.limits(rotation_deg)
+        pitch, yaw, roll = np.radians(shown)
+        shift = translation[:2] + self._left(rotation_deg, shown) / self.translation_px
+        shift = np.clip(shift, -_MOST_SHIFT, _MOST_SHIFT) * self.translation_px
         zoom = float(np.clip(scale, _SMALLEST, _LARGEST)) - 1
         if max(abs(pitch), abs(yaw), abs(roll)) < 1e-5 and np.abs(shift).max() < 1e-2 and abs(zoom) < 1e-5:
             return None
         turn = self._lean @ _rotation(pitch, yaw, roll) @ self._lean.T
         shift = self._lean[:2, :2] @ shift.astype(np.float32)
-        x, y, z = cv2.split(self.offset)
+        x, y, z = self._planes
         moved = [turn[i, 0] * x + turn[i, 1] * y + turn[i, 2] * z for i in range(3)]
         # A little perspective: what comes nearer grows.
         near = 1 - (moved[2] - z) / self.far_px
-        field = np.dstack([moved[0] * near - x, moved[1] * near - y])
-        field += zoom * (self.from_centre @ turn[:2, :2].T) + shift
-        field *= self.weight[..., None]
-        back = inverted(field.astype(np.float32), self.grid.step, 4)
+        field: Floats = cv2.merge([moved[0] * near - x, moved[1] * near - y])
+        field += zoom * (self.from_centre @ turn[:2, :2].T) + shift if zoom else shift
+        field *= self._weights
+        back = inverted(field, self.grid.step, 4)
         rows, columns = self.fine.shape
         fine: Floats = cv2.resize(back, (back.shape[1] * 2, back.shape[0] * 2))
         return fine[:rows, :columns]

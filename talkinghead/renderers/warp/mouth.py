@@ -7,12 +7,13 @@ the picture with the head's map.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
 
-from talkinghead.core.types import Doubles, Floats, Pixels
-from talkinghead.renderers.warp.fields import smoothstep
+from talkinghead.core.types import Floats, Pixels
+from talkinghead.renderers.warp.fields import ramp, smoothstep
 from talkinghead.renderers.warp.slit import Slit
 from talkinghead.renderers.warp.teeth import LOWER, UPPER, Sheet, painted_teeth, seen_teeth
 from talkinghead.renderers.warp.tones import Tones
@@ -24,6 +25,9 @@ _SMOOTH_GRAIN = 1.5
 _IN_SHADE = np.array([0.20, -0.06, -0.14], np.float32)
 # A mouth open by more than this in the picture, in D, shows its own teeth.
 _OWN_TEETH_GAP = 0.12
+# Columns and rows around what is covered that are painted too; how far the line between lips reaches, in its widths:
+# beyond, it covers less than a ten-thousandth.
+_RIM, _LINE_REACH = 2, 3.1
 
 
 @dataclass(frozen=True)
@@ -85,17 +89,20 @@ class MouthCanvas:
         rest: Floats = (height + 0.6 * bend * np.clip(self.a, -slit.left, slit.right) ** 2).astype(np.float32)
         return rest
 
-    def to_canvas(self) -> Doubles:
+    @cached_property
+    def to_canvas(self) -> Floats:
         """(2, 3): crop pixels to canvas pixels (column, row)."""
         axes = self.slit.axes
         linear = axes.from_px * self.unit
         shift = -linear @ axes.origin - self.unit * np.array([self.a0, self.b0])
-        return np.column_stack([linear, shift])
+        return np.column_stack([linear, shift]).astype(np.float32)
 
-    def corners_px(self) -> Floats:
-        """(4, 2) crop pixels of the canvas's corners."""
+    @cached_property
+    def box_px(self) -> tuple[Floats, Floats]:
+        """(low, high), each (2,): crop pixels of a rectangle around the canvas."""
         ends = [(x, y) for x in (self.a[0], self.a[-1]) for y in (self.b[0], self.b[-1])]
-        return self.slit.axes.pixels(np.array(ends, np.float32))
+        corners = self.slit.axes.pixels(np.array(ends, np.float32))
+        return corners.min(0), corners.max(0)
 
     def edges(self, above: Floats, below: Floats, jaw: float, tunnel: float) -> Lips:
         """Lips from the displacement (n, 2), in pixels, of the slit's upper and lower curve."""
@@ -109,63 +116,101 @@ class MouthCanvas:
         upper, lower = np.where(outside, middle, upper), np.where(outside, middle, lower)
         return Lips(upper.astype(np.float32), lower.astype(np.float32), jaw, tunnel, float(left), float(right))
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(rows, columns)."""
+        return len(self.b), len(self.a)
+
     def paint(self, lips: Lips, closed_line: float) -> tuple[Pixels, Floats, Floats]:
-        """(colour (h, w, 3), cover (h, w) 0..1, side (h, w): 1 under the lips' middle)."""
-        b, px = self.b[:, None], 1 / self.unit
-        side = np.clip((b - lips.middle) / px + 0.5, 0, 1).astype(np.float32)
+        """(colour (h, w, 3) of what is covered, cover (h, w) 0..1, side (h, w): 1 under the lips' middle)."""
+        px = 1 / self.unit
+        side = (self.b[:, None] - lips.middle) * np.float32(self.unit) + np.float32(0.5)
+        np.clip(side, 0, 1, out=side)
+        colour, cover = np.zeros((*self.shape, 3), np.uint8), np.zeros(self.shape, np.float32)
         soft = max(self.softness, 1.2 * px)
-        cover = smoothstep(-0.5, 0.5, (b - lips.upper) / soft) * smoothstep(-0.5, 0.5, (lips.lower - b) / soft)
-        cover *= np.clip(lips.gap / (1.5 * px), 0, 1)
-        colour = np.broadcast_to(self.tones.cavity, (*cover.shape, 3)).copy()
-        rows = np.flatnonzero((cover > 0.002).any(1))
-        if len(rows):
-            part = slice(rows[0], rows[-1] + 1)
-            self._paint_open(colour, lips, part)
-        line = self._contact_line(lips, closed_line)
+        line = self._line_strength(lips, closed_line)
+        part = self._painted(lips, soft / 2, line)
+        if part is None:
+            return colour, cover, side
+        rows, columns = part
+        b = self.b[rows, None]
+        covered = ramp((b - lips.upper[columns]) / soft + 0.5)
+        covered *= ramp((lips.lower[columns] - b) / soft + 0.5)
+        covered *= np.clip(lips.gap[columns] / (1.5 * px), 0, 1)
+        painted = np.broadcast_to(self.tones.cavity, (*covered.shape, 3)).copy()
+        open_rows = np.flatnonzero((covered > 0.002).any(1))
+        if len(open_rows):
+            first, last = int(open_rows[0]), int(open_rows[-1]) + 1
+            self._paint_open(painted[first:last], lips, slice(rows.start + first, rows.start + last), columns)
         if line is not None:
             # Where lips touch they shade each other: a dark red, not the dark of the cavity.
-            share = line / (line + cover + 1e-6)
-            colour += (self._contact - colour) * share[..., None]
-            cover = np.maximum(cover, line)
-        return np.clip(colour + 0.5, 0, 255).astype(np.uint8), cover, side
+            contact = self._contact_line(lips, line, b, columns)
+            share = contact / (contact + covered + 1e-6)
+            painted += (self._contact - painted) * share[..., None]
+            covered = np.maximum(covered, contact)
+        colour[part], cover[part] = np.clip(painted + 0.5, 0, 255).astype(np.uint8), covered
+        return colour, cover, side
 
-    def _contact_line(self, lips: Lips, closed_line: float) -> Floats | None:
-        """The dark line between lips that meet: pressed lips, and an open mouth that was closed, have lost theirs."""
+    def _painted(self, lips: Lips, soft: float, line: Floats | None) -> tuple[slice, slice] | None:
+        """(rows, columns) of the canvas that lips, `soft` at their edges, and the line between them can cover."""
+        columns = np.flatnonzero((self.a > lips.left) & (self.a < lips.right))
+        if not len(columns):
+            return None
+        inside = slice(max(int(columns[0]) - _RIM, 0), min(int(columns[-1]) + 1 + _RIM, len(self.a)))
+        top, bottom = float(lips.upper[inside].min()) - soft, float(lips.lower[inside].max()) + soft
+        if line is not None:
+            reach, middle = _LINE_REACH * self._line_width, lips.middle[inside]
+            top, bottom = min(top, float(middle.min()) - reach), max(bottom, float(middle.max()) + reach)
+        low, high = (round((edge - self.b0) * self.unit) for edge in (top, bottom))
+        rows = slice(max(low - _RIM, 0), min(high + 1 + _RIM, len(self.b)))
+        return (rows, inside) if rows.stop > rows.start else None
+
+    @property
+    def _line_width(self) -> float:
+        return max(0.016, 0.7 * self.softness)
+
+    def _line_strength(self, lips: Lips, closed_line: float) -> Floats | None:
+        """(columns,) of the dark line between lips that meet: pressed lips, and an open mouth that was closed, have
+        lost theirs. None where there is none."""
         overlap = np.clip(-lips.gap / 0.05, 0, 1)
         strength = np.maximum(0.55 * overlap, closed_line * np.clip(1 - lips.gap / 0.02, 0, 1))
         if float(strength.max()) < 0.01:
             return None
         inside = smoothstep(0.0, 0.14, self.a - lips.left) * smoothstep(0.0, 0.14, lips.right - self.a)
-        width = np.maximum(0.016, 0.7 * self.softness)
-        distance = (self.b[:, None] - lips.middle) / width
-        line: Floats = (strength * inside * np.exp(-distance * distance)).astype(np.float32)
+        lines: Floats = (strength * inside).astype(np.float32)
+        return lines
+
+    def _contact_line(self, lips: Lips, strength: Floats, b: Floats, columns: slice) -> Floats:
+        distance = (b - lips.middle[columns]) / np.float32(self._line_width)
+        line: Floats = strength[columns] * np.exp(-distance * distance)
         return line
 
-    def _paint_open(self, colour: Floats, lips: Lips, part: slice) -> None:
-        b, a = self.b[part, None], self.a[None, :]
+    def _paint_open(self, view: Floats, lips: Lips, rows: slice, columns: slice) -> None:
+        """Cavity, tongue and teeth onto `view`, the canvas's `rows` and `columns`."""
+        b, a, rest = self.b[rows, None], self.a[None, columns], self.rest[columns]
+        upper_lip, lower_lip, gap = lips.upper[columns], lips.lower[columns], lips.gap[columns]
         half = max(self.slit.left, self.slit.right)
         # The far end of the cavity is darkest under the palate; light comes in over the lower lip.
-        depth = np.clip((b - lips.upper) / np.maximum(lips.gap, 0.05), 0, 1)
-        view = colour[part]
+        depth = np.clip((b - upper_lip) / np.maximum(gap, 0.05), 0, 1)
         view *= (0.62 + 0.75 * depth * depth)[..., None]
         # The tongue lies in the jaw; the less the jaw drops, the more of the cavity it fills.
-        middle = 0.80 * lips.jaw + self.rest + 0.045
+        middle = 0.80 * lips.jaw + rest + 0.045
         tongue = 1 - smoothstep(0.45, 1.0, np.hypot(a / (0.80 * half), (b - middle) / 0.16))
         light = 0.55 + 0.47 * smoothstep(middle - 0.14, middle + 0.03, b) - 0.07 * np.exp(-((a / 0.035) ** 2))
         _lay(view, self.tones.tongue * light[..., None], 0.95 * tongue)
-        lower = self._lower_teeth.dropped(lips.jaw * self.unit, part)
-        upper = self._upper_teeth.colour[part], self._upper_teeth.cover[part]
+        lower = self._lower_teeth.dropped(lips.jaw * self.unit, rows, columns)
+        upper = self._upper_teeth.colour[rows, columns], self._upper_teeth.cover[rows, columns]
         _lay(view, lower.colour, lower.cover)
         _lay(view, *upper)
         # What the lips shade: under the upper lip, at the corners, a little over the lower lip.
-        shadow = 1 - 0.30 * np.exp(-np.maximum(b - lips.upper, 0) / 0.022)
-        shadow *= 1 - 0.20 * np.exp(-np.maximum(lips.lower - b, 0) / 0.025)
-        shadow *= 1 - 0.40 * smoothstep(0.45, 1.05, np.abs(self.slit.u(self.a)))
+        shadow = 1 - 0.30 * np.exp(-np.maximum(b - upper_lip, 0) / 0.022)
+        shadow *= 1 - 0.20 * np.exp(-np.maximum(lower_lip - b, 0) / 0.025)
+        shadow *= 1 - 0.40 * smoothstep(0.45, 1.05, np.abs(self.slit.u(self.a[columns])))
         shadow *= 1 - 0.42 * lips.tunnel
         # Little light falls through a narrow gap.
-        shadow *= 1 - 0.70 * np.exp(-lips.gap / 0.045)
+        shadow *= 1 - 0.70 * np.exp(-gap / 0.045)
         if self._grain is not None:
-            view += self._grain[part]
+            view += self._grain[rows, columns]
         shade = shadow[..., None].astype(np.float32)
         teeth = np.maximum(lower.cover, upper[1])[..., None]
         view *= shade * (1 + _IN_SHADE * ((1 - shade) * teeth))

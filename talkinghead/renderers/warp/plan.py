@@ -14,7 +14,7 @@ from talkinghead.renderers.warp.backward import Lookup
 from talkinghead.renderers.warp.eyeball import Eyeball
 from talkinghead.renderers.warp.eyes import EyeCanvas, without_eyes
 from talkinghead.renderers.warp.fields import SkinRegion, face_window
-from talkinghead.renderers.warp.grid import Grid
+from talkinghead.renderers.warp.grid import Grid, Rect
 from talkinghead.renderers.warp.head_turn import HeadTurn
 from talkinghead.renderers.warp.mouth import MouthCanvas
 from talkinghead.renderers.warp.mouth_fields import mouth_region
@@ -30,6 +30,8 @@ _CONTINUED = 0.4
 # A mouth at rest, in D: its width, and how far its corners stand above its middle; how much more makes a full grin.
 _REST_WIDTH, _GRIN_WIDER = 0.74, 0.20
 _REST_LIFT, _GRIN_LIFTS = -0.02, 0.08
+# Where skin parts between lids: the shares that the open eye's upper and lower lid have in that line.
+_OF_UPPER_LID, _OF_LOWER_LID = 0.1, 0.9
 # Frames of video between two looks at its colours, and how far each look moves them.
 _TONE_EVERY, _TONE_RATE = 5, 0.15
 
@@ -73,6 +75,7 @@ class Plan:
         self._window = face_window(self.landmarks, self.grid, self.unit_px, _WINDOW_REACH)
         self.mouth: SkinRegion = mouth_region(self.landmarks, self.lips, self.grid, self._window)
         self.canvas = MouthCanvas(self.lips, self.tones, self.pixels if self._often else None)
+        self.drawn_before = False
 
     def cut(self, drawn: Pixels) -> Pixels:
         """What of a drawn frame belongs to the portrait's crop."""
@@ -82,10 +85,39 @@ class Plan:
         return np.ascontiguousarray(drawn[y : y + self._height, x : x + self._width])
 
     @cached_property
-    def mouth_coordinates(self) -> tuple[Floats, Floats]:
-        """(a, b) of the mouth region's nodes in the lips' frame."""
-        at = self.lips.axes.coordinates(self.grid.points(self.mouth.rect))
+    def mouth_opening(self) -> Rect:
+        """The nodes of the mouth region that can lie under the lips' line."""
+        rect = self.mouth.rect
+        low = self.lips.axes.coordinates(self.grid.points(rect))[..., 1] > self.canvas.b[0]
+        x, y, wide, tall = cv2.boundingRect(low.view(np.uint8))
+        return Rect(rect.x0 + x, rect.y0 + y, rect.x0 + x + wide, rect.y0 + y + tall)
+
+    @cached_property
+    def _lips_frame(self) -> tuple[Floats, Floats]:
+        """(a, b) of the mouth opening's nodes in the lips' frame."""
+        at = self.lips.axes.coordinates(self.grid.points(self.mouth_opening))
         return np.ascontiguousarray(at[..., 0]), np.ascontiguousarray(at[..., 1])
+
+    def under_lips(self, middle: Floats) -> Pixels:
+        """Which nodes of the mouth's opening lie under the line `middle`, on the columns of the canvas: 0 or 1."""
+        a, b = self._lips_frame
+        under = b > middle.max()
+        near = np.flatnonzero(~under & (b > middle.min()))
+        under.flat[near] = b.flat[near] > np.interp(a.flat[near], self.canvas.a, middle)
+        shares: Pixels = under.view(np.uint8)
+        return shares
+
+    @cached_property
+    def under_lids(self) -> tuple[tuple[Rect, Pixels], ...]:
+        """The nodes around each eye, and which of them are drawn as skin under its lids: 0 or 1."""
+        found = []
+        for slit, rect in zip(self.eyes, self.eye_rects):
+            part = rect.common(self.upper.rect)
+            at = slit.axes.coordinates(self.grid.points(part))
+            line = _OF_UPPER_LID * slit.upper + _OF_LOWER_LID * slit.lower
+            low = np.interp(at[..., 0].ravel(), slit.a, line).reshape(at.shape[:2])
+            found.append((part, (at[..., 1] > low).view(np.uint8)))
+        return tuple(found)
 
     @cached_property
     def mouth_shades(self) -> Shades:
@@ -119,6 +151,16 @@ class Plan:
         return upper_region(self.landmarks, self.eyes, self.grid, self._window, self.glasses)
 
     @cached_property
+    def eye_rects(self) -> tuple[Rect, Rect]:
+        """The nodes around each eye's opening."""
+        return eye_rect(self.eyes[0], self.grid), eye_rect(self.eyes[1], self.grid)
+
+    @cached_property
+    def lids_opening(self) -> Rect:
+        """The nodes of both eyes at which the skin under the lids is asked for."""
+        return self.eye_rects[0].united(self.eye_rects[1]).grown(2)
+
+    @cached_property
     def eye_canvases(self) -> tuple[EyeCanvas, EyeCanvas]:
         """The lids' masks, of the eye on the picture's left first."""
         return EyeCanvas(self.eyes[0], self.pixels), EyeCanvas(self.eyes[1], self.pixels)
@@ -128,8 +170,8 @@ class Plan:
         """The eyeballs, of the eye on the picture's left first."""
         irises = self.landmarks[list(mesh.LEFT_IRIS)], self.landmarks[list(mesh.RIGHT_IRIS)]
         left, right = (
-            Eyeball(slit, iris, self.pixels, self.grid.pixels_of(eye_rect(slit, self.grid)))
-            for slit, iris in zip(self.eyes, irises)
+            Eyeball(slit, iris, self.pixels, self.grid.pixels_of(rect))
+            for slit, iris, rect in zip(self.eyes, irises, self.eye_rects)
         )
         return left, right
 

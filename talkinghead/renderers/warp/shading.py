@@ -90,11 +90,10 @@ def shade(out: Pixels, shades: Shades, controls: Mapping[str, float], rect: Rect
             total = values * np.float32(weight) if total is None else cv2.scaleAdd(values, weight, total, total)
     if total is None:
         return
-    seen = np.abs(total) > _UNSEEN
-    rows, columns = np.flatnonzero(seen.any(1)), np.flatnonzero(seen.any(0))
-    if not len(rows):
+    x0, y0, wide, tall = cv2.boundingRect((np.abs(total) > _UNSEEN).view(np.uint8))
+    if not wide:
         return
-    y0, y1, x0, x1 = int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
+    x1, y1 = x0 + wide, y0 + tall
     gain = np.clip(total[y0:y1, x0:x1], _DARKEST, _BRIGHTEST)
     where = rect = Rect(rect.x0 + x0, rect.y0 + y0, rect.x0 + x1, rect.y0 + y1)
     if backward.turn is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -63,6 +64,16 @@ class Slit:
         """(n,) how far it is open."""
         gap: Floats = np.maximum(self.lower - self.upper, 0)
         return gap
+
+    @cached_property
+    def upper_px(self) -> Floats:
+        """(n, 2) its upper curve in pixels."""
+        return self.axes.pixels(np.column_stack([self.a, self.upper]))
+
+    @cached_property
+    def lower_px(self) -> Floats:
+        """(n, 2) its lower curve in pixels."""
+        return self.axes.pixels(np.column_stack([self.a, self.lower]))
 
     def u(self, a: Floats) -> Floats:
         """`a` in half-widths: -1 and 1 at the corners."""

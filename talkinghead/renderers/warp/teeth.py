@@ -64,10 +64,10 @@ class Row:
     colour: Floats
     cover: Floats
 
-    def dropped(self, by: float, part: slice) -> Row:
-        """These teeth `by` a fractional number of rows lower, cut to the rows `part`."""
-        matrix = np.array([[1, 0, 0], [0, 1, part.start - by]], np.float64)
-        size = (self.cover.shape[1], part.stop - part.start)
+    def dropped(self, by: float, rows: slice, columns: slice) -> Row:
+        """These teeth `by` a fractional number of rows lower, cut to `rows` and `columns`."""
+        matrix = np.array([[1, 0, columns.start], [0, 1, rows.start - by]], np.float64)
+        size = (columns.stop - columns.start, rows.stop - rows.start)
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         colour = cv2.warpAffine(self.colour, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
         cover = cv2.warpAffine(self.cover, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)

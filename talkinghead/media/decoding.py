@@ -11,6 +11,8 @@ from talkinghead.media.probe import SQUARE_PIXELS, StreamFacts
 
 _HDR = {"arib-std-b67": "HLG", "smpte2084": "PQ"}
 _FIELDS = re.compile(r"\b(?:top|bottom) (?:first|coded first)")
+# ffmpeg's pixel formats with transparency.
+_ALPHA = re.compile(r"\b(?:rgba|bgra|argb|abgr|ya|gbrap|yuva\d)")
 # What is as bright as white paper, in cd/m2 (ITU-R BT.2408). Up to 0.8 of it brightness stays as it is; what is
 # brighter is rolled off, so that faces are as bright as in a video of standard range.
 _WHITE, _ROLLED_OFF = 203, 0.8
@@ -34,7 +36,20 @@ def picture_filters(facts: StreamFacts, size_px: tuple[int, int], fps: Fraction)
     # Untagged pictures of HD size follow BT.709 by custom, which ffmpeg does not assume.
     tagged = any(name in facts.line for name in ("bt709", "bt2020", "bt470", "smpte", "gbr", "fcc", "rgb"))
     matrix = ":in_color_matrix=bt709" if not tagged and min(size_px) >= 720 else ""
-    return ",".join([*filters, f"{SQUARE_PIXELS}:{_EXACT}{matrix}", "setsar=1", "format=rgb24"]), ", ".join(notes)
+    filters += [f"{SQUARE_PIXELS}:{_EXACT}{matrix}", "setsar=1"]
+    if _ALPHA.search(facts.line):
+        return _upon_white(filters, size_px, fps), ", ".join(notes)
+    return ",".join([*filters, "format=rgb24"]), ", ".join(notes)
+
+
+def _upon_white(filters: list[str], size_px: tuple[int, int], fps: Fraction) -> str:
+    """Pictures that may be transparent, as pictures from files are shown: what lies under their alpha is arbitrary."""
+    width, height = size_px
+    white = f"color=white:size={width}x{height}:rate={fps.numerator}/{fps.denominator},format=gbrp"
+    return (
+        f"[in]{','.join(filters)},format=gbrap[picture];{white}[white];"
+        "[white][picture]overlay=format=gbrp:shortest=1,format=rgb24[out]"
+    )
 
 
 def _tone_mapping(line: str, transfer: str) -> list[str]:

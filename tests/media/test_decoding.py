@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image as pillow  # noqa: N813
 
 from talkinghead.core.types import Floats
 from talkinghead.media.ffmpeg import find_ffmpeg
@@ -33,11 +34,11 @@ def test_high_dynamic_range_looks_as_the_picture_that_it_shows(examples: Path, t
         "-color_primaries", "bt2020", "-color_trc", transfer, "-colorspace", "bt2020nc", path,
     )  # fmt: skip
     with VideoReader(path) as video:
-        assert "standard dynamic range" in video.note
         shown = next(iter(video)).astype(np.float32)
     difference = np.abs(shown - picture).mean()
     assert difference < 10, difference
     assert np.abs(shown.mean((0, 1)) - picture.mean((0, 1))).max() < 5
+    assert "standard dynamic range" in video.note
 
 
 def test_ordinary_pictures_are_read_without_a_word(tmp_path: Path) -> None:
@@ -63,8 +64,33 @@ def test_fields_become_whole_pictures(tmp_path: Path, field: str, kind: tuple[st
     run_ffmpeg("-f", "lavfi", "-i", moving, "-t", "1", "-vf", f"{order},setfield={field}", "-c:v", codec, "-q:v", "2",
                "-flags", "+ildct+ilme", *(tune if codec == "libx264" else []), path)  # fmt: skip
     with VideoReader(path) as video:
-        assert video.note == "deinterlaced"
         assert video.fps == 25
         frames = [pixels.astype(np.float32).mean(2) for pixels in video]
     assert len(frames) == pytest.approx(25, abs=1)
     assert max(combs(frame) for frame in frames[2:-2]) < 3
+    assert video.note == "deinterlaced"
+
+
+@pytest.mark.parametrize("suffix", ["gif", "webp", "png", "mov"])
+def test_a_transparent_video_is_shown_on_white(tmp_path: Path, suffix: str) -> None:
+    """As a transparent picture is."""
+    frames = []
+    for k in range(4):
+        frame = np.zeros((64, 96, 4), np.uint8)
+        frame[16:48, 8 * k + 16 : 8 * k + 48] = (200, 40, 60, 255)
+        frames.append(frame)
+    path = tmp_path / f"cutout.{suffix}"
+    if suffix == "mov":
+        raw = tmp_path / "raw"
+        raw.write_bytes(b"".join(frame.tobytes() for frame in frames))
+        run_ffmpeg("-f", "rawvideo", "-pix_fmt", "rgba", "-s", "96x64", "-r", "10", "-i", raw, "-c:v", "qtrle", path)
+    else:
+        first, *others = map(pillow.fromarray, frames)
+        first.save(path, save_all=True, append_images=others, duration=100, disposal=2, lossless=True)
+    with VideoReader(path) as video:
+        shown = list(video)
+        assert video.fps == 10
+    assert len(shown) == 4
+    for k, pixels in enumerate(shown):
+        assert np.abs(pixels[4:12, 4:12].astype(int) - 255).max() <= 2
+        assert np.abs(pixels[24:40, 8 * k + 24 : 8 * k + 40].astype(int) - (200, 40, 60)).max() <= 3

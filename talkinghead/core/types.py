@@ -22,16 +22,27 @@ N_LANDMARKS = 478
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Image:
-    """A picture: `pixels` (H, W, 3) RGB uint8; `alpha` (H, W) uint8 or None; `name` for messages and file names."""
+    """A picture: `pixels` (H, W, 3) RGB uint8; `alpha` (H, W) uint8 or None; `name` for messages and file names.
+
+    `original_px`: (width, height) before it was shrunk to what is worked with; None where it was not.
+    """
 
     pixels: Pixels
     alpha: Pixels | None = None
     name: str = "picture"
+    original_px: tuple[int, int] | None = None
 
     @property
     def size_px(self) -> tuple[int, int]:
         """(width, height)."""
         return self.pixels.shape[1], self.pixels.shape[0]
+
+    @property
+    def to_original(self) -> Doubles:
+        """The map (2, 3) from `pixels` to the picture's own: what people read off it, and are told."""
+        (width, height), (own_width, own_height) = self.size_px, self.original_px or self.size_px
+        sx, sy = own_width / width, own_height / height
+        return np.array([[sx, 0, (sx - 1) / 2], [0, sy, (sy - 1) / 2]])
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -177,12 +177,13 @@ class Avatar:
             InputError: a name is unknown, a value out of its range, or this is a video's avatar.
         """
         from talkinghead.motion.controls import controls_to_motion
+        from talkinghead.motion.gains import moves_mouth
 
         if self._source.video is not None:
             raise InputError(f"{self._source.video.name} is a video: edit one picture")
         motion = controls_to_motion(controls)
         look = replace(_look(self.settings), gains=Gains(), still=False)
-        canvas = self._canvas(self.settings)
+        canvas = self._canvas(self.settings, moves_mouth=moves_mouth(motion))
         with Session(canvas, self._renderer, motion.fps, look=look, keep_mouth=True) as session:
             return session.push_motion(motion)[0].pixels
 
@@ -253,13 +254,25 @@ class Avatar:
             gains=own.gains if gains is None else gains,
         )
 
-    def _canvas(self, settings: Settings, face: int | None = None) -> Canvas:
-        """What is drawn upon: the picture with its face, or the video from its beginning, repeated without end."""
+    def _canvas(self, settings: Settings, face: int | None = None, *, moves_mouth: bool | None = None) -> Canvas:
+        """What is drawn upon: the picture with its face, or the video from its beginning, repeated without end.
+
+        A mouth that is covered is refused, unless nothing moves it (None: the settings tell) or it is forced.
+        """
         if face is None:
             if settings.face == "all":
                 raise InputError("face='all' is for speaking: give a face's number")
             face = settings.face
+        moved = settings.gains.mouth > 0 if moves_mouth is None else moves_mouth
+        if moved and self._draws_mouths(settings):
+            self._source.check_mouth(face)
         return self._source.canvas(face, settings.fps)
+
+    def _draws_mouths(self, settings: Settings) -> bool:
+        """Whether what draws opens people's mouths, covered ones too unless that is forced."""
+        animal = settings.renderer == "liveportrait-animals"
+        moved = self.renderer == "warp" or settings.liveportrait.moves_lips
+        return moved and not animal and not settings.force_mouth
 
     def _part(self, driving: Driving[Any], settings: Settings, face: int | None = None) -> Part:
         return Part(self._canvas(settings, face), driving, _look(settings))

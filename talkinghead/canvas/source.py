@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from talkinghead.canvas import Canvas
+from talkinghead.canvas.covered import covered_at_first
 from talkinghead.canvas.several import count_faces
 from talkinghead.canvas.still import Still, open_still
+from talkinghead.core.errors import FaceError
 from talkinghead.core.settings import DEFAULT_FPS, Box, Framing
 from talkinghead.core.types import Image
+from talkinghead.faces.mouth import mouth_covered
 from talkinghead.media.containers import is_video
 from talkinghead.media.images import open_picture
 from talkinghead.motion.protocols import Renderer
@@ -33,12 +36,27 @@ def open_source(picture: PictureLike) -> Image | Path:
     return Path(picture) if video else open_picture(picture)  # type: ignore[arg-type]
 
 
+def first_picture(source: Image | Path) -> Image:
+    """The picture, or a video's first frame.
+
+    Raises:
+        VideoError: the file is no video that can be decoded.
+    """
+    if isinstance(source, Image):
+        return source
+    from talkinghead.media.video import VideoReader
+
+    with VideoReader(source) as reader:
+        return Image(next(iter(reader)), name=source.name)
+
+
 class Source:
     """A picture, whose faces are each found once, or a video, which every canvas begins anew."""
 
     def __init__(self, source: Image | Path, renderer: Renderer, framing: Framing, box: Box | None) -> None:
         self._source, self._renderer, self._framing, self._box = source, renderer, framing, box
         self._stills: dict[int | None, Still] = {}
+        self._covered: dict[int | None, bool] = {}
 
     @property
     def video(self) -> Path | None:
@@ -60,13 +78,28 @@ class Source:
 
         Raises:
             FaceError: none.
+            VideoError: the file is no video that can be decoded.
         """
-        if not isinstance(self._source, Path):
-            return count_faces(self._source)
-        from talkinghead.media.video import VideoReader
+        return count_faces(first_picture(self._source))
 
-        with VideoReader(self._source) as reader:
-            return count_faces(Image(next(iter(reader)), name=self._source.name))
+    def check_mouth(self, face: int | None) -> None:
+        """Whether the mouth of face number `face` is to be seen, in a video in its first second.
+
+        Raises:
+            FaceError: something covers it, or as `canvas`.
+        """
+        if face not in self._covered:
+            if isinstance(self._source, Path):
+                self._covered[face] = covered_at_first(self._source, face)
+            else:
+                portrait = self._still(face).portrait
+                # Of an average face that was laid into a box, an animal's or a drawing's, nothing is known.
+                told = portrait.face.confidence == 1
+                self._covered[face] = not told and mouth_covered(portrait.image.pixels, portrait.face)
+        if self._covered[face]:
+            whose = "the face" if face is None else f"face {face}"
+            raise FaceError(f"something covers the mouth of {whose} in {self._source.name}: choose another picture, "
+                            "or draw it all the same (--force-mouth)")  # fmt: skip
 
     def canvas(self, face: int | None, fps: Fraction | None) -> Canvas:
         """What is drawn upon: the picture with its face number `face` (None: the largest), or the video from its
@@ -81,6 +114,11 @@ class Source:
 
             crop = partial(self._renderer.crop, whole=self._framing == "whole")
             return SourceVideo(self._source, crop, fps=fps, face=face)
+        return self._still(face)
+
+    def _still(self, face: int | None) -> Still:
+        """The picture, once a face."""
+        assert isinstance(self._source, Image)
         if face not in self._stills:
             still = open_still(self._source, self._renderer, framing=self._framing, face=face, box=self._box)
             x, y, width, height = still.portrait.face.box

@@ -148,7 +148,7 @@ output_options = together(
 )  # fmt: skip
 
 RENDERER = ("renderer", "checkpoints", "device", "precision")
-FACE = ("face", "box", "crop", "no-crop")
+FACE = ("face", "box", "force-mouth", "crop", "no-crop")
 GAINS = ("still", "mouth", "head", "blink", "expression")
 RENDERERS_OWN = ("crop-size", "region", "absolute", "no-stitching", "multiplier", "driving-option", "lip-retargeting",
                  "eye-retargeting", "normalize-lip", "compile")  # fmt: skip

@@ -106,7 +106,7 @@ class Settings:
     - `framing`: "picture" pastes the drawn face back, "crop" keeps the face crop alone, "whole" takes the picture as
       being a face crop already;
     - `face`: which face, counted from 1 (None: the largest), or "all"; `box`: (x, y, width, height) where none is
-      found;
+      found; `force_mouth`: move a mouth that something covers;
     - `still`: no head motion; `gains`: factors on the motion; `seed`: of blinks, brows and head motion;
     - `warp`, `liveportrait`: options of one renderer; those of a renderer that does not draw are refused.
     """
@@ -125,6 +125,7 @@ class Settings:
     box: Box | None = option(
         None, "Where the face is, if none is found.", group="face", metavar="X,Y,W,H", read=parse_box
     )
+    force_mouth: bool = option(False, "Move the mouth although something covers it.", group="face")
     still: bool = option(False, "Keep the head still.", group="motion")
     gains: Gains = field(default_factory=Gains)
     seed: int = option(0, "Of blinks, brows and head motion.", group="motion", metavar="N")
@@ -163,6 +164,7 @@ class SettingsKeywords(TypedDict, total=False):
     framing: Framing
     face: FaceChoice
     box: Box | None
+    force_mouth: bool
     still: bool
     gains: Gains
     seed: int

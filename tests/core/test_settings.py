@@ -37,6 +37,7 @@ GIVEN: dict[str, tuple[str, Settings]] = {
     "no-crop": ("yes", Settings(framing="whole")),
     "face": ("all", Settings(face="all")),
     "box": ("1,2,30,40", Settings(box=(1, 2, 30, 40))),
+    "force-mouth": ("yes", Settings(force_mouth=True)),
     "still": ("yes", Settings(still=True)),
     "mouth": ("0.5", Settings(gains=Gains(mouth=0.5))),
     "head": ("0", Settings(gains=Gains(head=0))),

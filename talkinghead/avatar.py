@@ -38,7 +38,9 @@ from talkinghead.drivers.speech import EMBEDDED, SoundDriver
 from talkinghead.media.kinds import is_video
 from talkinghead.media.sheet import sheet
 from talkinghead.media.sound import MixedSound, PaddedSound, Sound, SoundLike, SpokenSound, open_sound
+from talkinghead.motion.controls import controls_to_motion
 from talkinghead.motion.files import is_motion_file, load_motion
+from talkinghead.motion.gains import moves_mouth
 from talkinghead.motion.motion import Motion
 from talkinghead.renderers.select import select
 from talkinghead.session import Hearing, Look, Session
@@ -191,7 +193,8 @@ class Avatar:
         Raises:
             InputError: a name is unknown, a value out of its range, or this is a video's avatar.
         """
-        return self._edited(controls, self._still())
+        motion = controls_to_motion(controls)
+        return self._edited(motion, self._still(motion))
 
     def edit_rgba(self, controls: Mapping[str, float]) -> Pixels:
         """As `edit`; of a transparent picture (H, W, 4) RGBA uint8: what shone through still does.
@@ -201,20 +204,18 @@ class Avatar:
         Raises:
             InputError: as `edit`.
         """
-        still, two = self._still(), self._two_canvases(self.settings.face)
+        motion = controls_to_motion(controls)
+        still, two = self._still(motion), self._two_canvases(self.settings.face)
         if two is None:
-            return self._edited(controls, still)
-        return transparent(self._edited(controls, two[0]), self._edited(controls, two[1]))
+            return self._edited(motion, still)
+        return transparent(self._edited(motion, two[0]), self._edited(motion, two[1]))
 
-    def _still(self) -> Canvas:
+    def _still(self, motion: Motion) -> Canvas:
         if self._source.video is not None:
             raise InputError(f"{self._source.video.name} is a video: edit one picture")
-        return self._canvas(self.settings)
+        return self._canvas(self.settings, moves_mouth=moves_mouth(motion))
 
-    def _edited(self, controls: Mapping[str, float], canvas: Canvas) -> Pixels:
-        from talkinghead.motion.controls import controls_to_motion
-
-        motion = controls_to_motion(controls)
+    def _edited(self, motion: Motion, canvas: Canvas) -> Pixels:
         look = replace(_look(self.settings), gains=Gains(), still=False)
         with Session(canvas, self._renderer, motion.fps, look=look, keep_mouth=True) as session:
             return session.push_motion(motion)[0].pixels
@@ -292,13 +293,25 @@ class Avatar:
             gains=own.gains if gains is None else gains,
         )
 
-    def _canvas(self, settings: Settings, face: int | None = None) -> Canvas:
-        """What is drawn upon: the picture with its face, or the video from its beginning, repeated without end."""
+    def _canvas(self, settings: Settings, face: int | None = None, *, moves_mouth: bool | None = None) -> Canvas:
+        """What is drawn upon: the picture with its face, or the video from its beginning, repeated without end.
+
+        A mouth that is covered is refused, unless nothing moves it (None: the settings tell) or it is forced.
+        """
         if face is None:
             if settings.face == "all":
                 raise InputError("face='all' is for speaking: give a face's number")
             face = settings.face
+        moved = settings.gains.mouth > 0 if moves_mouth is None else moves_mouth
+        if moved and self._draws_mouths(settings):
+            self._source.check_mouth(face)
         return self._source.canvas(face, settings.fps)
+
+    def _draws_mouths(self, settings: Settings) -> bool:
+        """Whether what draws opens people's mouths, covered ones too unless that is forced."""
+        animal = settings.renderer == "liveportrait-animals"
+        moved = self.renderer == "warp" or settings.liveportrait.moves_lips
+        return moved and not animal and not settings.force_mouth
 
     def _part(self, driving: Driving[Any], settings: Settings, face: int | None = None) -> Part:
         return Part(self._canvas(settings, face), driving, _look(settings), self._two_canvases(face or settings.face))

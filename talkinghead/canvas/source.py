@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 
 from talkinghead.canvas import Canvas
 from talkinghead.canvas.alpha import upon
+from talkinghead.canvas.covered import covered_at_first
 from talkinghead.canvas.several import count_faces
 from talkinghead.canvas.still import Still, open_still
 from talkinghead.core.errors import FaceError, ImageError
 from talkinghead.core.settings import DEFAULT_FPS, MAX_PICTURE_SIDE_PX, Box, Framing
 from talkinghead.core.types import Image
 from talkinghead.faces import find_faces
+from talkinghead.faces.mouth import mouth_covered
 from talkinghead.media.images import open_picture
 from talkinghead.media.kinds import is_video, kind_of
 from talkinghead.motion.protocols import Renderer
@@ -47,6 +49,20 @@ def open_source(picture: PictureLike, max_side_px: int = MAX_PICTURE_SIDE_PX) ->
     return open_picture(path, max_side_px)
 
 
+def first_picture(source: Image | Path) -> Image:
+    """The picture, or a video's first frame.
+
+    Raises:
+        VideoError: the file is no video that can be decoded.
+    """
+    if isinstance(source, Image):
+        return source
+    from talkinghead.media.video import VideoReader
+
+    with VideoReader(source) as reader:
+        return Image(next(iter(reader)), name=source.name)
+
+
 class Source:
     """A picture, whose faces are each found once, or a video, which every canvas begins anew.
 
@@ -66,6 +82,7 @@ class Source:
     ) -> None:
         self._renderer, self._framing, self._box = renderer, framing, box
         self._stills: dict[int | None, Still] = {}
+        self._covered: dict[int | None, bool] = {}
         self.fps, self.note = DEFAULT_FPS, ""
         self._source = source if isinstance(source, Path) else upon(source, background)
         self._on_black = None if isinstance(source, Path) or source.alpha is None else upon(source, (0, 0, 0))
@@ -94,6 +111,7 @@ class Source:
 
         Raises:
             FaceError: none.
+            VideoError: the file is no video that can be decoded.
         """
         if not isinstance(self._source, Path):
             return count_faces(self._source)
@@ -105,6 +123,25 @@ class Source:
                 if count := len(find_faces(Image(pixels))):
                     return count
         raise FaceError(f"{self._source.name} shows no face: choose another video")
+
+    def check_mouth(self, face: int | None) -> None:
+        """Whether the mouth of face number `face` is to be seen, in a video in its first second.
+
+        Raises:
+            FaceError: something covers it, or as `canvas`.
+        """
+        if face not in self._covered:
+            if isinstance(self._source, Path):
+                self._covered[face] = covered_at_first(self._source, face)
+            else:
+                portrait = self._still(face).portrait
+                # Of an average face that was laid into a box, an animal's or a drawing's, nothing is known.
+                told = portrait.face.confidence == 1
+                self._covered[face] = not told and mouth_covered(portrait.image.pixels, portrait.face)
+        if self._covered[face]:
+            whose = "the face" if face is None else f"face {face}"
+            raise FaceError(f"something covers the mouth of {whose} in {self._source.name}: choose another picture, "
+                            "or draw it all the same (--force-mouth)")  # fmt: skip
 
     def canvas(self, face: int | None, fps: Fraction | None) -> Canvas:
         """What is drawn upon: the picture with its face number `face` (None: the largest), or the video from its
@@ -119,6 +156,11 @@ class Source:
 
             crop = partial(self._renderer.crop, whole=self._framing == "whole")
             return SourceVideo(self._source, crop, fps=fps, face=face)
+        return self._still(face)
+
+    def _still(self, face: int | None) -> Still:
+        """The picture, once a face."""
+        assert isinstance(self._source, Image)
         if face not in self._stills:
             still = open_still(self._source, self._renderer, framing=self._framing, face=face, box=self._box)
             x, y, width, height = still.portrait.face.box

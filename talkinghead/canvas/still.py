@@ -44,7 +44,7 @@ def open_still(
         FaceError: there is no such face.
     """
     whole = framing == "whole"
-    width, height = image.size_px
+    width, height = image.full_size_px or image.size_px
     # A picture that already is a crop always has its face: where none is found, in the middle of it.
     box = box or ((0.0, 0.0, float(width), float(height)) if whole else None)
     return Still(renderer.crop(image, find_face(image, index=face, box=box), whole=whole))

@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "speak": ("speak", "Make a picture or a video speak a recording."),
     "animate": ("animate", "Move a picture or a video by a video, a picture or a motion file."),
     "edit": ("edit", "Change the face in a picture."),
+    "faces": ("faces", "List the faces in a picture, numbered as --face counts them."),
     "live": ("live", "Drive a picture by a camera in real time."),
     "motion": ("motion", "Extract, inspect and convert motion files."),
     "batch": ("batch", "Make many videos from a manifest."),

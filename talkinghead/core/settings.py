@@ -125,7 +125,7 @@ class Settings:
     - `framing`: "picture" pastes the drawn face back, "crop" keeps the face crop alone, "whole" takes the picture as
       being a face crop already;
     - `face`: which face, counted from 1 (None: the largest), or "all"; `box`: (x, y, width, height) where none is
-      found;
+      found; `force_mouth`: move a mouth that something covers;
     - `background`: the colour (a name, #rrggbb) behind a transparent picture; `max_side`: a picture whose longer side
       has more pixels is scaled down to this;
     - `still`: no head motion; `gains`: factors on the motion; `seed`: of blinks, brows and head motion;
@@ -146,6 +146,7 @@ class Settings:
     box: Box | None = option(
         None, "Where the face is, if none is found.", group="face", metavar="X,Y,W,H", read=parse_box
     )
+    force_mouth: bool = option(False, "Move the mouth although something covers it.", group="face")
     background: str = option(
         DEFAULT_BACKGROUND, "Behind a transparent picture: a name or #rrggbb.", group="make", metavar="COLOUR"
     )
@@ -194,6 +195,7 @@ class SettingsKeywords(TypedDict, total=False):
     framing: Framing
     face: FaceChoice
     box: Box | None
+    force_mouth: bool
     background: str
     max_side: int
     still: bool

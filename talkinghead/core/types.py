@@ -37,6 +37,13 @@ class Image:
         """(width, height)."""
         return self.pixels.shape[1], self.pixels.shape[0]
 
+    @property
+    def to_original(self) -> Doubles:
+        """The map (2, 3) from `pixels` to the picture's own: what people read off it, and are told."""
+        (width, height), (own_width, own_height) = self.size_px, self.full_size_px or self.size_px
+        sx, sy = own_width / width, own_height / height
+        return np.array([[sx, 0, (sx - 1) / 2], [0, sy, (sy - 1) / 2]])
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Face:

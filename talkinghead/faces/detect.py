@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 
 from talkinghead.core.errors import FaceError
@@ -15,6 +14,7 @@ from talkinghead.core.types import Face, Image, Pixels
 from talkinghead.faces import mesh
 from talkinghead.faces.close_up import refined, roll_deg, size_px
 from talkinghead.faces.landmarker import Landmarker, mean_distance
+from talkinghead.faces.windows import shrunk, windows
 from talkinghead.models.face_mesh import Region
 
 Box = tuple[float, float, float, float]
@@ -58,8 +58,9 @@ def find_face(image: Image, index: int | None = None, box: Box | None = None) ->
     """One face of `image`: the largest, or number `index` counted from 1, the largest.
 
     It is measured on an upright close-up, as a face in a video is: from the same view, meshes are the same.
-    `box` (x, y, width, height in pixels) says where it is: it is looked for there first and, where nothing is found
-    (an animal, a drawing), an average face is laid into the box, forehead at its top and chin at its bottom.
+    `box` (x, y, width, height in the picture's own pixels) says where it is: it is looked for there first and, where
+    nothing is found (an animal, a drawing), an average face is laid into the box, forehead at its top and chin at its
+    bottom.
 
     Raises:
         FaceError: there is no face, or none with that number; or the box lies outside the picture.
@@ -123,7 +124,7 @@ def _search(image: Image, *, thorough: bool = True, turns: int = 4, finest: int 
             if parts > finest or (parts > 1 and longer < parts * _MIN_WINDOW_PX):
                 break
             if not (found and parts == 1):  # the first look was at the same
-                search.look(_windows(image.size_px, parts, turn))
+                search.look(windows(image.size_px, parts, turn))
         if search.found:
             break
     return search.found
@@ -146,14 +147,14 @@ class _Search:
                 agreed = _upright(face) and mean_distance(face.landmarks, rough.landmarks) < _AGREED
                 self._keep(_Found(face, replace(rough, confidence=face.confidence) if agreed else None))
 
-    def look(self, windows: Iterator[Region]) -> None:
+    def look(self, squares: Iterator[Region]) -> None:
         """Look at squares of the picture, all of one size."""
         small: Pixels | None = None
         scale, looking = 1.0, Landmarker(max_faces=_AT_ONCE)
-        for window in windows:
+        for window in squares:
             if small is None:
                 scale = min(1.0, _LOOK_PX / window.side)
-                small = _shrunk(self._image.pixels, scale)
+                small = shrunk(self._image.pixels, scale)
             there = Region(window.x * scale, window.y * scale, window.side * scale, window.angle)
             back = np.array([[1 / scale, 0, 0.5 / scale - 0.5], [0, 1 / scale, 0.5 / scale - 0.5]])
             for rough in looking.faces(small, there):
@@ -189,33 +190,6 @@ def _alike(one: Face, other: Face) -> bool:
     return same_face(one, other) and turned < 45 and 0.7 < size_px(one) / size_px(other) < 1.4
 
 
-def _shrunk(pixels: Pixels, scale: float) -> Pixels:
-    """(H, W, 3) at `scale` of its size, to within half a pixel."""
-    if scale == 1:
-        return pixels
-    size = max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale))
-    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
-
-
-def _windows(size_px: tuple[int, int], parts: int, turn: int) -> Iterator[Region]:
-    """The square around the picture, or overlapping ones of 1/`parts` of its longer side, turned by `turn` quarters."""
-    width, height = size_px
-    side, angle = max(width, height) / parts, turn * math.pi / 2
-    if parts == 1:
-        yield Region(width / 2, height / 2, side, angle)
-        return
-    for y in _starts(height, side):
-        for x in _starts(width, side):
-            yield Region(x + min(side, width) / 2, y + min(side, height) / 2, side, angle)
-
-
-def _starts(length: float, side: float) -> Sequence[float]:
-    """Where windows of `side` begin along `length`, overlapping by half."""
-    if length <= side:
-        return [0.0]
-    return list(np.linspace(0, length - side, int(np.ceil((length - side) / (side / 2))) + 1))
-
-
 def same_face(one: Face, other: Face) -> bool:
     """Whether both are the same face of one picture."""
     apart = one.landmarks[:, :2].mean(0) - other.landmarks[:, :2].mean(0)
@@ -224,13 +198,16 @@ def same_face(one: Face, other: Face) -> bool:
 
 def _face_in_box(image: Image, box: Box) -> Face:
     x, y, width, height = box
-    across, down = image.size_px
+    across, down = image.full_size_px or image.size_px
     if width <= 0 or height <= 0:
         raise FaceError(f"a box of {width:g} x {height:g} pixels holds no face: give x,y,width,height")
-    middle = x + width / 2, y + height / 2
-    if not (0 <= middle[0] <= across and 0 <= middle[1] <= down):
+    if not (0 <= x + width / 2 <= across and 0 <= y + height / 2 <= down):
         raise FaceError(f"the box {x:g},{y:g},{width:g},{height:g} lies outside {image.name}, "
                         f"which has {across} x {down} pixels: give x,y,width,height")  # fmt: skip
+    if image.full_size_px is not None:  # it was shrunk
+        (sx, _, x0), (_, sy, y0) = image.to_original.tolist()
+        box = x, y, width, height = (x - x0) / sx, (y - y0) / sy, width / sx, height / sy
+    middle = x + width / 2, y + height / 2
     for turn in range(4):
         for enlarged in (1.6, 1.0, 2.4):
             search = _Search(image, _TAKEN_IN_BOX)

@@ -26,8 +26,8 @@ def followed(pixels: Pixels, last: Face) -> Face | None:
     The network sees one nearly everywhere: `watched` knows better.
     """
     region = region_of(last)
-    around, to_picture = _cut_out(pixels, region)
-    (mesh,) = FaceMesh().measure(around, [_moved(region, to_picture)])
+    around, to_picture = cut_out(pixels, region)
+    (mesh,) = FaceMesh().measure(around, [moved_region(region, to_picture)])
     if mesh.presence < _PRESENCE:
         return None
     return Face(mesh.points - np.array([0.5, 0.5, 0], np.float32), last.confidence).moved(to_picture)
@@ -36,8 +36,8 @@ def followed(pixels: Pixels, last: Face) -> Face | None:
 def watched(pixels: Pixels, face: Face) -> float:
     """How sure the detector is of a face where this one is, 0 to 1."""
     region = region_of(face)
-    around, to_picture = _cut_out(pixels, region)
-    there = _moved(region, to_picture)
+    around, to_picture = cut_out(pixels, region)
+    there = moved_region(region, to_picture)
     return score_around(around, there._replace(side=_CUT_SIDES * there.side))
 
 
@@ -48,7 +48,7 @@ def settled(pixels: Pixels, face: Face) -> Face:
     return face
 
 
-def _cut_out(pixels: Pixels, region: Region) -> tuple[Pixels, Matrix]:
+def cut_out(pixels: Pixels, region: Region) -> tuple[Pixels, Matrix]:
     """What lies around a region, shrunk where it is large, and the map (2, 3) from there to the picture."""
     height, width = pixels.shape[:2]
     half = _CUT_SIDES * region.side / 2
@@ -63,7 +63,7 @@ def _cut_out(pixels: Pixels, region: Region) -> tuple[Pixels, Matrix]:
     return part, np.array([[sx, 0, x0 + (sx - 1) / 2], [0, sy, y0 + (sy - 1) / 2]])
 
 
-def _moved(region: Region, to_picture: Matrix) -> Region:
+def moved_region(region: Region, to_picture: Matrix) -> Region:
     """A region of the picture in what was cut out of it; the map has pixel centres at integers, a region does not."""
     (sx, _, x0), (_, sy, y0) = to_picture
     x, y = (region.x - 0.5 - x0) / sx + 0.5, (region.y - 0.5 - y0) / sy + 0.5

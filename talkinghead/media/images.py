@@ -25,6 +25,8 @@ SYNTHETIC_PICTURE = "Synthetic picture: the face was changed by talkinghead."
 # What is refused unread: memory for it could take the machine down.
 MAX_PIXELS = 150_000_000
 
+# EXIF's tag, and its values that exchange width and height.
+_ORIENTATION, _ON_ITS_SIDE = 0x0112, (5, 6, 7, 8)
 _HEIF_SUFFIXES = (".heic", ".heif", ".hif")
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1")
 _FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF",
@@ -95,7 +97,8 @@ def _image_of(picture: Pillow.Image, what: str, name: str, max_side_px: int) -> 
             f"{what} is damaged or incomplete and cannot be read ({error}): "
             "copy it again, or save it anew from a picture viewer"
         ) from error
-    return Image(pixels, alpha, name, (width, height) if max(width, height) > max_side_px else None)
+    own = (height, width) if picture.getexif().get(_ORIENTATION, 1) in _ON_ITS_SIDE else (width, height)
+    return Image(pixels, alpha, name, None if own == (pixels.shape[1], pixels.shape[0]) else own)
 
 
 def _check_pixels(size: tuple[int, int], what: str) -> None:
@@ -241,7 +244,7 @@ def _decoded(picture: Pillow.Image, max_side_px: int) -> tuple[Pixels, Pixels | 
         # JPEG decodes at a half, quarter or eighth right away: memory stays small.
         picture.draft(picture.mode, wanted)
     picture.load()
-    oriented = picture.getexif().get(0x0112, 1) != 1
+    oriented = picture.getexif().get(_ORIENTATION, 1) != 1
     flat = _eight_bits(picture)
     if shrink < 1 and flat.size != wanted:
         flat = flat.resize(wanted, pillow.Resampling.LANCZOS, reducing_gap=2.0)
@@ -264,7 +267,7 @@ def _turned(flat: Pillow.Image, picture: Pillow.Image) -> Pillow.Image:
     turn = pillow.Transpose
     ways = {2: turn.FLIP_LEFT_RIGHT, 3: turn.ROTATE_180, 4: turn.FLIP_TOP_BOTTOM, 5: turn.TRANSPOSE,
             6: turn.ROTATE_270, 7: turn.TRANSVERSE, 8: turn.ROTATE_90}  # fmt: skip
-    way = ways.get(picture.getexif().get(0x0112, 1))
+    way = ways.get(picture.getexif().get(_ORIENTATION, 1))
     return flat if way is None else flat.transpose(way)
 
 

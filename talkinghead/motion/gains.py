@@ -32,6 +32,13 @@ def _keypoint_gains(gains: Gains) -> Floats:
     return factors
 
 
+def moves_mouth(motion: Motion) -> bool:
+    """Whether anything of the mouth moves: jaw, lips, cheeks or tongue."""
+    without = apply_gains(motion, Gains(mouth=0))
+    same = np.array_equal(without.blendshapes, motion.blendshapes)
+    return not (same and np.array_equal(without.expression, motion.expression))
+
+
 def apply_gains(motion: Motion, gains: Gains, still: bool = False) -> Motion:
     """`motion` with each part's distance from the driver's rest multiplied by its gain; `still` freezes the head."""
     if gains == Gains() and not still:

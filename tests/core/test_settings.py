@@ -37,6 +37,7 @@ GIVEN: dict[str, tuple[str, Settings]] = {
     "no-crop": ("yes", Settings(framing="whole")),
     "face": ("all", Settings(face="all")),
     "box": ("1,2,30,40", Settings(box=(1, 2, 30, 40))),
+    "force-mouth": ("yes", Settings(force_mouth=True)),
     "background": ("#00ff00", Settings(background="#00ff00")),
     "max-side": ("800", Settings(max_side=800)),
     "still": ("yes", Settings(still=True)),

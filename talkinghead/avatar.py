@@ -35,6 +35,7 @@ from talkinghead.core.types import Pixels
 from talkinghead.drivers.driving import Driving
 from talkinghead.drivers.opening import SpeechModel, open_driving
 from talkinghead.drivers.speech import EMBEDDED, SoundDriver
+from talkinghead.faces import doubtful
 from talkinghead.media.kinds import is_video
 from talkinghead.media.sheet import sheet
 from talkinghead.media.sound import MixedSound, PaddedSound, Sound, SoundLike, SpokenSound, open_sound
@@ -91,7 +92,10 @@ class Avatar:
         self.note += f"; {self._source.note}" if self._source.note else ""
         self.motion_model = SpeechModel.chosen(motion_model, self._renderer.name, chosen.device, chosen.checkpoints)
         if self._source.video is None and chosen.face != "all":
-            self._source.canvas(chosen.face, None)
+            portrait = self._source.canvas(chosen.face, None).portrait
+            if portrait is not None and doubtful(portrait.face):
+                sure = f"{portrait.face.confidence:.2f}"
+                self.note += f"; the face may be none, or not a person's (confidence {sure}): --face, --box choose"
 
     @property
     def renderer(self) -> str:

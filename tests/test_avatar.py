@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from fractions import Fraction
 from pathlib import Path
 
@@ -205,3 +206,10 @@ def test_a_video_s_avatar_is_for_moving_pictures(astronaut: Pixels, tmp_path: Pa
     write_video(path, [astronaut] * 4, Fraction(10))
     with pytest.raises(InputError, match="edit one picture"):
         th.Avatar(path, renderer="warp").edit({"smile": 1})
+
+
+def test_a_doubtful_face_is_said_to_be_one(examples: Path) -> None:
+    clean = read_image(examples / "grace_hopper.jpg").pixels
+    noisy = np.clip(clean + np.random.default_rng(0).normal(0, 75, clean.shape), 0, 255).astype(np.uint8)
+    assert re.search(r"may be none, or not a person's \(confidence 0\.7\d\)", th.Avatar(noisy, renderer="warp").note)
+    assert "may be none" not in th.Avatar(clean, renderer="warp").note

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from fractions import Fraction
 
 import cv2
@@ -335,3 +336,15 @@ def test_faces_that_lie_on_their_side(renderer: WarpRenderer, portrait: Portrait
     for expected, got in zip(wanted, lying):
         off = changed(np.rot90(expected, quarters), got)
         assert off.mean() < 0.04 * changed(expected, portrait.pixels).mean()
+
+
+def test_what_may_be_no_person_gets_no_teeth(renderer: WarpRenderer, portrait: Portrait) -> None:
+    unsure = replace(portrait, face=replace(portrait.face, confidence=0.75))
+    opened = posed({"jawOpen": 0.7, "mouthUpperUp": 0.5})
+    (sure,), (toothless,) = (drawn(renderer, one, opened) for one in (portrait, unsure))
+    brighter = sure.astype(int).sum(2) - toothless.astype(int).sum(2)
+    rows, columns = np.nonzero(np.abs(brighter) > 24)
+    assert len(rows) > 100
+    assert brighter[rows, columns].mean() > 60  # teeth are bright
+    left, right = sorted(portrait.landmarks[[61, 291], 0])
+    assert left < columns.min() < columns.max() < right

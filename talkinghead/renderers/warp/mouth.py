@@ -15,7 +15,7 @@ import numpy as np
 from talkinghead.core.types import Floats, Pixels
 from talkinghead.renderers.warp.fields import ramp, smoothstep
 from talkinghead.renderers.warp.slit import Slit
-from talkinghead.renderers.warp.teeth import LOWER, UPPER, Sheet, painted_teeth, seen_teeth
+from talkinghead.renderers.warp.teeth import LOWER, UPPER, Sheet, no_teeth, painted_teeth, seen_teeth
 from talkinghead.renderers.warp.tones import Tones
 
 _MIN_UNIT_PX, _MAX_UNIT_PX = 90.0, 160.0
@@ -58,8 +58,8 @@ class Lips:
 class MouthCanvas:
     """The canvas of one portrait's mouth, with its teeth."""
 
-    def __init__(self, slit: Slit, tones: Tones, pixels: Pixels | None) -> None:
-        """`pixels`: the picture, whose own teeth are used where it shows them."""
+    def __init__(self, slit: Slit, tones: Tones, pixels: Pixels | None, *, teeth: bool = True) -> None:
+        """`pixels`: the picture, whose own teeth are used where it shows them; `teeth`: whether others are painted."""
         self.slit, self.tones = slit, tones
         unit = float(np.clip(slit.axes.unit_px, _MIN_UNIT_PX, _MAX_UNIT_PX))
         self.unit = unit
@@ -73,12 +73,12 @@ class MouthCanvas:
         self._contact = tones.contact
         self._grain = self._grain_like(tones.grain)
         sheet = Sheet(slit, self.a, self.b, self.rest, unit, self.softness)
-        self._lower_teeth = painted_teeth(sheet, tones, LOWER)
+        self._lower_teeth = painted_teeth(sheet, tones, LOWER) if teeth else no_teeth(sheet)
         seen = None
         if pixels is not None and float(slit.gap.max()) > _OWN_TEETH_GAP:
             seen = seen_teeth(sheet, tones, pixels)
         self.shows_own_teeth = seen is not None
-        self._upper_teeth = seen or painted_teeth(sheet, tones, UPPER)
+        self._upper_teeth = seen or (painted_teeth(sheet, tones, UPPER) if teeth else no_teeth(sheet))
 
     def _rest_line(self) -> Floats:
         """(columns,) where the lips meet at rest, as teeth see it: its height and part of its bend."""

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from talkinghead.core.types import Floats, Pixels, Portrait
-from talkinghead.faces import mesh
+from talkinghead.faces import doubtful, mesh
 from talkinghead.renderers.warp import anatomy
 from talkinghead.renderers.warp.backward import Lookup
 from talkinghead.renderers.warp.eyeball import Eyeball
@@ -74,7 +74,9 @@ class Plan:
         self.smile = _smile(self.lips)
         self._window = face_window(self.landmarks, self.grid, self.unit_px, _WINDOW_REACH)
         self.mouth: SkinRegion = mouth_region(self.landmarks, self.lips, self.grid, self._window)
-        self.canvas = MouthCanvas(self.lips, self.tones, self.pixels if self._often else None)
+        # A dog that looks like a face has a dog's mouth. In a video, confidence comes and goes with every frame.
+        teeth = memory is not None or not doubtful(portrait.face)
+        self.canvas = MouthCanvas(self.lips, self.tones, self.pixels if self._often else None, teeth=teeth)
         self.drawn_before = False
 
     def cut(self, drawn: Pixels) -> Pixels:

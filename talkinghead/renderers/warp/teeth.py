@@ -74,6 +74,12 @@ class Row:
         return Row(colour, cover)
 
 
+def no_teeth(sheet: Sheet) -> Row:
+    """What a muzzle shows that is no person's."""
+    size = (len(sheet.b), len(sheet.a))
+    return Row(np.zeros((*size, 3), np.float32), np.zeros(size, np.float32))
+
+
 def painted_teeth(sheet: Sheet, tones: Tones, jaw: Jaw) -> Row:
     """One jaw's teeth at rest."""
     half = max(min(sheet.slit.left, sheet.slit.right), 0.30)

@@ -136,6 +136,15 @@ class Clip:
         for frame in self.pictures():
             yield frame.pixels
 
+    def first_picture(self) -> Pixels:
+        """The first frame (H, W, 3) RGB, or (H, W, 4) RGBA uint8 of a transparent picture."""
+        frames = self._see_through(self._parts[0], None) if self._is_transparent else self.pictures()
+        return next(frames).pixels
+
+    @property
+    def _is_transparent(self) -> bool:
+        return len(self._parts) == 1 and self._parts[0].two_canvases is not None
+
     def save(
         self,
         path: str | Path,
@@ -168,8 +177,7 @@ class Clip:
             check_writable(extra, force)
         chunks: list[list[Motion]] = [[] for _ in motion_files]
         with self._observed(report_to) as observer, self.sound.file() if self.sound else nullcontext() as sound:
-            see_through = is_folder(path) and len(self._parts) == 1 and self._parts[0].two_canvases is not None
-            frames = self._watched(observer, chunks, progress, see_through)
+            frames = self._watched(observer, chunks, progress, is_folder(path) and self._is_transparent)
             write_video(path, frames, self.fps, sound, duration_s=self.duration_s, force=force)
             if observer is not None and report_to is not None:
                 observer.stages.add("open", opened_s)

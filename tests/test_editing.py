@@ -124,6 +124,16 @@ def test_frames_of_a_transparent_picture_are_transparent_and_a_video_has_a_backg
         Avatar(cutout, renderer="warp", background="greenish")
 
 
+def test_one_picture_out_of_animate_is_transparent_too(cutout: Pixels, examples: Path, tmp_path: Path) -> None:
+    source, out = tmp_path / "cutout.png", tmp_path / "out.png"
+    PillowImage.fromarray(cutout).save(source)
+    words = ["animate", str(source), str(examples / "grace_hopper.jpg"), "-o", str(out), "--renderer", "warp"]
+    result = CliRunner().invoke(main, words)
+    assert result.exit_code == 0, result.output
+    with PillowImage.open(out) as picture:
+        assert picture.mode == "RGBA"
+
+
 def test_a_large_picture_is_said_to_be_scaled_down(examples: Path, tmp_path: Path) -> None:
     path = tmp_path / "large.jpg"
     with PillowImage.open(examples / "astronaut.png") as picture:

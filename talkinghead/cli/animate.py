@@ -114,7 +114,7 @@ def _write_single(clip: Clip, out: Path, force: bool, quiet: bool) -> None:
 
     if clip.frames != 1:
         raise click.UsageError(f"a video does not fit into {out}: name a .mp4, or a folder ending in /")
-    write_image(out, next(iter(clip)), force=force, comment=SYNTHETIC_PICTURE)
+    write_image(out, clip.first_picture(), force=force, comment=SYNTHETIC_PICTURE)
     if not quiet:
         click.echo(out)
 

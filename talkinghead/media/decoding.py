@@ -7,7 +7,7 @@ from fractions import Fraction
 from functools import lru_cache
 
 from talkinghead.media.ffmpeg import FFmpeg
-from talkinghead.media.probe import SQUARE_PIXELS, StreamFacts
+from talkinghead.media.probe import SQUARE_PIXELS, FirstPicture, StreamFacts
 
 _HDR = {"arib-std-b67": "HLG", "smpte2084": "PQ"}
 _FIELDS = re.compile(r"\b(?:top|bottom) (?:first|coded first)")
@@ -20,10 +20,10 @@ _WHITE, _ROLLED_OFF = 203, 0.8
 _EXACT = "flags=bicubic+accurate_rnd+full_chroma_int"
 
 
-def picture_filters(facts: StreamFacts, size_px: tuple[int, int], fps: Fraction) -> tuple[str, str]:
+def picture_filters(facts: StreamFacts, first: FirstPicture, fps: Fraction) -> tuple[str, str]:
     """(ffmpeg's filters from a stream's frames to rgb24 at `fps`, what of it people should know, "" if nothing)."""
     filters, notes = [], []
-    if _FIELDS.search(facts.line):
+    if first.interlaced or _FIELDS.search(facts.line):
         filters.append("bwdif=mode=send_frame:deint=all")
         notes.append("deinterlaced")
     filters.append(f"fps={fps.numerator}/{fps.denominator}:start_time=0")
@@ -35,10 +35,10 @@ def picture_filters(facts: StreamFacts, size_px: tuple[int, int], fps: Fraction)
         notes.append(f"{_HDR[transfer]} is shown as it is: this ffmpeg lacks zscale and tonemap")
     # Untagged pictures of HD size follow BT.709 by custom, which ffmpeg does not assume.
     tagged = any(name in facts.line for name in ("bt709", "bt2020", "bt470", "smpte", "gbr", "fcc", "rgb"))
-    matrix = ":in_color_matrix=bt709" if not tagged and min(size_px) >= 720 else ""
+    matrix = ":in_color_matrix=bt709" if not tagged and min(first.size_px) >= 720 else ""
     filters += [f"{SQUARE_PIXELS}:{_EXACT}{matrix}", "setsar=1"]
     if _ALPHA.search(facts.line):
-        return _upon_white(filters, size_px, fps), ", ".join(notes)
+        return _upon_white(filters, first.size_px, fps), ", ".join(notes)
     return ",".join([*filters, "format=rgb24"]), ", ".join(notes)
 
 

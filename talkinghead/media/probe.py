@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 from talkinghead.media.ffmpeg import FFmpeg, input_arguments
 
@@ -169,19 +170,30 @@ def frame_rate(facts: StreamFacts, ticks: Fraction) -> Fraction:
     return average.limit_denominator(1001)
 
 
-def first_picture(path: Path) -> tuple[Fraction, tuple[int, int]] | None:
-    """(what ffmpeg takes for the frame rate, (width, height) as shown) of a video's first stream, or None where nothing
-    decodes.
+class FirstPicture(NamedTuple):
+    """What ffmpeg takes for the frame rate, (width, height) as shown, whether the picture consists of fields."""
+
+    ticks: Fraction
+    size_px: tuple[int, int]
+    interlaced: bool
+
+
+def first_picture(path: Path) -> FirstPicture | None:
+    """The first picture of a video's first stream, or None where nothing decodes.
 
     The header of framecrc gives the exact time base of one frame and the size after rotation and with square pixels.
     """
-    arguments = [*input_arguments(path), "-map", "0:V:0", "-vf", SQUARE_PIXELS, "-frames:v", "1", "-f", "framecrc", "-"]
+    shown = f"showinfo=checksum=0,{SQUARE_PIXELS}"
+    arguments = [*input_arguments(path), "-map", "0:V:0", "-vf", shown, "-frames:v", "1", "-f", "framecrc", "-"]
     with FFmpeg(arguments, read=True) as ffmpeg:
         assert ffmpeg.process.stdout is not None
         header = ffmpeg.process.stdout.read().decode("utf-8", "replace")
         ffmpeg.finish()
+        said = ffmpeg.said
     base = re.search(r"^#tb 0: (\d+)/(\d+)", header, re.M)
     size = re.search(r"^#dimensions 0: (\d+)x(\d+)", header, re.M)
     if not base or not size or not re.search(r"^0,", header, re.M):
         return None
-    return Fraction(int(base[2]), int(base[1])), (int(size[1]), int(size[2]))
+    fields = re.search(r"showinfo_.* n: +0 .* i:([PTB]) ", said)
+    interlaced = fields is not None and fields[1] != "P"
+    return FirstPicture(Fraction(int(base[2]), int(base[1])), (int(size[1]), int(size[2])), interlaced)

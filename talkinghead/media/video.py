@@ -51,11 +51,11 @@ class VideoReader:
         first = first_picture(self.path)
         if first is None:
             raise VideoError(f"{self.path} holds no frame that can be decoded: export it again")
-        ticks, self.size_px = first
-        self.fps = Fraction(fps) if fps else _usable(frame_rate(facts, ticks))
+        self.size_px = first.size_px
+        self.fps = Fraction(fps) if fps else _usable(frame_rate(facts, first.ticks))
         self.has_audio = bool(stream_lines(said, "Audio"))
         self.frames = max(1, round(facts.duration_s * self.fps)) if facts.duration_s > 0 else None
-        self._filters, self.note = picture_filters(facts, self.size_px, self.fps)
+        self._filters, self.note = picture_filters(facts, first, self.fps)
         self._running: list[FFmpeg] = []
 
     def __iter__(self) -> Iterator[Pixels]:

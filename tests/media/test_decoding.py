@@ -53,7 +53,7 @@ def combs(pixels: Floats) -> float:
 
 
 @pytest.mark.parametrize("field", ["tff", "bff"])
-@pytest.mark.parametrize("kind", [("mpg", "mpeg2video"), ("ts", "libx264")])
+@pytest.mark.parametrize("kind", [("mpg", "mpeg2video"), ("ts", "libx264"), ("avi", "mpeg4")])
 def test_fields_become_whole_pictures(tmp_path: Path, field: str, kind: tuple[str, str]) -> None:
     suffix, codec = kind
     # A bar that moves by 12 pixels from field to field.

@@ -83,7 +83,7 @@ def test_no_force_overwrites_what_the_result_is_made_from(
         "speak": [own, voice, "-o", own],
         "animate": [examples / "astronaut.png", own, "-o", own],
         "edit": [own, "--smile", "0.2", "-o", own],
-        "batch": [manifest],
+        "batch": [manifest, "-o", tmp_path],
     }
     said = run(command, *words[command], "--force")
     assert said.exit_code == 1

@@ -20,6 +20,8 @@ from talkinghead.faces.mouth import mouth_covered
 _BOX, _DOUBT, _TEXT = (40, 220, 90), (255, 170, 30), (0, 0, 0)
 _LINE, _LETTER = 1 / 400, 1 / 1400
 _MESH_SHARE = 0.35
+# Here a pixel's middle has whole coordinates; for others the picture begins at 0.
+_FROM_THE_CORNER = np.array([[1, 0, 0.5], [0, 1, 0.5]])
 
 
 class Pose(TypedDict):
@@ -31,7 +33,11 @@ class Pose(TypedDict):
 
 
 class FaceRecord(TypedDict):
-    """A face as JSON holds it: see `ListedFace`; pixels are rounded to hundredths."""
+    """A face as JSON holds it: see `ListedFace`.
+
+    Pixels are rounded to hundredths and count from the picture's upper left corner, as MediaPipe's do: the middle of
+    the first pixel is at 0.5, 0.5.
+    """
 
     index: int
     box: list[float]
@@ -66,14 +72,15 @@ class ListedFace:
 
     def record(self) -> FaceRecord:
         """The face as JSON holds it."""
+        face = self.face.moved(_FROM_THE_CORNER)
         return {
             "index": self.index,
-            "box": _rounded(self.face.box),
+            "box": _rounded(face.box),
             "confidence": round(self.face.confidence, 3),
             "doubtful": self.doubtful,
             "mouth_covered": self.mouth_covered,
             "pose": self.pose,
-            "landmarks": [_rounded(point) for point in self.face.landmarks.tolist()],
+            "landmarks": [_rounded(point) for point in face.landmarks.tolist()],
         }
 
 

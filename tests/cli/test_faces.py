@@ -45,7 +45,7 @@ def listed(result: Result) -> FacesRecord:
 
 def apart(points: list[list[float]], face: Face) -> float:
     """Mean distance in pupil distances."""
-    distances = np.linalg.norm(np.array(points)[:, :2] - face.landmarks[:, :2], axis=1)
+    distances = np.linalg.norm(np.array(points)[:, :2] - 0.5 - face.landmarks[:, :2], axis=1)
     return float(distances.mean() / face.pupil_distance_px)
 
 
@@ -201,7 +201,8 @@ def test_python_has_the_same() -> None:
     (face,) = list_faces(image)
     assert face.index == 1
     record = faces_record(image, [face])
-    assert record["faces"][0]["box"] == [round(value, 2) for value in face.face.box]
+    x, y, width, height = face.face.box
+    assert record["faces"][0]["box"] == [round(float(value), 2) for value in (x + 0.5, y + 0.5, width, height)]
     pixels = labelled(image, [face])
     assert pixels.shape == image.pixels.shape
     assert not np.array_equal(pixels, image.pixels)

@@ -18,6 +18,7 @@ from talkinghead.renderers.warp.grid import Grid, Rect, inverted
 from talkinghead.renderers.warp.head_turn import HeadTurn, limited, source_yaw_deg
 from talkinghead.renderers.warp.mixing import FIELD_CONTROLS, to_controls
 from talkinghead.renderers.warp.plan import Plan
+from talkinghead.renderers.warp.quantile import quantile
 from talkinghead.renderers.warp.slit import SeamMemory, mouth_slit
 from talkinghead.renderers.warp.upper_fields import upper_region
 
@@ -278,3 +279,12 @@ def test_grey_noise_is_drawn(hopper_face: Face, hopper: Image) -> None:
     assert not changed[:, -1].any()
     assert frame.mean() == pytest.approx(plan.pixels.mean(), abs=12)
     assert frame[changed].std() > 0.5 * plan.pixels.std()
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 400])
+def test_quantiles_are_numpys(count: int) -> None:
+    values = np.random.default_rng(count).random((count, 3)).astype(np.float32)
+    for share in (0.0, 0.01, 0.45, 0.6, 0.997, 1.0):
+        assert quantile(values, share) == pytest.approx(np.quantile(values, share, axis=0), abs=1e-6)
+    bytes_ = (255 * values).astype(np.uint8)
+    assert quantile(bytes_, 0.6) == pytest.approx(np.quantile(bytes_, 0.6, axis=0))

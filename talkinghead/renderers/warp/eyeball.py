@@ -12,6 +12,7 @@ from talkinghead.core.types import Floats, Pixels
 from talkinghead.motion.proportions import GAZE_X, GAZE_Y
 from talkinghead.renderers.warp.fields import smoothstep
 from talkinghead.renderers.warp.grid import Rect
+from talkinghead.renderers.warp.quantile import quantile
 from talkinghead.renderers.warp.slit import Slit
 
 # The gaze weight at which the photographed eyeball has given way to the rebuilt one.
@@ -70,7 +71,7 @@ class Eyeball:
         if known.sum() < 6:
             # A small or narrow eye: the brightest of what shows is its white.
             level = np.where(opening, self.own.sum(2), -1)
-            known = opening & (level >= np.percentile(level[opening], 70)) if opening.any() else level < 0
+            known = opening & (level >= quantile(level[opening], 0.7)) if opening.any() else level < 0
         if not known.any():  # so small an eye that no pixel lies in its opening
             return self.own.astype(np.float32)
         # The median keeps veins and glints from being smeared all over.

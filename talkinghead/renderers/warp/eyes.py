@@ -10,6 +10,7 @@ import numpy as np
 
 from talkinghead.core.types import Floats, Pixels
 from talkinghead.renderers.warp.fields import ramp, smoothstep
+from talkinghead.renderers.warp.quantile import quantile
 from talkinghead.renderers.warp.slit import Slit
 
 _MIN_UNIT_PX = 90.0
@@ -131,5 +132,5 @@ def _lid_tone(pixels: Pixels, slit: Slit) -> Floats:
     """The colour of the skin around an eye, a little darker: (3,)."""
     at = slit.axes.pixels(_ring(slit, slit.upper - _OVER_LID, slit.lower + _UNDER_LID))[None].astype(np.float32)
     around = cv2.remap(pixels, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[0]
-    tone: Floats = (0.92 * np.quantile(around, 0.6, axis=0)).astype(np.float32)
+    tone: Floats = (0.92 * quantile(around, 0.6)).astype(np.float32)
     return tone

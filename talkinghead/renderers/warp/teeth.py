@@ -9,6 +9,7 @@ import numpy as np
 
 from talkinghead.core.types import Floats, Pixels
 from talkinghead.renderers.warp.fields import smoothstep
+from talkinghead.renderers.warp.quantile import quantile
 from talkinghead.renderers.warp.slit import Slit
 from talkinghead.renderers.warp.tones import LUMA, Tones
 
@@ -112,7 +113,7 @@ def seen_teeth(sheet: Sheet, tones: Tones, pixels: Pixels) -> Row | None:
     if not inside.any():
         return None
     luma = seen @ LUMA
-    level = float(np.percentile(luma[inside], 90))
+    level = float(quantile(luma[inside], 0.9))
     reddish = seen[..., 0] - seen[..., 1:].mean(-1) > 0.33 * luma
     bright = inside & (luma > 0.62 * level) & ~reddish
     if level < 0.70 * float(tones.teeth.mean()) or bright.sum() < 0.3 * inside.sum():

@@ -9,6 +9,7 @@ import numpy as np
 
 from talkinghead.core.types import Floats, Pixels
 from talkinghead.faces import mesh
+from talkinghead.renderers.warp.quantile import quantile
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
@@ -53,7 +54,7 @@ def measure_tones(pixels: Pixels, points: Floats) -> Tones:
          _inside(pixels, points, mesh.OUTER_LIP_LOWER + mesh.INNER_LIP_LOWER[::-1])]
     )  # fmt: skip
     luma = face @ LUMA
-    low, high = np.percentile(luma, (45, 92))
+    low, high = quantile(luma, 0.45), quantile(luma, 0.92)
     skin = np.median(face[luma >= low], axis=0)
     bright = face[luma >= high].mean(0) if (luma >= high).any() else skin
     lip = np.median(lips, axis=0) if len(lips) else skin
@@ -96,8 +97,8 @@ def _softness_px(pixels: Pixels, points: Floats) -> float:
     if min(patch.shape) < 8:
         return 1.0
     slope = np.hypot(cv2.Sobel(patch, cv2.CV_32F, 1, 0, scale=0.125), cv2.Sobel(patch, cv2.CV_32F, 0, 1, scale=0.125))
-    contrast = float(np.percentile(patch, 99) - np.percentile(patch, 1))
-    return float(np.clip(0.45 * contrast / max(float(np.percentile(slope, 99.7)), 1.0), 0.7, 6.0))
+    contrast = float(quantile(patch.ravel(), 0.99) - quantile(patch.ravel(), 0.01))
+    return float(np.clip(0.45 * contrast / max(float(quantile(slope.ravel(), 0.997)), 1.0), 0.7, 6.0))
 
 
 def _grain(pixels: Pixels, points: Floats) -> float:

@@ -26,10 +26,18 @@ def manifest(examples: Path, tmp_path: Path) -> Path:
     return path
 
 
+def heed_signals() -> None:
+    """`nohup`, under which tests may run, passes on that SIGHUP is ignored."""
+    for number in (signal.SIGHUP, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+
+
 def begin(manifest: Path, out: Path) -> subprocess.Popen[str]:
     """A batch in a process of its own, of which a worker has begun to write a video."""
     command = [sys.executable, "-m", "talkinghead", "batch", str(manifest), "-o", str(out), "--workers", "2"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heed_signals
+    )
     give_up = time.monotonic() + 120
     while not list(out.glob(".*.part*")) and time.monotonic() < give_up:
         time.sleep(0.1)

@@ -30,10 +30,17 @@ SLEEPER = (
 )
 
 
+def heed_signals(interrupt: signal._HANDLER = signal.default_int_handler) -> None:
+    """Shells' background jobs and `nohup`, which tests may be, pass on that signals are ignored."""
+    signal.signal(signal.SIGINT, interrupt)
+    for number in (signal.SIGHUP, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+
+
 def start(code: str, folder: Path, heed: signal.Handlers | signal._HANDLER) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-c", code], env={**os.environ, "TMPDIR": str(folder)}, stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, text=True, preexec_fn=partial(signal.signal, signal.SIGINT, heed),
+        stderr=subprocess.PIPE, text=True, preexec_fn=partial(heed_signals, heed),
     )  # fmt: skip
 
 
@@ -87,7 +94,8 @@ def test_a_command_that_draws_ends_with_the_signals_code_and_leaves_nothing(
     temporary.mkdir()
     command = [sys.executable, "-m", "talkinghead", "speak", str(examples / "astronaut.png"),
                str(examples / "speech.wav"), "-o", str(out / "spoken.mp4"), "--renderer", "warp"]  # fmt: skip
-    process = subprocess.Popen(command, env={**os.environ, "TMPDIR": str(temporary)}, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, env={**os.environ, "TMPDIR": str(temporary)}, stderr=subprocess.PIPE, text=True,
+                               preexec_fn=heed_signals)  # fmt: skip
     give_up = time.monotonic() + 120
     while not list(out.iterdir()) and time.monotonic() < give_up:
         time.sleep(0.1)

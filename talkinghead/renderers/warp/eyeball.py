@@ -54,7 +54,7 @@ class Eyeball:
         self._centre = iris[0, :2] - np.array([rect.x0, rect.y0], np.float32)
         reach = np.hypot(*(iris[1:, :2] - iris[0, :2]).T)
         self._radius = float(
-            np.clip(np.median(reach), _SMALLEST_IRIS * slit.axes.unit_px, _LARGEST_IRIS * slit.axes.unit_px)
+            np.clip(quantile(reach, 0.5), _SMALLEST_IRIS * slit.axes.unit_px, _LARGEST_IRIS * slit.axes.unit_px)
         )
         distance = np.hypot(x - iris[0, 0], y - iris[0, 1])
         self._white = self._completed_white(opening, distance)
@@ -75,7 +75,7 @@ class Eyeball:
         if not known.any():  # so small an eye that no pixel lies in its opening
             return self.own.astype(np.float32)
         # The median keeps veins and glints from being smeared all over.
-        colour = np.median(self.own[known].astype(np.float32), axis=0)
+        colour = quantile(self.own[known].astype(np.float32), 0.5)
         filled = np.where(known[..., None], self.own, 0).astype(np.float32)
         sigma = max(0.9 * self._radius, 1.5)
         mass = cv2.GaussianBlur(known.astype(np.float32), (0, 0), sigma)[..., None]

@@ -11,6 +11,7 @@ from talkinghead.motion.proportions import HALF_SIDE, NECK_BACK, NECK_DOWN
 from talkinghead.renderers.warp import anatomy
 from talkinghead.renderers.warp.fields import smoothstep
 from talkinghead.renderers.warp.grid import Grid, inverted
+from talkinghead.renderers.warp.quantile import quantile
 
 # Degrees that one picture can show without tearing; motion beyond is bent towards these.
 _PITCH_DEG, _YAW_DEG, _ROLL_DEG = 15.0, 18.0, 23.0
@@ -54,7 +55,7 @@ class HeadTurn:
         # Poses belong to an upright face; this is how far the face leans in the picture.
         self._lean = _rotation(0.0, 0.0, float(np.arctan2(-down[0], down[1])))
         pivot = points[mesh.CHIN, :2] + NECK_DOWN * unit_px * down
-        pivot_z = float(np.median(points[[mesh.LEFT_SIDE, mesh.RIGHT_SIDE], 2])) + NECK_BACK * unit_px
+        pivot_z = float(quantile(points[[mesh.LEFT_SIDE, mesh.RIGHT_SIDE], 2], 0.5)) + NECK_BACK * unit_px
         offset = np.dstack([at - pivot, depth - pivot_z]).astype(np.float32)
         self._planes = [np.ascontiguousarray(offset[..., axis]) for axis in range(3)]
         self._weights = cv2.merge([self.weight, self.weight])
@@ -159,7 +160,7 @@ def _depth(points: Floats, grid: Grid, unit_px: float) -> Floats:
         gy = np.exp(-(((y[None] - node[:, 1:]) / sigma) ** 2))
         total += trust * cv2.gemm(gy * points[:, 2:], gx, 1, None, 0, flags=cv2.GEMM_1_T)
         mass += trust * cv2.gemm(gy, gx, 1, None, 0, flags=cv2.GEMM_1_T)
-    rim = float(np.median(points[list(mesh.FACE_OVAL), 2]))
+    rim = float(quantile(points[list(mesh.FACE_OVAL), 2], 0.5))
     far = np.full(grid.shape, rim, np.float32)
     known = mass / (mass + 1e-7)
     depth = known * total / mass + (1 - known) * far

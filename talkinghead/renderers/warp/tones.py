@@ -55,9 +55,9 @@ def measure_tones(pixels: Pixels, points: Floats) -> Tones:
     )  # fmt: skip
     luma = face @ LUMA
     low, high = quantile(luma, 0.45), quantile(luma, 0.92)
-    skin = np.median(face[luma >= low], axis=0)
+    skin = quantile(face[luma >= low], 0.5)
     bright = face[luma >= high].mean(0) if (luma >= high).any() else skin
-    lip = np.median(lips, axis=0) if len(lips) else skin
+    lip = quantile(lips, 0.5) if len(lips) else skin
     level = float(np.clip(bright @ LUMA * 1.04, 110, 228))
     tint = bright / max(float(bright @ LUMA), 1.0) * level
     # A mouth's inside is red even where lips are painted grey, pale or brown; a statue's is not.
@@ -107,4 +107,4 @@ def _grain(pixels: Pixels, points: Floats) -> float:
     if min(patch.shape) < 8:
         return 0.0
     fine = patch - cv2.GaussianBlur(patch, (0, 0), 1.0)
-    return float(np.median(np.abs(fine)) * 1.48)
+    return float(quantile(np.abs(fine).ravel(), 0.5) * 1.48)

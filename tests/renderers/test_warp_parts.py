@@ -18,7 +18,7 @@ from talkinghead.renderers.warp.grid import Grid, Rect, inverted
 from talkinghead.renderers.warp.head_turn import HeadTurn, limited, source_yaw_deg
 from talkinghead.renderers.warp.mixing import FIELD_CONTROLS, to_controls
 from talkinghead.renderers.warp.plan import Plan
-from talkinghead.renderers.warp.quantile import quantile
+from talkinghead.renderers.warp.quantile import median, quantile
 from talkinghead.renderers.warp.slit import SeamMemory, mouth_slit
 from talkinghead.renderers.warp.upper_fields import upper_region
 
@@ -288,3 +288,4 @@ def test_quantiles_are_numpys(count: int) -> None:
         assert quantile(values, share) == pytest.approx(np.quantile(values, share, axis=0), abs=1e-6)
     bytes_ = (255 * values).astype(np.uint8)
     assert quantile(bytes_, 0.6) == pytest.approx(np.quantile(bytes_, 0.6, axis=0))
+    assert np.array_equal(median(values), np.median(values, axis=0))

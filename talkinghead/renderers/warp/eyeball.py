@@ -12,7 +12,7 @@ from talkinghead.core.types import Floats, Pixels
 from talkinghead.motion.proportions import GAZE_X, GAZE_Y
 from talkinghead.renderers.warp.fields import smoothstep
 from talkinghead.renderers.warp.grid import Rect
-from talkinghead.renderers.warp.quantile import quantile
+from talkinghead.renderers.warp.quantile import median, quantile
 from talkinghead.renderers.warp.slit import Slit
 
 # The gaze weight at which the photographed eyeball has given way to the rebuilt one.
@@ -54,7 +54,7 @@ class Eyeball:
         self._centre = iris[0, :2] - np.array([rect.x0, rect.y0], np.float32)
         reach = np.hypot(*(iris[1:, :2] - iris[0, :2]).T)
         self._radius = float(
-            np.clip(quantile(reach, 0.5), _SMALLEST_IRIS * slit.axes.unit_px, _LARGEST_IRIS * slit.axes.unit_px)
+            np.clip(median(reach), _SMALLEST_IRIS * slit.axes.unit_px, _LARGEST_IRIS * slit.axes.unit_px)
         )
         distance = np.hypot(x - iris[0, 0], y - iris[0, 1])
         self._white = self._completed_white(opening, distance)
@@ -75,7 +75,7 @@ class Eyeball:
         if not known.any():  # so small an eye that no pixel lies in its opening
             return self.own.astype(np.float32)
         # The median keeps veins and glints from being smeared all over.
-        colour = quantile(self.own[known].astype(np.float32), 0.5)
+        colour = median(self.own[known].astype(np.float32))
         filled = np.where(known[..., None], self.own, 0).astype(np.float32)
         sigma = max(0.9 * self._radius, 1.5)
         mass = cv2.GaussianBlur(known.astype(np.float32), (0, 0), sigma)[..., None]

@@ -11,7 +11,7 @@ from talkinghead.motion.proportions import HALF_SIDE, NECK_BACK, NECK_DOWN
 from talkinghead.renderers.warp import anatomy
 from talkinghead.renderers.warp.fields import smoothstep
 from talkinghead.renderers.warp.grid import Grid, inverted
-from talkinghead.renderers.warp.quantile import quantile
+from talkinghead.renderers.warp.quantile import median
 
 # Degrees that one picture can show without tearing; motion beyond is bent towards these.
 _PITCH_DEG, _YAW_DEG, _ROLL_DEG = 15.0, 18.0, 23.0
@@ -55,7 +55,7 @@ class HeadTurn:
         # Poses belong to an upright face; this is how far the face leans in the picture.
         self._lean = _rotation(0.0, 0.0, float(np.arctan2(-down[0], down[1])))
         pivot = points[mesh.CHIN, :2] + NECK_DOWN * unit_px * down
-        pivot_z = float(quantile(points[[mesh.LEFT_SIDE, mesh.RIGHT_SIDE], 2], 0.5)) + NECK_BACK * unit_px
+        pivot_z = float(median(points[[mesh.LEFT_SIDE, mesh.RIGHT_SIDE], 2])) + NECK_BACK * unit_px
         offset = np.dstack([at - pivot, depth - pivot_z]).astype(np.float32)
         self._planes = [np.ascontiguousarray(offset[..., axis]) for axis in range(3)]
         self._weights = cv2.merge([self.weight, self.weight])
@@ -155,12 +155,12 @@ def _depth(points: Floats, grid: Grid, unit_px: float) -> Floats:
     total, mass = np.zeros(grid.shape, np.float32), np.full(grid.shape, 1e-12, np.float32)
     for reach, trust in ((0.13, 1.0), (0.6, 1e-4)):
         sigma = reach * unit_px / grid.step
-        # Separable Gaussians around every point: two matrix products. BLAS would start its threads for them.
+        # Separable Gaussians around every point: two matrix products instead of a loop.
         gx = np.exp(-(((x[None] - node[:, :1]) / sigma) ** 2))
         gy = np.exp(-(((y[None] - node[:, 1:]) / sigma) ** 2))
-        total += trust * cv2.gemm(gy * points[:, 2:], gx, 1, None, 0, flags=cv2.GEMM_1_T)
-        mass += trust * cv2.gemm(gy, gx, 1, None, 0, flags=cv2.GEMM_1_T)
-    rim = float(quantile(points[list(mesh.FACE_OVAL), 2], 0.5))
+        total += trust * (gy * points[:, 2:]).T @ gx
+        mass += trust * gy.T @ gx
+    rim = float(median(points[list(mesh.FACE_OVAL), 2]))
     far = np.full(grid.shape, rim, np.float32)
     known = mass / (mass + 1e-7)
     depth = known * total / mass + (1 - known) * far

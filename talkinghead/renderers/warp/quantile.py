@@ -1,4 +1,4 @@
-"""Quantiles of a picture's values."""
+"""Quantiles and medians of a picture's values, without what `np.quantile` and `np.median` import first."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from talkinghead.core.types import Floats
 def quantile(values: Floats, share: float) -> Floats:
     """What a `share` (0 to 1) of the rows of `values` (n, ...), n >= 1, lies below, interpolated linearly; (...).
 
-    As `np.quantile` and, at 0.5, `np.median`, which first import a part of NumPy that nothing else here needs.
+    As `np.quantile`, which first imports a part of NumPy that nothing else here needs.
     """
     place = share * (len(values) - 1)
     low = int(place)
@@ -18,3 +18,11 @@ def quantile(values: Floats, share: float) -> Floats:
     ordered = np.partition(values, (low, high), axis=0)
     between: Floats = np.asarray(ordered[low] + (ordered[high] - ordered[low]) * (place - low))
     return between
+
+
+def median(values: Floats) -> Floats:
+    """The middle of the rows of `values` (n, ...), n >= 1, or the mean of the two: `np.median`'s, to the bit."""
+    low, high = (len(values) - 1) // 2, len(values) // 2
+    ordered = np.partition(values, (low, high), axis=0)
+    middle: Floats = np.asarray((ordered[low] + ordered[high]) / 2)
+    return middle

@@ -9,7 +9,7 @@ import numpy as np
 
 from talkinghead.core.types import Floats, Pixels
 from talkinghead.faces import mesh
-from talkinghead.renderers.warp.quantile import quantile
+from talkinghead.renderers.warp.quantile import median, quantile
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
@@ -55,9 +55,9 @@ def measure_tones(pixels: Pixels, points: Floats) -> Tones:
     )  # fmt: skip
     luma = face @ LUMA
     low, high = quantile(luma, 0.45), quantile(luma, 0.92)
-    skin = quantile(face[luma >= low], 0.5)
+    skin = median(face[luma >= low])
     bright = face[luma >= high].mean(0) if (luma >= high).any() else skin
-    lip = quantile(lips, 0.5) if len(lips) else skin
+    lip = median(lips) if len(lips) else skin
     level = float(np.clip(bright @ LUMA * 1.04, 110, 228))
     tint = bright / max(float(bright @ LUMA), 1.0) * level
     # A mouth's inside is red even where lips are painted grey, pale or brown; a statue's is not.
@@ -107,4 +107,4 @@ def _grain(pixels: Pixels, points: Floats) -> float:
     if min(patch.shape) < 8:
         return 0.0
     fine = patch - cv2.GaussianBlur(patch, (0, 0), 1.0)
-    return float(quantile(np.abs(fine).ravel(), 0.5) * 1.48)
+    return float(median(np.abs(fine).ravel()) * 1.48)

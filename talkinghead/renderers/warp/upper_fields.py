@@ -10,7 +10,7 @@ from talkinghead.faces import mesh
 from talkinghead.renderers.warp import anatomy
 from talkinghead.renderers.warp.fields import FieldMaker, SkinRegion, bell, smoothstep
 from talkinghead.renderers.warp.grid import Grid, Rect
-from talkinghead.renderers.warp.quantile import quantile
+from talkinghead.renderers.warp.quantile import median
 from talkinghead.renderers.warp.slit import Slit
 
 # How far brows rise (study), fall and come together, in D.
@@ -113,7 +113,7 @@ def wears_glasses(pixels: Pixels, points: Floats, unit_px: float) -> bool:
     patch = cv2.GaussianBlur(cv2.remap(grey, at, None, cv2.INTER_LINEAR).astype(np.float32), (5, 3), 0)
     profile = patch.mean(1)
     jumps = np.abs(profile[3:] - profile[:-3])
-    return bool(jumps.max() > _FRAME_JUMP * max(float(quantile(patch.ravel(), 0.5)), _LEAST_GREY))
+    return bool(jumps.max() > _FRAME_JUMP * max(float(median(patch.ravel())), _LEAST_GREY))
 
 
 def eye_rect(slit: Slit, grid: Grid) -> Rect:

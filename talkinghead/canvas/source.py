@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from fractions import Fraction
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,14 +19,12 @@ from talkinghead.core.types import Image
 from talkinghead.faces import find_faces
 from talkinghead.faces.mouth import mouth_covered
 from talkinghead.media.images import open_picture
-from talkinghead.media.kinds import is_video, kind_of
+from talkinghead.media.kinds import read_as
 from talkinghead.motion.protocols import Renderer
 
 if TYPE_CHECKING:
     from talkinghead.media.images import PictureLike
 
-# How often a video that begins without a face is looked at, to find where one is.
-_LOOKS_HZ = 2
 _log = logging.getLogger("talkinghead")
 
 
@@ -40,9 +37,10 @@ def open_source(picture: PictureLike, max_side_px: int = MAX_PICTURE_SIDE_PX) ->
     if not isinstance(picture, str | Path):
         return open_picture(picture, max_side_px)
     path = Path(picture)
-    if is_video(path):
+    kind = read_as(path)
+    if kind == "video":
         return path
-    if kind_of(path) == "sound":
+    if kind == "sound":
         raise ImageError(
             f"{path} is a recording: the picture comes first, as in `talkinghead speak portrait.png {path.name}`"
         )
@@ -115,11 +113,11 @@ class Source:
         """
         if not isinstance(self._source, Path):
             return count_faces(self._source)
+        from talkinghead.canvas.source_video import now_and_then
         from talkinghead.media.video import VideoReader
 
         with VideoReader(self._source) as reader:
-            every = max(1, round(reader.fps / _LOOKS_HZ))
-            for pixels in islice(reader, 0, None, every):
+            for pixels in now_and_then(reader, reader.fps):
                 if count := len(find_faces(Image(pixels))):
                     return count
         raise FaceError(f"{self._source.name} shows no face: choose another video")

@@ -12,7 +12,7 @@ from __future__ import annotations
 import itertools
 import tempfile
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -126,7 +126,7 @@ class SourceVideo:
 
     def _first_face(self) -> Face:
         """The face where it is first to be seen, looked for now and then."""
-        for pixels in itertools.islice(self._reader, 0, None, max(1, round(self.fps / _LOOKS_HZ))):
+        for pixels in now_and_then(self._reader, self.fps):
             faces = search(self._image(pixels), turns=1, finest=2)
             if len(faces) >= (self._face or 1):
                 return faces[(self._face or 1) - 1]
@@ -145,6 +145,11 @@ class SourceVideo:
             segment = list(itertools.islice(self._reader.starting_at(begin), end - begin))
             for number in range(begin + len(segment) - 1, begin - 1, -1):
                 yield number, self._image(segment.pop())
+
+
+def now_and_then(frames: Iterable[Pixels], fps: Fraction) -> Iterator[Pixels]:
+    """Of a video's frames those in which it is enough to look for a first face."""
+    return itertools.islice(frames, 0, None, max(1, round(fps / _LOOKS_HZ)))
 
 
 class LandmarkSmoother:

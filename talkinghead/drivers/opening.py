@@ -12,7 +12,7 @@ from talkinghead.core.settings import DEFAULT_FPS, Box
 from talkinghead.core.types import Face, Floats
 from talkinghead.drivers.driving import Driving, known
 from talkinghead.drivers.speech import EMBEDDED, SoundDriver, SpeechDriver, load_predictor
-from talkinghead.media.kinds import is_video, kind_of
+from talkinghead.media.kinds import read_as
 from talkinghead.media.sound import FileSound, Sound
 from talkinghead.motion.files import is_motion_file, load_motion
 from talkinghead.motion.motion import Motion
@@ -114,9 +114,10 @@ def open_driving(
         from talkinghead.drivers.frames import tracked_folder
 
         return tracked_folder(path, fps=fps or DEFAULT_FPS, portrait=portrait, face=face)
-    if kind_of(path) == "sound":
+    kind = read_as(path)
+    if kind == "sound":
         raise InputError(f"{path} is a recording: `talkinghead speak SOURCE {path.name}` makes a portrait speak it")
-    if is_video(path):
+    if kind == "video":
         return _video(path, fps, portrait, face, _engine(extractor))
     return _picture(path, fps or DEFAULT_FPS, face, box, still, _engine(extractor))
 

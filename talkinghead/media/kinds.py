@@ -38,10 +38,15 @@ def kind_of(path: Path) -> Kind | None:
     return "sound" if stream_lines(said, "Audio") else None
 
 
+def read_as(path: Path) -> Kind | None:
+    """What a file is to be read as: what it holds or, where nothing in it is known, a video if its name says so."""
+    kind = kind_of(path)
+    return "video" if kind is None and path.suffix.lower() in VIDEO_SUFFIXES else kind
+
+
 def is_video(path: Path) -> bool:
     """Whether a file is to be read as a video."""
-    kind = kind_of(path)
-    return path.suffix.lower() in VIDEO_SUFFIXES if kind is None else kind == "video"
+    return read_as(path) == "video"
 
 
 def is_animation(path: Path) -> bool:

@@ -11,7 +11,7 @@ states.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from typing import Protocol, TypeVar
 
@@ -68,8 +68,10 @@ class Drawing(Protocol):
         """Frames that are drawn at once."""
         ...
 
-    def draw(self, motion: Motion, portraits: Sequence[Portrait] = ()) -> list[DrawnCrop]:
-        """Draw `motion`; the crops that are ready (a smoothed source video's come some frames later).
+    def draw(self, motion: Motion, portraits: Sequence[Portrait] = ()) -> Iterable[DrawnCrop]:
+        """Draw `motion`: the crops, in order, as they are ready (a smoothed source video's come some frames later).
+
+        All of them are to be taken before the next motion is drawn.
 
         `portraits`: one per frame of motion for a drawing that was opened on a source video, none for a still picture.
         """

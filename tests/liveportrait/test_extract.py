@@ -11,7 +11,8 @@ import pytest
 from talkinghead.core.errors import FaceError
 from talkinghead.core.types import Face, Image
 from talkinghead.models.liveportrait.crop import mesh_ratios
-from talkinghead.models.liveportrait.engine import Engine, as_tensor
+from talkinghead.models.liveportrait.engine import Engine
+from talkinghead.models.liveportrait.reading import as_tensor
 from talkinghead.models.liveportrait.extract import DrivingCrop, extract, extract_picture
 
 

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,7 +19,9 @@ from talkinghead.core.types import Pixels
 from talkinghead.media.audio import AudioInfo, time_filter
 from talkinghead.media.containers import Container, colour_filter, sound_arguments
 from talkinghead.media.ffmpeg import FFmpeg, input_arguments
-from talkinghead.media.planes import Planes
+
+if TYPE_CHECKING:
+    from talkinghead.media.planes import Planes
 
 # Enough to ride out the encoder's uneven pace; 12 MB at 1000 x 1000.
 _FRAMES_WAITING = 4
@@ -133,6 +136,8 @@ class VideoEncoder:
         if self._container.palette:
             self._make_palette()
         else:
+            from talkinghead.media.planes import Planes  # and OpenCV, which whoever asks for a name need not wait for
+
             self._planes = Planes(self.size_px)
         self._ffmpeg = FFmpeg(self._arguments(), feed=True)
         self._feeder = threading.Thread(target=self._feed, name="talkinghead-encoder", daemon=True)
@@ -165,7 +170,7 @@ class VideoEncoder:
             limit = [] if self._duration_s is None else ["-t", f"{self._duration_s:.6f}"]
             sound_in = [*limit, *input_arguments(self._audio)]
             self.sound, codec = sound_arguments(box, self._info)
-            times = [] if self.sound == "copied" else ["-af", time_filter(self._audio, self._info)]
+            times = [] if self.sound == "copied" else ["-af", time_filter(self._info)]
             sound_out = ["-map", "1:a:0", *codec, *times]
         quality = []
         if box.quality is not None:

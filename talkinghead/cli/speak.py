@@ -22,6 +22,7 @@ from talkinghead.cli.options import (
     output_options,
     settings_from,
 )
+from talkinghead.cli.loading import loading_networks
 from talkinghead.cli.progress import say
 from talkinghead.cli.saving import check_motion_files, check_targets, save
 from talkinghead.cli.stopping import stop_at_once
@@ -111,8 +112,8 @@ def command(
     settings = settings_from(options)
     said = "text" if text is not None else "stdin" if str(audio) == "-" else audio.stem if audio else ""
     out = output or f"{source.stem}--{said}.mp4"
-    check_targets(out, save_motion, report, force, made_from=(source, audio))
-    with stop_at_once():
+    with stop_at_once(), loading_networks():
+        check_targets(out, save_motion, report, force, made_from=(source, audio))
         from talkinghead.calls import speak
 
         engine = None if text is None else _engine(voice, tts_command)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from talkinghead.cli.loading import loading_networks
 from talkinghead.cli.options import (
     FACE,
     GAINS,
@@ -22,7 +23,6 @@ from talkinghead.cli.options import (
     output_options,
     settings_from,
 )
-from talkinghead.cli.loading import loading_networks
 from talkinghead.cli.progress import say
 from talkinghead.cli.saving import check_motion_files, check_targets, save
 from talkinghead.cli.stopping import stop_at_once

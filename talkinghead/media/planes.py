@@ -14,13 +14,16 @@ from talkinghead.core.types import Pixels
 
 _RED, _BLUE = 0.2126, 0.0722
 _WEIGHTS = np.array([_RED, 1 - _RED - _BLUE, _BLUE])
+# The mean of four pixels is rounded up by an eighth of a level on the average, and nothing where they are alike: half
+# of that is taken off before.
+_ROUNDED_UP = 1 / 16
 
 
 def _matrix() -> npt.NDArray[np.float32]:
     """(3, 4): RGB in 0..255 and 1 to Y in 16..235, Cb and Cr in 16..240."""
     blue, red = np.array([0, 0, 1]) - _WEIGHTS, np.array([1, 0, 0]) - _WEIGHTS
     rows = [219 * _WEIGHTS, 112 * blue / (1 - _BLUE), 112 * red / (1 - _RED)]
-    return np.column_stack([np.stack(rows) / 255, [16, 128, 128]]).astype(np.float32)
+    return np.column_stack([np.stack(rows) / 255, [16, 128 - _ROUNDED_UP, 128 - _ROUNDED_UP]]).astype(np.float32)
 
 
 class Planes:

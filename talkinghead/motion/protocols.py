@@ -59,7 +59,7 @@ class Driver(Protocol[Chunk]):
 class Drawing(Protocol):
     """A renderer at work on one portrait, or on one source video: motion in, drawn crops out, in order.
 
-    `batch` frames are drawn at once, or from each other's idle time: longer motion is cut by whoever pushes it.
+    `batch` frames are drawn together: longer motion is cut by whoever pushes it, if the frames are to come one by one.
     One stream, for one thread at a time.
     """
 

@@ -11,7 +11,7 @@ states.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from typing import Protocol, TypeVar
 
@@ -59,7 +59,7 @@ class Driver(Protocol[Chunk]):
 class Drawing(Protocol):
     """A renderer at work on one portrait, or on one source video: motion in, drawn crops out, in order.
 
-    `batch` frames are drawn at once: longer motion is cut by whoever pushes it, if the frames are to come one by one.
+    `batch` frames are drawn together: longer motion is cut by whoever pushes it, if the frames are to come one by one.
     One stream, for one thread at a time.
     """
 
@@ -68,8 +68,9 @@ class Drawing(Protocol):
         """Frames that are drawn at once."""
         ...
 
-    def draw(self, motion: Motion, portraits: Sequence[Portrait] = ()) -> list[DrawnCrop]:
-        """Draw `motion`; the crops that are ready (a smoothed source video's come some frames later).
+    def draw(self, motion: Motion, portraits: Sequence[Portrait] = ()) -> Iterable[DrawnCrop]:
+        """Draw `motion`; the crops that are ready (a smoothed source video's come some frames later), perhaps only as
+        they are asked for.
 
         `portraits`: one per frame of motion for a drawing that was opened on a source video, none for a still picture.
         """

@@ -17,7 +17,7 @@ from talkinghead.core.errors import InputError
 from talkinghead.core.temporary import temporary_folder
 from talkinghead.core.types import Frame, Pixels
 from talkinghead.drivers.driving import Driving
-from talkinghead.media.sound import Sound
+from talkinghead.media.sound import FileSound, Sound
 from talkinghead.motion.motion import Motion
 from talkinghead.motion.protocols import Renderer
 from talkinghead.session import Look, Session
@@ -178,7 +178,8 @@ class Clip:
         chunks: list[list[Motion]] = [[] for _ in motion_files]
         with self._observed(report_to) as observer, self.sound.file() if self.sound else nullcontext() as sound:
             frames = self._watched(observer, chunks, progress, is_folder(path) and self._is_transparent)
-            write_video(path, frames, self.fps, sound, duration_s=self.duration_s, force=force)
+            known = self.sound.info if isinstance(self.sound, FileSound) else None
+            write_video(path, frames, self.fps, sound, duration_s=self.duration_s, force=force, known=known)
             if observer is not None and report_to is not None:
                 observer.stages.add("open", opened_s)
                 self._report(observer).save(report_to, force=force)

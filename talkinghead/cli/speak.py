@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from talkinghead.cli.loading import loading_networks
 from talkinghead.cli.options import (
     FACE,
     GAINS,
@@ -111,8 +112,8 @@ def command(
     settings = settings_from(options)
     said = "text" if text is not None else "stdin" if str(audio) == "-" else audio.stem if audio else ""
     out = output or f"{source.stem}--{said}.mp4"
-    check_targets(out, save_motion, report, force, made_from=(source, audio))
-    with stop_at_once():
+    with stop_at_once(), loading_networks():
+        check_targets(out, save_motion, report, force, made_from=(source, audio))
         from talkinghead.calls import speak
 
         engine = None if text is None else _engine(voice, tts_command)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from talkinghead.core.side_by_side import side_by_side
 from talkinghead.core.types import Face, Pixels
 from talkinghead.faces import mesh
 from talkinghead.faces.crop import Matrix, axes_between, compose, inverse, matrix_from_square, resample
@@ -70,7 +71,7 @@ def _confident(pixels: Pixels, face: Face) -> Face:
     scores: list[float] = []
     for faces in _SCORED_FACES:
         view = resample(pixels, _close_up(face, faces, _SCORED_PX), (_SCORED_PX, _SCORED_PX))
-        scores += [score_around(view), score_around(np.ascontiguousarray(view[:, ::-1]))]
+        scores += side_by_side(score_around, [view, np.ascontiguousarray(view[:, ::-1])])
         if np.mean(scores) < _HOPELESS:
             break
     return replace(face, confidence=float(np.mean(scores)))
@@ -78,7 +79,8 @@ def _confident(pixels: Pixels, face: Face) -> Face:
 
 def _upside_down(view: Pixels) -> bool:
     """Meshes are laid over upside-down faces as if they were upright; the detector knows better."""
-    return score_around(np.ascontiguousarray(view[::-1, ::-1])) > score_around(view) + 0.03
+    turned, upright = side_by_side(score_around, [np.ascontiguousarray(view[::-1, ::-1]), view])
+    return turned > upright + 0.03
 
 
 def _close_up(face: Face, faces: float, size_px: int) -> Matrix:

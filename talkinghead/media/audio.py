@@ -19,7 +19,7 @@ from talkinghead.core.errors import AudioError
 from talkinghead.core.types import Floats
 from talkinghead.media.channels import ChannelMeter, mix_down
 from talkinghead.media.ffmpeg import FFmpeg, check_file, explain, input_arguments
-from talkinghead.media.probe import GAP_S, describe, scan, stream_lines
+from talkinghead.media.probe import GAP_S, scan, stream_lines
 from talkinghead.media.resample import Resampler
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class AudioInfo:
     """A recording: seconds, samples per second, channels, and ffmpeg's name of its codec.
 
     `duration_s` is exact for PCM and FLAC, else the end of the last packet (at most 0.1 s more than decodes).
-    `has_gaps`: its time stamps leave something out, which is heard as silence.
+    `has_gaps`: its time stamps leave something out, which is heard as silence. `with_picture`: it is a video's.
     """
 
     duration_s: float
@@ -48,6 +48,7 @@ class AudioInfo:
     channels: int
     codec: str
     has_gaps: bool = False
+    with_picture: bool = False
 
 
 def probe_audio(path: str | os.PathLike[str], name: str | None = None) -> AudioInfo:
@@ -63,7 +64,8 @@ def probe_audio(path: str | os.PathLike[str], name: str | None = None) -> AudioI
     rate = re.search(r"(\d+) Hz", facts.line)
     if rate is None or facts.duration_s <= 0:
         raise AudioError(f"{name} holds no sound that can be decoded: export it again, as WAV for instance")
-    return AudioInfo(facts.duration_s, int(rate[1]), _channels(facts.line), facts.codec, facts.has_gaps)
+    picture = bool(stream_lines(said, "Video"))
+    return AudioInfo(facts.duration_s, int(rate[1]), _channels(facts.line), facts.codec, facts.has_gaps, picture)
 
 
 def read_audio_blocks(
@@ -137,23 +139,22 @@ def _resampled(sound: SoundFile, rate_hz: int) -> Iterator[Floats]:
     yield stream.finish()
 
 
-def time_filter(file: Path, info: AudioInfo) -> str:
+def time_filter(info: AudioInfo) -> str:
     """ffmpeg's filter for decoded sound to start at 0 and to be silent where time stamps leave something out.
 
     A video's gets silence where it starts after the picture. Sound on its own starts with its first sample, whatever
     an encoder's delay has put into its time stamps.
     """
-    with_picture = bool(stream_lines(describe(file), "Video"))
     if not info.has_gaps:
-        return "aresample=async=1:first_pts=0" if with_picture else "asetpts=N/SR/TB"
-    start = "" if with_picture else "asetpts=PTS-STARTPTS,"
+        return "aresample=async=1:first_pts=0" if info.with_picture else "asetpts=N/SR/TB"
+    start = "" if info.with_picture else "asetpts=PTS-STARTPTS,"
     return f"{start}aresample=async=1:min_hard_comp={GAP_S}:first_pts=0"
 
 
 def _through_ffmpeg(file: Path, rate_hz: int, name: str) -> Iterator[Floats]:
     """The first sound track as ffmpeg decodes it; where it starts after the picture, silence comes first."""
     info = probe_audio(file, name)
-    times = time_filter(file, info)
+    times = time_filter(info)
     channel = _chosen_channel(file, info, times, name)
     mono = "" if channel is None else f",pan=mono|c0=c{channel}"
     yield from _pieces(file, ["-af", f"{times}{mono}", "-ac", "1", "-ar", str(rate_hz)], 4 * rate_hz, name)

@@ -88,10 +88,7 @@ def sound_arguments(container: Container, info: AudioInfo) -> tuple[str, list[st
 
 
 def colour_filter(container: Container) -> str:
-    """RGB to what the encoder takes: BT.709 in the limited range, and tagged as that; or the palette of input 1."""
+    """Of the frames as they come in: they get the palette of input 1, or are said to be what `media.planes` made."""
     if container.palette:
         return "[0:v][1:v]paletteuse=dither=bayer:bayer_scale=4"
-    return (
-        "[0:v]scale=out_color_matrix=bt709:out_range=tv:flags=bicubic+accurate_rnd,format=yuv420p,"
-        "setparams=colorspace=bt709:color_primaries=bt709:color_trc=bt709:range=tv"
-    )
+    return "[0:v]setparams=colorspace=bt709:color_primaries=bt709:color_trc=bt709:range=tv"

@@ -120,7 +120,7 @@ def _write_sound(path: Path, audio: Path, duration_s: float | None) -> str:
     info = probe_audio(audio)
     copied = info.codec in _COPIED and not info.has_gaps
     limit = [] if duration_s is None else ["-t", f"{duration_s:.6f}"]
-    codec = ["-c:a", "copy"] if copied else ["-af", time_filter(audio, info), "-c:a", "pcm_s16le"]
+    codec = ["-c:a", "copy"] if copied else ["-af", time_filter(info), "-c:a", "pcm_s16le"]
     arguments = ["-loglevel", "error", *limit, *input_arguments(audio), "-map", "0:a:0", *codec, "-f", "wav",
                  f"file:{path.absolute()}"]  # fmt: skip
     with FFmpeg(arguments) as ffmpeg:

@@ -16,7 +16,7 @@ from talkinghead.core.output import check_name, check_writable, whole_file
 from talkinghead.core.settings import DEFAULT_FPS, MAX_FPS
 from talkinghead.core.types import Pixels
 from talkinghead.media.audio import WHAT as SOUND
-from talkinghead.media.audio import probe_audio
+from talkinghead.media.audio import AudioInfo, probe_audio
 from talkinghead.media.containers import container_of
 from talkinghead.media.decoding import picture_filters
 from talkinghead.media.ffmpeg import FFmpeg, check_file, explain, input_arguments
@@ -151,6 +151,7 @@ def write_video(
     comment: str = SYNTHETIC_VIDEO,
     metadata: Mapping[str, str] | None = None,
     quality: int | None = None,
+    known: AudioInfo | None = None,
 ) -> WriteResult:
     """Write frames (H, W, 3) RGB uint8, all of one size, with the first sound track of `audio`.
 
@@ -161,7 +162,8 @@ def write_video(
     - `audio`: any audio or video file, or None;
     - `duration_s`: where the sound ends at the latest, None for all of it;
     - `comment`, `metadata`: the container's tags; an empty comment leaves that tag out;
-    - `quality`: the codec's constant rate factor, lower is better (H.264: 0 to 51, default 18; VP9: 0 to 63, 24).
+    - `quality`: the codec's constant rate factor, lower is better (H.264: 0 to 51, default 18; VP9: 0 to 63, 24);
+    - `known`: what `probe_audio` has said of `audio`, where somebody has asked already.
 
     Raises:
         OutputError: the file exists and `force` is not set, it cannot be written, or there are no frames.
@@ -175,7 +177,7 @@ def write_video(
         count, size_px, kept = write_frames(Path(path), frames, sound, duration_s, tags)
         return WriteResult(Path(path), count, rate, size_px, kept)
     target, container = Path(path), container_of(Path(path))
-    info = probe_audio(sound) if sound is not None and container.encoded else None
+    info = (known or probe_audio(sound)) if sound is not None and container.encoded else None
     with whole_file(target, force) as part:
         encoder = VideoEncoder(part, container, rate, sound if info else None, info, duration_s, tags, quality)
         try:

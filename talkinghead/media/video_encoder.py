@@ -10,6 +10,7 @@ import threading
 from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,6 +19,9 @@ from talkinghead.core.types import Pixels
 from talkinghead.media.audio import AudioInfo, time_filter
 from talkinghead.media.containers import Container, colour_filter, sound_arguments
 from talkinghead.media.ffmpeg import FFmpeg, input_arguments
+
+if TYPE_CHECKING:
+    from talkinghead.media.planes import Planes
 
 # Enough to ride out the encoder's uneven pace; 12 MB at 1000 x 1000.
 _FRAMES_WAITING = 4
@@ -62,8 +66,9 @@ class VideoEncoder:
         self._audio, self._info, self._duration_s = audio, info, duration_s
         self._palette = path.absolute().with_name(f"{path.name}.palette.png")
         self._shape: tuple[int, ...] | None = None
-        self._held: list[bytes] = []
-        self._waiting: queue.Queue[bytes | None] = queue.Queue(_FRAMES_WAITING)
+        self._held: list[Pixels] = []
+        self._waiting: queue.Queue[Pixels | None] = queue.Queue(_FRAMES_WAITING)
+        self._planes: Planes | None = None
         self._broken = threading.Event()
         self._ffmpeg: FFmpeg | None = None
         self._feeder: threading.Thread | None = None
@@ -77,11 +82,11 @@ class VideoEncoder:
                 f"frame {self.frames} is {frame.dtype} {frame.shape} where the first one was uint8 {self._shape}"
             )
         self.frames += 1
-        data = self._padded(frame).tobytes()
+        copy = self._padded(frame).copy()
         if self._ffmpeg is not None:
-            self._put(data)
+            self._put(copy)
             return
-        self._held.append(data)
+        self._held.append(copy)
         if len(self._held) >= (_PALETTE_FRAMES if self._container.palette else 1):
             self._start()
 
@@ -130,6 +135,10 @@ class VideoEncoder:
     def _start(self) -> None:
         if self._container.palette:
             self._make_palette()
+        else:
+            from talkinghead.media.planes import Planes  # and OpenCV, which whoever asks for a name need not wait for
+
+            self._planes = Planes(self.size_px)
         self._ffmpeg = FFmpeg(self._arguments(), feed=True)
         self._feeder = threading.Thread(target=self._feed, name="talkinghead-encoder", daemon=True)
         self._feeder.start()
@@ -138,19 +147,19 @@ class VideoEncoder:
 
     def _make_palette(self) -> None:
         """The 256 colours of the first frames: all frames' would need all of them at once."""
-        arguments = ["-loglevel", "error", *self._picture(), "-vf", "palettegen", "-y", "-f", "image2", "-update", "1",
-                     f"file:{self._palette}"]  # fmt: skip
+        arguments = ["-loglevel", "error", *self._picture("rgb24"), "-vf", "palettegen", "-y", "-f", "image2",
+                     "-update", "1", f"file:{self._palette}"]  # fmt: skip
         with FFmpeg(arguments, feed=True) as ffmpeg:
             assert ffmpeg.process.stdin is not None
             with contextlib.suppress(BrokenPipeError):
-                ffmpeg.process.stdin.write(b"".join(self._held))
+                ffmpeg.process.stdin.writelines(frame.data for frame in self._held)
             if not ffmpeg.finish():
                 raise OutputError(f"the video cannot be encoded: {ffmpeg.complaint}")
 
-    def _picture(self) -> list[str]:
-        """The frames as an input."""
+    def _picture(self, pixels: str) -> list[str]:
+        """The frames as an input, their `pixels` in ffmpeg's word."""
         width, height = self.size_px
-        return ["-f", "rawvideo", "-pix_fmt", "rgb24", "-video_size", f"{width}x{height}",
+        return ["-f", "rawvideo", "-pix_fmt", pixels, "-video_size", f"{width}x{height}",
                 "-framerate", f"{self._fps.numerator}/{self._fps.denominator}", "-i", "pipe:0"]  # fmt: skip
 
     def _arguments(self) -> list[str]:
@@ -161,7 +170,7 @@ class VideoEncoder:
             limit = [] if self._duration_s is None else ["-t", f"{self._duration_s:.6f}"]
             sound_in = [*limit, *input_arguments(self._audio)]
             self.sound, codec = sound_arguments(box, self._info)
-            times = [] if self.sound == "copied" else ["-af", time_filter(self._audio, self._info)]
+            times = [] if self.sound == "copied" else ["-af", time_filter(self._info)]
             sound_out = ["-map", "1:a:0", *codec, *times]
         quality = []
         if box.quality is not None:
@@ -169,7 +178,8 @@ class VideoEncoder:
             quality = [option, str(value if self._quality is None else self._quality)]
         tags = [part for name, value in self._tags.items() for part in ("-metadata", f"{name}={value}")]
         colours = ["-filter_complex", f"{colour_filter(box)}[v]", "-map", "[v]"]
-        return ["-loglevel", "error", *self._picture(), *sound_in, *colours, *box.video, *quality, *sound_out,
+        picture = self._picture("rgb24" if box.palette else "yuv420p")
+        return ["-loglevel", "error", *picture, *sound_in, *colours, *box.video, *quality, *sound_out,
                 "-map_metadata", "-1", *tags, *box.flags, "-f", box.muxer, "-y",
                 f"file:{self._path.absolute()}"]  # fmt: skip
 
@@ -180,7 +190,7 @@ class VideoEncoder:
             return frame
         return np.pad(frame, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
 
-    def _put(self, item: bytes | None) -> None:
+    def _put(self, item: Pixels | None) -> None:
         while not self._broken.is_set():
             try:
                 self._waiting.put(item, timeout=0.1)
@@ -194,7 +204,7 @@ class VideoEncoder:
         assert self._ffmpeg.process.stdin is not None
         try:
             while (frame := self._waiting.get()) is not None:
-                self._ffmpeg.process.stdin.write(frame)
+                self._ffmpeg.process.stdin.write((frame if self._planes is None else self._planes.of(frame)).data)
             self._ffmpeg.process.stdin.close()
         except OSError:
             self._broken.set()

@@ -59,7 +59,7 @@ class Driver(Protocol[Chunk]):
 class Drawing(Protocol):
     """A renderer at work on one portrait, or on one source video: motion in, drawn crops out, in order.
 
-    `batch` frames are drawn at once: longer motion is cut by whoever pushes it, if the frames are to come one by one.
+    `batch` frames are drawn together: longer motion is cut by whoever pushes it, if the frames are to come one by one.
     One stream, for one thread at a time.
     """
 
@@ -69,7 +69,8 @@ class Drawing(Protocol):
         ...
 
     def draw(self, motion: Motion, portraits: Sequence[Portrait] = ()) -> Iterable[DrawnCrop]:
-        """Draw `motion`: the crops, in order, as they are ready (a smoothed source video's come some frames later).
+        """Draw `motion`: the crops, in order, perhaps only as they are asked for (a smoothed
+        source video's come some frames later).
 
         All of them are to be taken before the next motion is drawn.
 

@@ -51,7 +51,7 @@ def portrait(examples: Path) -> Portrait:
 
 @pytest.fixture(scope="module")
 def spoken(portrait: Portrait) -> list[DrawnCrop]:
-    return WarpRenderer().open(portrait).draw(motion(jawOpen=syllables()))
+    return list(WarpRenderer().open(portrait).draw(motion(jawOpen=syllables())))
 
 
 def observed(frames: list[DrawnCrop], driver: Motion, *, silent: Flags | None = None, every: int = 1) -> dict[str, Any]:

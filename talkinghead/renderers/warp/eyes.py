@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from talkinghead.core.types import Floats, Pixels
-from talkinghead.renderers.warp.fields import ramp, smoothstep
+from talkinghead.renderers.warp.fields import clipped, ramp, smoothstep
 from talkinghead.renderers.warp.quantile import quantile
 from talkinghead.renderers.warp.slit import Slit
 
@@ -77,8 +77,8 @@ class EyeCanvas:
         soft = max(1.6 / slit.axes.unit_px, 1.2 * px)
         cover = ramp((b - upper) / soft + 0.5)
         cover *= ramp((lower - b) / soft + 0.5)
-        cover *= np.clip((lower - upper) / (1.5 * px), 0, 1) * self._inside
-        closing = smoothstep(*_LASHES_MEET, np.clip(1 - (lower - upper) / self._rest, 0, 1) * self._inside)
+        cover *= clipped((lower - upper) / (1.5 * px)) * self._inside
+        closing = smoothstep(*_LASHES_MEET, clipped(1 - (lower - upper) / self._rest) * self._inside)
         if not closing.any():
             return LidMasks(cover, side, np.zeros_like(side))
         distance = (b - np.minimum(upper, lower) - 0.004) / max(0.022, 1.1 / slit.axes.unit_px)
@@ -88,7 +88,7 @@ class EyeCanvas:
 
 def _within(values: Floats) -> Floats:
     """`values` held between 0 and 1, in place."""
-    return np.clip(values, 0, 1, out=values)
+    return clipped(values, values)
 
 
 def without_eyes(pixels: Pixels, eyes: tuple[Slit, Slit], closed: bool) -> Pixels:

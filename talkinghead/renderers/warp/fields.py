@@ -24,16 +24,22 @@ _LEAST_WEIGHT = 1e-4
 Vector = tuple[AnyFloats | float, AnyFloats | float]
 
 
+def clipped(x: AnyFloats, out: AnyFloats | None = None) -> Floats:
+    """`x` within 0..1, as `np.clip` has it; that takes twice as long for what is as small as a mouth."""
+    within: Floats = np.minimum(np.maximum(x, 0, out=out), 1, out=out)
+    return within
+
+
 def smoothstep(low: float | AnyFloats, high: float | AnyFloats, x: AnyFloats) -> Floats:
     """0 below `low`, 1 above `high`, smooth between."""
-    t = np.clip((x - low) / (high - low), 0, 1)
+    t = clipped((x - low) / (high - low))
     eased: Floats = t * t * (3 - 2 * t)
     return eased.astype(np.float32)
 
 
 def ramp(x: Floats) -> Floats:
     """`smoothstep` from 0 to 1, in place of `x`."""
-    np.clip(x, 0, 1, out=x)
+    clipped(x, x)
     eased = 3 - 2 * x
     x *= x
     x *= eased

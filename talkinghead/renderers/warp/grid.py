@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 import cv2
@@ -66,7 +66,8 @@ class Rect(NamedTuple):
 
     def clipped(self, width: int, height: int) -> Rect:
         """The part of it within [0, width) x [0, height)."""
-        return self.common(Rect(0, 0, width, height))
+        x0, y0 = max(self.x0, 0), max(self.y0, 0)
+        return Rect(x0, y0, max(x0, min(self.x1, width)), max(y0, min(self.y1, height)))
 
 
 @dataclass(frozen=True)
@@ -83,12 +84,12 @@ class Grid:
         height, width = pixels.shape[:2]
         return cls(width, height, max(1, round(unit_px / _NODES_PER_UNIT)))
 
-    @property
+    @cached_property
     def shape(self) -> tuple[int, int]:
         """(rows, columns) of nodes; the last ones may lie outside the crop."""
         return -(-self.height_px // self.step), -(-self.width_px // self.step)
 
-    @property
+    @cached_property
     def whole(self) -> Rect:
         """All nodes."""
         return Rect(0, 0, self.shape[1], self.shape[0])
@@ -175,7 +176,7 @@ def inverted(field: Floats, step: int, iterations: int, origin: tuple[int, int] 
     A part of a larger field that begins at its node `origin` (x, y) is rounded as the whole would be.
     """
     (h, w), (x0, y0) = field.shape[:2], origin
-    x, y = np.arange(x0, x0 + w, dtype=np.float32)[None, :], np.arange(y0, y0 + h, dtype=np.float32)[:, None]
+    x, y = _nodes(x0, w)[None, :], _nodes(y0, h)[:, None]
     fx, fy = cv2.split(field * np.float32(1 / step))
     gain_x = _newton_gain(cv2.Sobel(fx, cv2.CV_32F, 1, 0, ksize=1, scale=0.5))
     gain_y = _newton_gain(cv2.Sobel(fy, cv2.CV_32F, 0, 1, ksize=1, scale=0.5))
@@ -205,6 +206,12 @@ def _newton_gain(slope: Floats) -> Floats:
     gain += 1
     np.maximum(gain, 0.35, out=gain)
     return np.reciprocal(gain, out=gain)
+
+
+@lru_cache(maxsize=64)
+def _nodes(first: int, count: int) -> Floats:
+    """(count,) coordinates of nodes along one direction; shared, not to be written to."""
+    return np.arange(first, first + count, dtype=np.float32)
 
 
 @lru_cache(maxsize=16)

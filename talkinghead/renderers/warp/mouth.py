@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from talkinghead.core.types import Floats, Pixels
-from talkinghead.renderers.warp.fields import ramp, smoothstep
+from talkinghead.renderers.warp.fields import clipped, ramp, smoothstep
 from talkinghead.renderers.warp.slit import Slit
 from talkinghead.renderers.warp.teeth import LOWER, UPPER, Sheet, no_teeth, painted_teeth, seen_teeth
 from talkinghead.renderers.warp.tones import Tones
@@ -125,7 +125,7 @@ class MouthCanvas:
         """(colour (h, w, 3) of what is covered, cover (h, w) 0..1, side (h, w): 1 under the lips' middle)."""
         px = 1 / self.unit
         side = (self.b[:, None] - lips.middle) * np.float32(self.unit) + np.float32(0.5)
-        np.clip(side, 0, 1, out=side)
+        clipped(side, side)
         colour, cover = np.zeros((*self.shape, 3), np.uint8), np.zeros(self.shape, np.float32)
         soft = max(self.softness, 1.2 * px)
         line = self._line_strength(lips, closed_line)
@@ -136,7 +136,7 @@ class MouthCanvas:
         b = self.b[rows, None]
         covered = ramp((b - lips.upper[columns]) / soft + 0.5)
         covered *= ramp((lips.lower[columns] - b) / soft + 0.5)
-        covered *= np.clip(lips.gap[columns] / (1.5 * px), 0, 1)
+        covered *= clipped(lips.gap[columns] / (1.5 * px))
         painted = np.broadcast_to(self.tones.cavity, (*covered.shape, 3)).copy()
         open_rows = np.flatnonzero((covered > 0.002).any(1))
         if len(open_rows):
@@ -172,8 +172,8 @@ class MouthCanvas:
     def _line_strength(self, lips: Lips, closed_line: float) -> Floats | None:
         """(columns,) of the dark line between lips that meet: pressed lips, and an open mouth that was closed, have
         lost theirs. None where there is none."""
-        overlap = np.clip(-lips.gap / 0.05, 0, 1)
-        strength = np.maximum(0.55 * overlap, closed_line * np.clip(1 - lips.gap / 0.02, 0, 1))
+        overlap = clipped(-lips.gap / 0.05)
+        strength = np.maximum(0.55 * overlap, closed_line * clipped(1 - lips.gap / 0.02))
         if float(strength.max()) < 0.01:
             return None
         inside = smoothstep(0.0, 0.14, self.a - lips.left) * smoothstep(0.0, 0.14, lips.right - self.a)
@@ -191,7 +191,7 @@ class MouthCanvas:
         upper_lip, lower_lip, gap = lips.upper[columns], lips.lower[columns], lips.gap[columns]
         half = max(self.slit.left, self.slit.right)
         # The far end of the cavity is darkest under the palate; light comes in over the lower lip.
-        depth = np.clip((b - upper_lip) / np.maximum(gap, 0.05), 0, 1)
+        depth = clipped((b - upper_lip) / np.maximum(gap, 0.05))
         view *= (0.62 + 0.75 * depth * depth)[..., None]
         # The tongue lies in the jaw; the less the jaw drops, the more of the cavity it fills.
         middle = 0.80 * lips.jaw + rest + 0.045

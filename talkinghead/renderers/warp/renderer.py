@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from talkinghead.core.renderer_options import WarpOptions
-from talkinghead.core.side_by_side import side_by_side, usable_cores
+from talkinghead.core.side_by_side import shared_out, usable_cores
 from talkinghead.core.types import DrawnCrop, Face, Image, Portrait
 from talkinghead.motion.angles import relative_pose
 from talkinghead.motion.motion import Motion
@@ -18,8 +18,9 @@ from talkinghead.renderers.warp.drawing import draw
 from talkinghead.renderers.warp.mixing import to_controls
 from talkinghead.renderers.warp.plan import Memory, Plan
 
-# Frames drawn at once: two cores are what every machine has, and Python's own part of the work is one thread's.
-_AT_ONCE = 2
+# Frames that are shared out between two threads: two cores are what every machine has, and Python's own part of the
+# work is one thread's.
+_SHARED_OUT = 32
 
 
 class WarpRenderer:
@@ -64,13 +65,14 @@ class _LatestPlan:
 
 
 class _StillDrawing:
-    """One picture. Two frames are drawn at a time where there are cores for them: neither depends on the other."""
+    """One picture. Two threads draw its frames where there are cores for them: none depends on another."""
 
     def __init__(self, portrait: Portrait, plan: Plan, keep_mouth: bool) -> None:
         self._portrait, self._plan, self._keep_mouth = portrait, plan, keep_mouth
-        self.batch = min(_AT_ONCE, usable_cores())
+        self.batch = _SHARED_OUT if usable_cores() > 1 else 1
 
-    def draw(self, motion: Motion, portraits: Sequence[Portrait] = ()) -> list[DrawnCrop]:
+    def draw(self, motion: Motion, portraits: Sequence[Portrait] = ()) -> Iterator[DrawnCrop]:
+        """Frames are drawn as they are asked for, a few of them ahead."""
         rest = motion.rest
         turns, shifts = relative_pose(motion.rotation, motion.translation, rest.rotation, rest.translation)
         scales, shapes = motion.scale / rest.scale, motion.blendshapes - rest.blendshapes
@@ -82,13 +84,12 @@ class _StillDrawing:
             controls = to_controls(shapes[frame], keep_mouth=self._keep_mouth)
             return DrawnCrop(self._plan.cut(draw(self._plan, controls, turn)), self._portrait)
 
-        frames, drawn = range(len(motion)), []
+        frames = range(len(motion))
         if len(frames) and not self._plan.drawn_before:
             # What a plan lacks is made for the first frame: two at once would make it twice.
-            drawn, frames, self._plan.drawn_before = [one(0)], frames[1:], True
-        for first in range(0, len(frames), self.batch):
-            drawn += side_by_side(one, frames[first : first + self.batch])
-        return drawn
+            first, frames, self._plan.drawn_before = one(0), frames[1:], True
+            yield first
+        yield from shared_out(one, frames) if self.batch > 1 else map(one, frames)
 
     def finish(self) -> list[DrawnCrop]:
         return []

@@ -115,7 +115,9 @@ def test_keywords_are_the_fields() -> None:
 
 
 def test_unknown_and_contradictory_options_are_refused() -> None:
-    with pytest.raises(InputError, match="there is no option 'warp9': choose among absolute, acceleration, background, blink"):
+    with pytest.raises(
+        InputError, match="there is no option 'warp9': choose among absolute, acceleration, background, blink"
+    ):
         settings_of({"warp9": 1})
     with pytest.raises(InputError, match="exclude each other"):
         settings_of({"crop": "crop", "no-crop": "whole"})

@@ -14,8 +14,8 @@ from talkinghead.core.errors import DeviceError
 from talkinghead.core.renderer_options import LivePortraitOptions
 from talkinghead.core.types import Face, Image, Pixels, Portrait
 from talkinghead.models.liveportrait.engine import Engine
-from talkinghead.models.liveportrait.reading import as_tensor
 from talkinghead.models.liveportrait.head import Head, keypoints, rotation_matrix
+from talkinghead.models.liveportrait.reading import as_tensor
 from talkinghead.motion.motion import Motion
 from talkinghead.motion.protocols import Drawing, Renderer
 from talkinghead.renderers.liveportrait import LivePortraitRenderer, rules

@@ -118,13 +118,15 @@ class GraphPainter:
             raise
         except RuntimeError as error:
             _log.warning("CUDA graphs do not work here, drawing goes on without them: %s", one_line(error))
-            self._graphs, self._draw, self.kernels = {}, self._networks.draw, "eager"
+            self._draw, self.kernels = self._networks.draw, "eager"
+            self.forget()
             return self._draw(source, kp_driving.to(self._device), still.to(self._device))
         return out[:frames]
 
     def forget(self) -> None:
         """See `Painter`."""
         self._graphs = {}
+        torch.cuda.empty_cache()
 
     def _recorded(self, size: tuple[int, int, int]) -> Graphs:
         """The graphs for sources of this size."""
@@ -142,7 +144,8 @@ class GraphPainter:
         if self._making is not None:
             made = self._making.ready()
             if made is not None and self.kernels == "graph":
-                self._draw, self._graphs, self._making, self.kernels = made, {}, None, "fused"
+                self._draw, self._making, self.kernels = made, None, "fused"
+                self.forget()
         elif self._fuse == "soon" and self._drawn >= FUSE_AFTER and self.kernels == "graph":
             self._fuse = "never"
             self._making = Making(self._networks.warping, self._networks.generator, source)

@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from typing import TypeVar
 
 import numpy as np
@@ -40,7 +41,7 @@ class Engine:
     Any number of threads may draw at a time.
 
     Args:
-        models: the networks, which are taken over: M is moved to the device.
+        models: the networks, which are taken over.
         device: where they shall run.
         precision: "fp32", "bf16" or "fp16".
         acceleration: who launches W and G's kernels (see `LivePortraitOptions`).
@@ -62,17 +63,18 @@ class Engine:
         if precision not in _TYPES:
             raise DeviceError(f"the neural renderer has no precision {precision!r}: choose {', '.join(_TYPES)}")
         self.device, self.dtype, self.precision = torch.device(device), _TYPES[precision], precision
+        self._on_gpu = self.device.type == "cuda"
         depth = models.appearance.depth
         with torch.inference_mode(False), torch.no_grad():
             self.appearance = self._placed(FastAppearance(models.appearance))
             self.warping = self._placed(FastWarping(models.warping, depth))
             self.generator = self._placed(FastGenerator(models.generator))
-        self.motion = models.motion.to(self.device)
+        self.motion = models.motion if self._on_gpu else models.motion.to(self.device)
+        self._motion_there: nn.Module | None = None if self._on_gpu else self.motion
         self.stitching, self.lip, self.eye = models.stitching, models.lip, models.eye
-        self._on_gpu = self.device.type == "cuda"
         self._lock = threading.Lock()
         self._most: int | None = None
-        self._stream = torch.cuda.Stream(self.device) if self._on_gpu else None
+        self._stream = torch.cuda.Stream(self.device) if self._on_gpu else None  # type: ignore[no-untyped-call]
         with self._at_work():
             self._painter = self._opened(acceleration)
         recorded = self._on_gpu and acceleration != "eager"
@@ -107,17 +109,24 @@ class Engine:
     @torch.inference_mode()
     def read(self, pictures: Tensor) -> Reading:
         """(B, 3, 256, 256) RGB in 0..1 -> keypoints, expression and pose, float32 on the CPU."""
+        pictures = pictures.float()
+        if self._motion_there is None and len(pictures) == 1:
+            # A still picture is read once: a GPU takes a second to get ready for that.
+            return read_raw(self.motion(pictures.cpu()))
         with self._at_work():
+            if self._motion_there is None:
+                self._motion_there = deepcopy(self.motion).to(self.device)
             if self._read_graphs is None:
-                (raw,) = self._read(pictures.to(self.device, torch.float32))
+                (raw,) = self._read(pictures.to(self.device))
             else:
-                (raw,) = self._read_graphs([filled_up(pictures.float(), power_of_two(len(pictures)))])
+                (raw,) = self._read_graphs([filled_up(pictures, power_of_two(len(pictures)))])
             said = raw[: len(pictures)].cpu()
-        return read_raw(RawMotion(*said.split(RAW_SIZES, 1)))
+        return read_raw(RawMotion(*torch.split(said, RAW_SIZES, 1)))
 
     def _read(self, pictures: Tensor) -> tuple[Tensor]:
         """M's raw heads side by side."""
-        return (torch.cat(list(self.motion(pictures)), 1),)
+        assert self._motion_there is not None
+        return (torch.cat(list(self._motion_there(pictures)), 1),)
 
     @torch.inference_mode()
     def source(self, pictures: Tensor) -> Source:
@@ -169,7 +178,6 @@ class Engine:
         first, self._most = self._most is None, max(1, frames // 2)
         with self._at_work():
             self._painter.forget()
-        torch.cuda.empty_cache()
         if first:
             _log.warning("the GPU's memory does not hold %d frames at once: drawing fewer", frames)
 

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
 Work = Callable[..., tuple[Tensor, ...]]
+# What `torch.cuda.graph_pool_handle` gives.
+Pool = Any
 
 # Recording begins with waiting for the whole GPU, which another thread that records would not survive.
 _RECORDING = threading.Lock()
@@ -32,16 +35,15 @@ class Graph:
         RuntimeError: the work cannot be recorded, for one of PyTorch's reasons.
     """
 
-    def __init__(
-        self, work: Work, examples: Sequence[Tensor], device: torch.device, pool: tuple[int, int] | None = None
-    ) -> None:
+    def __init__(self, work: Work, examples: Sequence[Tensor], device: torch.device, pool: Pool | None = None) -> None:
         # Fresh memory, because an example may be expanded, or change while the graph lives.
         self._inputs = [torch.empty(e.shape, dtype=e.dtype, device=device).copy_(e) for e in examples]
         self._seen: list[Tensor | None] = [None] * len(self._inputs)
         self._graph = torch.cuda.CUDAGraph()
         # Other threads may go on allocating meanwhile: only this thread's calls are checked.
         stream = torch.cuda.current_stream(device)
-        with _RECORDING, torch.cuda.graph(self._graph, pool, stream, capture_error_mode="thread_local"):
+        recording = torch.cuda.graph(self._graph, pool, stream, capture_error_mode="thread_local")
+        with _RECORDING, recording:
             self._outputs = work(*self._inputs)
 
     def __call__(self, inputs: Sequence[Tensor], lasting: int = 0) -> tuple[Tensor, ...]:
@@ -63,7 +65,7 @@ class Graphs:
     What is asked for once is done as it is; the second time that sizes are met, a graph is recorded for them.
     """
 
-    def __init__(self, work: Work, device: torch.device, pool: tuple[int, int] | None = None) -> None:
+    def __init__(self, work: Work, device: torch.device, pool: Pool | None = None) -> None:
         self._work, self._device, self._pool = work, device, pool
         self._met: set[tuple[torch.Size, ...]] = set()
         self._graphs: dict[tuple[torch.Size, ...], Graph] = {}
@@ -76,6 +78,8 @@ class Graphs:
             self._met.add(sizes)
             return out
         if sizes not in self._graphs:
+            # What the first call needed is a graph's own now: the two together would be twice as much.
+            torch.cuda.empty_cache()
             self._graphs[sizes] = Graph(self._work, inputs, self._device, self._pool)
         return self._graphs[sizes](inputs, lasting)
 

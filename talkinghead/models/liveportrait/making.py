@@ -56,11 +56,12 @@ class Making:
     def _make(self) -> None:
         device = self._source.table.device
         try:
-            with torch.inference_mode(), torch.cuda.device(device), torch.cuda.stream(torch.cuda.Stream(device)):
+            stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+            with torch.inference_mode(), torch.cuda.device(device), torch.cuda.stream(stream):
                 made = fused(*self._networks)
                 hooks = [module.register_forward_pre_hook(_go_on) for module in made.modules()]
                 warm_up(made, self._source)
-                torch.cuda.current_stream(device).synchronize()
+                stream.synchronize()
                 for hook in hooks:
                     hook.remove()
         except _EndedError:

@@ -27,7 +27,7 @@ class Pending:
     def __init__(self, frames: Tensor, after: After | None) -> None:
         made = None if after is None else after(frames)
         self._frames, self._after = _fetched(frames), None if made is None else _fetched(made)
-        self._done = torch.cuda.Event() if frames.is_cuda else None
+        self._done = torch.cuda.Event() if frames.is_cuda else None  # type: ignore[no-untyped-call]
         if self._done is not None:
             self._done.record()
 

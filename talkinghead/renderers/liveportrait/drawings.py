@@ -28,8 +28,8 @@ _IN_FLIGHT = 2
 class StillDrawing:
     """One picture: every frame of motion is drawn as soon as it comes, `at_once` frames in one piece.
 
-    The rules see `batch` frames together, and later pieces are begun before earlier ones are given out: a GPU then never
-    waits.
+    The rules see `batch` frames together, and later pieces are begun before earlier ones are given out, so that a GPU
+    does not wait.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class StillDrawing:
         """The crops (512, 512, 3) of T frames of motion, as they are ready."""
         waiting: deque[Pending] = deque()
         for begin in range(0, len(motion), self.batch):
-            for x in self._keypoints(motion[begin : begin + self.batch]).split(self._at_once):
+            for x in torch.split(self._keypoints(motion[begin : begin + self.batch]), self._at_once):
                 waiting += self._engine.submit(self._source.features, x, self._source.state.x, self._patcher)
                 while len(waiting) > _IN_FLIGHT:
                     yield from self._crops(waiting.popleft())

@@ -19,12 +19,12 @@ from talkinghead.renderers.liveportrait.sources import SourceReader
 if TYPE_CHECKING:
     from talkinghead.core.settings import Settings
 
-# Frames drawn at once: what keeps a device busy.
-_AT_ONCE = {"cpu": 1, "cuda": 8, "mps": 2}
+# Frames drawn at once: what keeps a device busy. More than 4 gain nothing with fused kernels, and take memory.
+_AT_ONCE = {"cpu": 1, "cuda": 4, "mps": 2}
 # In single precision a GPU is busy with fewer, and cuDNN asks for tens of gigabytes for more.
 _AT_ONCE_FP32 = 2
-# Frames whose rules are followed together on a GPU, which draws them piece by piece.
-_PIECES = 4
+# Pieces of that many frames whose rules are followed together on a GPU.
+_PIECES = 8
 
 
 class LivePortraitRenderer:

@@ -42,8 +42,10 @@ def _blocks(channels: int, tile: int = _TILE) -> tuple[int, int]:
 
 def convolved(x: Tensor, conv: nn.Conv2d | nn.Conv3d) -> Tensor:
     """The convolution without its bias, dense channels last."""
-    call = functional.conv2d if isinstance(conv, nn.Conv2d) else functional.conv3d
-    return _dense(call(x, conv.weight, None, conv.stride, conv.padding))  # type: ignore[arg-type]
+    stride, padding = conv.stride, _padding(conv)
+    if isinstance(conv, nn.Conv2d):
+        return _dense(functional.conv2d(x, conv.weight, None, stride, padding))
+    return _dense(functional.conv3d(x, conv.weight, None, stride, padding))
 
 
 def convolved_relu(x: Tensor, conv: nn.Conv2d | nn.Conv3d) -> Tensor:
@@ -51,9 +53,14 @@ def convolved_relu(x: Tensor, conv: nn.Conv2d | nn.Conv3d) -> Tensor:
     if not x.is_cuda:
         return _dense(functional.relu(conv(x)))
     out: Tensor = torch.cudnn_convolution_relu(
-        x, conv.weight, conv.bias, conv.stride, conv.padding, conv.dilation, conv.groups
+        x, conv.weight, conv.bias, conv.stride, _padding(conv), conv.dilation, conv.groups
     )
     return _dense(out)
+
+
+def _padding(conv: nn.Conv2d | nn.Conv3d) -> tuple[int, ...]:
+    assert not isinstance(conv.padding, str)
+    return conv.padding
 
 
 def _dense(x: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from torch.nn import functional
 from talkinghead.models.liveportrait.fast import fold
 from talkinghead.models.liveportrait.fast.upsampled import UpsampledConv
 from talkinghead.models.liveportrait.fast.warping import FastHourglass, FastWarping, Source, UpStep, slices
-from talkinghead.models.liveportrait.fused import kernels, launch
+from talkinghead.models.liveportrait.fused import launch, warp_kernels
 from talkinghead.models.liveportrait.fused.generator import bias_of
 from talkinghead.models.liveportrait.fused.launch import convolved, convolved_relu, empty
 from talkinghead.models.liveportrait.networks.warping import KEYPOINT_VARIANCE
@@ -96,7 +96,7 @@ class FusedWarping(nn.Module):
     def _candidates(self, source: Source, kp_driving: Tensor, kp_source: Tensor) -> Tensor:
         (batch, n), (depth, height, width) = kp_driving.shape[:2], source.size
         out = empty(self.third.weight, batch, self.in_channels, depth, height, width)
-        kernels.candidates[depth * height, n + 2, batch](
+        warp_kernels.candidates[depth * height, n + 2, batch](
             source.compact, kp_driving, kp_source, out, depth, height, width, KEYPOINT_VARIANCE,
             keypoints=n, out_channels=self.in_channels, of_each=len(source.compact) > 1,
             features=source.compact.shape[1], block=_power(width), num_warps=2,
@@ -108,7 +108,7 @@ class FusedWarping(nn.Module):
         (batch, n), (depth, height, width) = kp_driving.shape[:2], source.size
         channels = source.table.shape[1]
         out = empty(self.third.weight, batch, depth * channels, height, width)
-        kernels.warp[depth * height, batch](
+        warp_kernels.warp[depth * height, batch](
             parts, self.mask_bias, kp_driving, kp_source, source.table, out, depth, height, width, n, parts.shape[1],
             channels, of_each=len(source.compact) > 1, taps=self.taps, several=_power(n + 1), block=_power(width),
             channel_block=_power(channels),
@@ -119,7 +119,7 @@ class FusedWarping(nn.Module):
         batch, channels, height, width = x.shape
         out, pixels, block = torch.empty_like(x), height * width, _power(channels)
         rows = max(1, 2048 // block)
-        kernels.dim[-(-pixels // rows), batch](
+        warp_kernels.dim[-(-pixels // rows), batch](
             x, self.fourth_bias, parts, self.occlusion_bias, out, pixels, channels, parts.shape[1],
             self.taps * self.candidates, depth=depth, rows=rows, block=block,
         )  # fmt: skip

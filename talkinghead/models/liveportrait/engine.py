@@ -14,6 +14,7 @@ from talkinghead.core.errors import DeviceError
 from talkinghead.core.types import Pixels
 from talkinghead.models.liveportrait.compiled import Compiled, in_powers_of_two
 from talkinghead.models.liveportrait.fast import FastAppearance, FastGenerator, FastWarping
+from talkinghead.models.liveportrait.fast.filtered import filter_convolutions
 from talkinghead.models.liveportrait.fast.warping import Source
 from talkinghead.models.liveportrait.head import N_KEYPOINTS, Head, rotation_matrix
 from talkinghead.models.liveportrait.kernels import CUDNN_FLAGS
@@ -75,6 +76,8 @@ class Engine:
             self.appearance = self._placed(FastAppearance(models.appearance))
             self.warping = self._placed(FastWarping(models.warping, depth))
             self.generator = self._placed(FastGenerator(models.generator))
+            if self.device.type == "cpu" and self.dtype == torch.float32 and not compiled:
+                filter_convolutions(self.warping, self.generator)
         self.motion = models.motion.to(self.device)
         self.stitching, self.lip, self.eye = (net.to(self.device) for net in (models.stitching, models.lip, models.eye))
         self._draw: Callable[[Source, Tensor, Tensor], Tensor] = self._drawn

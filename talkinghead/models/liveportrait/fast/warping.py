@@ -197,7 +197,7 @@ def gaussian(keypoints: Tensor, size: tuple[int, int, int]) -> Tensor:
     def along(axis: int, n: int) -> Tensor:
         grid = torch.linspace(-1, 1, n, dtype=keypoints.dtype, device=keypoints.device)
         values = torch.exp(-0.5 * (grid - keypoints[..., axis, None]).square() / KEYPOINT_VARIANCE)
-        return values * (values > NEGLIGIBLE)
+        return values * (values > NEGLIGIBLE) if values.device.type == "cpu" else values
 
     depth, height, width = size
     x, y, z = along(0, width), along(1, height), along(2, depth)

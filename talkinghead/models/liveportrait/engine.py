@@ -18,6 +18,7 @@ from talkinghead.core.renderer_options import Acceleration
 from talkinghead.models.liveportrait.compiled import Compiled, in_powers_of_two
 from talkinghead.models.liveportrait.drawing import EagerPainter, GraphPainter, Kernels, Networks, Painter
 from talkinghead.models.liveportrait.fast import FastAppearance, FastGenerator, FastWarping
+from talkinghead.models.liveportrait.fast.filtered import filter_convolutions
 from talkinghead.models.liveportrait.fast.warping import Source
 from talkinghead.models.liveportrait.graphs import Graphs, filled_up, power_of_two
 from talkinghead.models.liveportrait.kernels import CUDNN_FLAGS
@@ -69,6 +70,8 @@ class Engine:
             self.appearance = self._placed(FastAppearance(models.appearance))
             self.warping = self._placed(FastWarping(models.warping, depth))
             self.generator = self._placed(FastGenerator(models.generator))
+            if self.device.type == "cpu" and self.dtype == torch.float32 and acceleration != "compile":
+                filter_convolutions(self.warping, self.generator)
         self.motion = models.motion if self._on_gpu else models.motion.to(self.device)
         self._motion_there: nn.Module | None = None if self._on_gpu else self.motion
         self.stitching, self.lip, self.eye = models.stitching, models.lip, models.eye

@@ -72,8 +72,8 @@ def test_a_still_drawing_answers_at_once_and_belongs_to_its_portrait(image: Imag
     assert portrait.pixels.shape == (512, 512, 3)
     assert portrait.crop.size_px == (512, 512)
     drawing = renderer.open(portrait)
-    assert [len(drawing.draw(read_motion(n))) for n in (1, 3)] == [1, 3]
-    assert drawing.draw(read_motion(1))[0].portrait is portrait
+    assert [len(list(drawing.draw(read_motion(n)))) for n in (1, 3)] == [1, 3]
+    assert next(iter(drawing.draw(read_motion(1)))).portrait is portrait
     assert drawing.finish() == []
 
 
@@ -82,9 +82,9 @@ def test_each_chunk_brings_its_own_rest(image: Image, face: Face) -> None:
     renderer = LivePortraitRenderer(engine)
     drawing = renderer.open(renderer.crop(image, face))
     for seed in (0, 1):  # two utterances, each with a rest of its own
-        drawing.draw(read_motion(1, seed))
+        list(drawing.draw(read_motion(1, seed)))
     torch.testing.assert_close(engine.seen[1], engine.seen[0], atol=2e-6, rtol=0)
-    drawing.draw(replace(read_motion(1, 1), rest=read_motion(1, 0).rest))
+    list(drawing.draw(replace(read_motion(1, 1), rest=read_motion(1, 0).rest)))
     assert (engine.seen[2] - engine.seen[0]).abs().max() > 0.01
 
 
@@ -174,7 +174,7 @@ def test_source_video_goes_on_with_another_rest(face: Face) -> None:
     renderer = LivePortraitRenderer(engine, batch=8)
     drawing, portraits = renderer.open(None), video(renderer, face, 8)
     parts = [spoken_motion(5), replace(spoken_motion(3, 1), rest=replace(spoken_motion(1).rest, scale=1.1))]
-    crops = drawing.draw(parts[0], portraits[:5]) + drawing.draw(parts[1], portraits[5:]) + drawing.finish()
+    crops = [*drawing.draw(parts[0], portraits[:5]), *drawing.draw(parts[1], portraits[5:]), *drawing.finish()]
     assert [len(x) for x in engine.seen] == [5, 3]
     assert [crop.portrait for crop in crops] == portraits
 

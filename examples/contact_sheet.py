@@ -31,7 +31,7 @@ from talkinghead.renderers.warp import WarpRenderer
 HERE = Path(__file__).parent
 CELL_PX, EMOTION_PX = 240, 116
 COLUMNS = 7
-DEMO_S, DEMO_FPS, DEMO_PX = 6, Fraction(25, 2), 300
+DEMO_S, DEMO_FPS, DEMO_PX = 5, Fraction(25, 2), 300
 
 
 def both(name: str, weight: float) -> dict[str, float]:

@@ -7,6 +7,7 @@ one, so that any engine tells when each begins.
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,20 +21,29 @@ _TAG = re.compile(r"\[\s*([^\W\d_][^\[\]]*?)\s*\]")
 _LEAD_S = 0.3
 
 
-def split_tags(text: str) -> list[tuple[Emotion | None, str]]:
-    """The stretches of a text with the emotion of each, those without a letter or figure left out.
+class Stretch(NamedTuple):
+    """A part of a text that is `said` with an `emotion`, None: with none.
 
-    The first is None where the text does not begin with a tag. A text without any tag is one stretch, as it is.
+    `tagged`: a tag says so; before the first tag whatever the whole has holds.
+    """
+
+    emotion: Emotion | None
+    said: str
+    tagged: bool = True
+
+
+def split_tags(text: str) -> list[Stretch]:
+    """The stretches of a text, those without a letter or figure left out; without any tag one, the text as it is.
 
     Raises:
         InputError: a tag names no emotion.
     """
     pieces = _TAG.split(text)
     if len(pieces) == 1:
-        return [(None, text)]
-    emotions = [None, *map(_emotion, pieces[1::2])]
-    said = [(emotion, part.strip()) for emotion, part in zip(emotions, pieces[::2])]
-    return [(emotion, part) for emotion, part in said if any(map(str.isalnum, part))]
+        return [Stretch(None, text, tagged=False)]
+    stretches = [Stretch(None, pieces[0].strip(), tagged=False)]
+    stretches += [Stretch(_emotion(tag), said.strip()) for tag, said in zip(pieces[1::2], pieces[2::2])]
+    return [stretch for stretch in stretches if any(map(str.isalnum, stretch.said))]
 
 
 def has_tags(text: str) -> bool:
@@ -65,9 +75,10 @@ def speak_tagged(engine: SpeechEngine, text: str) -> tuple[SpokenText, list[Emot
     if not stretches:
         raise InputError("there is no text to speak beside its tags")
     cues, parts, at_s = [], [], 0.0
-    for emotion, said in stretches:
-        cues.append(EmotionCue(max(0.0, at_s - _LEAD_S), emotion))
-        parts.append(engine.speak(said))
+    for stretch in stretches:
+        if stretch.tagged:
+            cues.append(EmotionCue(max(0.0, at_s - _LEAD_S), stretch.emotion))
+        parts.append(engine.speak(stretch.said))
         at_s += parts[-1].duration_s
     return _joined(parts), cues
 

@@ -29,7 +29,10 @@ from talkinghead.tts.tags import has_tags, speak_tagged, split_tags
     ],
 )
 def test_stretches_with_their_emotions(text: str, stretches: list[tuple[Emotion | None, str]]) -> None:
-    assert split_tags(text) == stretches
+    assert [(stretch.emotion, stretch.said) for stretch in split_tags(text)] == stretches
+    assert [stretch.tagged for stretch in split_tags(text)] == [
+        number > 0 or text[0] == "[" for number in range(len(stretches))
+    ]
 
 
 @pytest.mark.parametrize(
@@ -93,6 +96,9 @@ def test_engines_that_do_not_tell_their_phones_speak_tags_too() -> None:
     spoken, cues = speak_tagged(Hum(steady=True), "one two [surprised] three")
     assert spoken.phones is None
     assert len(spoken.samples) == 3 * 16_000
-    assert cues == [EmotionCue(0.0, None), EmotionCue(1.7, Emotion("surprised"))]
+    # Before the first tag nothing is said of emotions: what the whole clip has holds.
+    assert cues == [EmotionCue(1.7, Emotion("surprised"))]
+    _, cues = speak_tagged(Hum(steady=True), "[neutral] one [sad] two")
+    assert cues == [EmotionCue(0.0, None), EmotionCue(0.7, Emotion("sad"))]
     with pytest.raises(InputError, match="changes its sample rate"):
         speak_tagged(Hum(steady=False), "one [sad] two")

@@ -162,7 +162,7 @@ output_options = together(
 RENDERER = ("renderer", "checkpoints", "device", "precision")
 PICTURE = ("background", "max-side")
 FACE = ("face", "box", "force-mouth", "crop", "no-crop")
-GAINS = ("still", "mouth", "head", "blink", "expression")
+GAINS = ("emotion", "still", "mouth", "head", "blink", "expression")
 RENDERERS_OWN = ("crop-size", "region", "absolute", "no-stitching", "multiplier", "driving-option", "lip-retargeting",
                  "eye-retargeting", "normalize-lip", "compile")  # fmt: skip
 

@@ -54,6 +54,13 @@ def _tracks(texts: tuple[str, ...]) -> dict[int, Path]:
     return out
 
 
+def _check_tags(text: str) -> None:
+    """What is misspelt is told before anything is opened."""
+    from talkinghead.tts.tags import split_tags
+
+    split_tags(text)
+
+
 def _engine(voice: str | None, tts_command: str | None) -> SpeechEngine:
     from talkinghead.tts.engines import open_engine
 
@@ -63,7 +70,7 @@ def _engine(voice: str | None, tts_command: str | None) -> SpeechEngine:
 @click.command(cls=GroupedCommand)
 @click.argument("source", type=GivenFile())
 @click.argument("audio", type=GivenFile(allow_dash=True), required=False)
-@option("--text", section="voice", help="Speak this text instead of AUDIO.")
+@option("--text", section="voice", help='Speak this text instead of AUDIO: "[happy] Hello. [sad=0.5] ..."')
 @option("--text-file", section="voice", type=GivenFile(), metavar="FILE", help="Speak the text in this file (UTF-8).")
 @option("--voice", section="voice", metavar="NAME",
         help="Of --text: a language of espeak-ng (de, en-gb, fr+f2)  [default: en-us]")  # fmt: skip
@@ -107,6 +114,8 @@ def command(
         text = _text_in(text_file)
     if text is None and (voice or tts_command):
         raise click.UsageError("--voice and --tts-command are for --text")
+    if text is not None:
+        _check_tags(text)
     if text is not None and together:
         raise click.UsageError("--text is for one face: --face all takes recordings")
     settings = settings_from(options)

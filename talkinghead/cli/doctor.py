@@ -25,6 +25,7 @@ OPTIONAL = {
     "matplotlib": "plots of motion and training: pip install 'talkinghead[train]'",
     "onnx": "ONNX export: pip install 'talkinghead[onnx]'",
     "pyvirtualcam": "virtual camera: pip install 'talkinghead[live]'",
+    "hibari-tts": "a neural English voice for --text: pip install 'talkinghead[tts]'",
     "ray": "batches on a cluster: pip install 'talkinghead[ray]'",
 }
 

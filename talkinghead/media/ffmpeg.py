@@ -73,7 +73,10 @@ class FFmpeg:
     unread.
     """
 
-    def __init__(self, arguments: Sequence[str], *, feed: bool = False, read: bool = False) -> None:
+    def __init__(
+        self, arguments: Sequence[str], *, feed: bool = False, read: bool = False, inherit: Sequence[int] = ()
+    ) -> None:
+        """`feed`: a pipe to its standard input, `read`: one from its output, `inherit`: descriptors that it gets."""
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed in close()
         command = [find_ffmpeg(), "-hide_banner", "-nostats", *([] if feed else ["-nostdin"]), *arguments]
         try:
@@ -82,6 +85,7 @@ class FFmpeg:
                 stdin=subprocess.PIPE if feed else subprocess.DEVNULL,
                 stdout=subprocess.PIPE if read else subprocess.DEVNULL,
                 stderr=self._log,
+                pass_fds=tuple(inherit),
                 start_new_session=True,  # the terminal's Ctrl-C is for us: whoever runs ffmpeg ends it
             )
         except OSError as error:

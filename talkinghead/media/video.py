@@ -21,6 +21,7 @@ from talkinghead.media.containers import container_of
 from talkinghead.media.decoding import picture_filters
 from talkinghead.media.ffmpeg import FFmpeg, check_file, explain, input_arguments
 from talkinghead.media.frame_folder import check_folder, write_frames
+from talkinghead.media.growing import GrowingSound
 from talkinghead.media.probe import first_picture, frame_rate, scan, stream_lines
 from talkinghead.media.video_encoder import VideoEncoder
 
@@ -144,7 +145,7 @@ def write_video(
     path: str | os.PathLike[str],
     frames: Iterable[Pixels],
     fps: Fraction,
-    audio: str | os.PathLike[str] | None = None,
+    audio: str | os.PathLike[str] | GrowingSound | None = None,
     *,
     duration_s: float | None = None,
     force: bool = False,
@@ -158,7 +159,7 @@ def write_video(
     and audio.wav. Encoding runs beside whatever makes the frames. Odd sizes grow by a repeated edge where the codec
     wants even ones. The sound is copied as it is where the container takes it. The file appears whole or not at all.
 
-    - `audio`: any audio or video file, or None;
+    - `audio`: any audio or video file, sound that is still being made, or None;
     - `duration_s`: where the sound ends at the latest, None for all of it;
     - `comment`, `metadata`: the container's tags; an empty comment leaves that tag out;
     - `quality`: the codec's constant rate factor, lower is better (H.264: 0 to 51, default 18; VP9: 0 to 63, 24).
@@ -168,16 +169,22 @@ def write_video(
         AudioError: `audio` holds no sound.
     """
     check_target(path, force)
-    sound = None if audio is None else check_file(Path(audio), AudioError, SOUND)
+    if isinstance(audio, GrowingSound) and (is_folder(path) or audio.has_ended):
+        with audio.file() as whole:
+            return write_video(path, frames, fps, whole, duration_s=duration_s, force=force, comment=comment,
+                               metadata=metadata, quality=quality)  # fmt: skip
+    growing = audio if isinstance(audio, GrowingSound) else None
+    sound = None if audio is None or isinstance(audio, GrowingSound) else check_file(Path(audio), AudioError, SOUND)
     tags = {**({"comment": comment} if comment else {}), **(metadata or {})}
     rate = Fraction(fps)
     if is_folder(path):
         count, size_px, kept = write_frames(Path(path), frames, sound, duration_s, tags)
         return WriteResult(Path(path), count, rate, size_px, kept)
     target, container = Path(path), container_of(Path(path))
-    info = probe_audio(sound) if sound is not None and container.encoded else None
+    info = growing.info if growing else probe_audio(sound) if sound is not None and container.encoded else None
     with whole_file(target, force) as part:
-        encoder = VideoEncoder(part, container, rate, sound if info else None, info, duration_s, tags, quality)
+        heard = (growing or sound) if info and container.encoded else None
+        encoder = VideoEncoder(part, container, rate, heard, info, duration_s, tags, quality)
         try:
             for frame in frames:
                 encoder.write(frame)

@@ -18,6 +18,7 @@ from talkinghead.core.types import Pixels
 from talkinghead.media.audio import AudioInfo, time_filter
 from talkinghead.media.containers import Container, colour_filter, sound_arguments
 from talkinghead.media.ffmpeg import FFmpeg, input_arguments
+from talkinghead.media.growing import GrowingSound, SoundPipe
 
 # Enough to ride out the encoder's uneven pace; 12 MB at 1000 x 1000.
 _FRAMES_WAITING = 4
@@ -51,7 +52,7 @@ class VideoEncoder:
         path: Path,
         container: Container,
         fps: Fraction,
-        audio: Path | None,
+        audio: Path | GrowingSound | None,
         info: AudioInfo | None,
         duration_s: float | None,
         tags: Mapping[str, str],
@@ -67,6 +68,7 @@ class VideoEncoder:
         self._broken = threading.Event()
         self._ffmpeg: FFmpeg | None = None
         self._feeder: threading.Thread | None = None
+        self._sound_pipe: SoundPipe | None = None
 
     def write(self, frame: Pixels) -> None:
         """Hand over one frame (H, W, 3) RGB uint8; it may be reused at once. Waits while the encoder is behind."""
@@ -108,6 +110,8 @@ class VideoEncoder:
         """Stop at once; harmless after `finish`."""
         with contextlib.suppress(OSError):  # what is finished stays, whatever cleaning up meets
             self._palette.unlink(missing_ok=True)
+        if self._sound_pipe is not None:
+            self._sound_pipe.stop()
         if self._ffmpeg is None or self._feeder is None:
             return
         self._broken.set()
@@ -130,7 +134,11 @@ class VideoEncoder:
     def _start(self) -> None:
         if self._container.palette:
             self._make_palette()
-        self._ffmpeg = FFmpeg(self._arguments(), feed=True)
+        if isinstance(self._audio, GrowingSound):
+            self._sound_pipe = SoundPipe(self._audio)
+        self._ffmpeg = FFmpeg(self._arguments(), feed=True, inherit=self._sound_pipe.ends if self._sound_pipe else ())
+        if self._sound_pipe is not None:
+            self._sound_pipe.start()
         self._feeder = threading.Thread(target=self._feed, name="talkinghead-encoder", daemon=True)
         self._feeder.start()
         while self._held:
@@ -159,10 +167,15 @@ class VideoEncoder:
         sound_out: list[str] = ["-an"]
         if self._audio is not None and self._info is not None:
             limit = [] if self._duration_s is None else ["-t", f"{self._duration_s:.6f}"]
-            sound_in = [*limit, *input_arguments(self._audio)]
             self.sound, codec = sound_arguments(box, self._info)
-            times = [] if self.sound == "copied" else ["-af", time_filter(self._audio, self._info)]
-            sound_out = ["-map", "1:a:0", *codec, *times]
+            if isinstance(self._audio, GrowingSound):
+                assert self._sound_pipe is not None
+                given, times = self._sound_pipe.arguments, "asetpts=N/SR/TB"
+            else:
+                given, times = input_arguments(self._audio), time_filter(self._audio, self._info)
+            sound_in = [*limit, *given]
+            filters = [] if self.sound == "copied" else ["-af", times]
+            sound_out = ["-map", "1:a:0", *codec, *filters]
         quality = []
         if box.quality is not None:
             option, value = box.quality

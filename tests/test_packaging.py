@@ -26,8 +26,8 @@ IMPORTED_AS = {"opencv-python": "cv2", "pillow": "PIL", "hibari-tts": "hibari"}
 # Looked for by name and run by another: accelerate imports it.
 NOT_IMPORTED = {"tensorboard"}
 IMPORT_MODULE = re.compile(r"(?:\w+\.)?import_module\(f?'(\w+)")
-# The doctor asks whether torchaudio loads: where it does not fit torch, it breaks `import transformers`. Piper's licence
-# keeps it in a process of its own, run by whichever Python has it.
+# The doctor asks whether torchaudio loads: where it does not fit torch, it breaks `import transformers`. Piper, by its
+# licence, runs in a process of its own, of whichever Python has it.
 FOREIGN = {"torchaudio", "piper"}
 
 

@@ -19,6 +19,7 @@ from talkinghead.media.audio import AudioInfo, time_filter
 from talkinghead.media.containers import Container, colour_filter, sound_arguments
 from talkinghead.media.ffmpeg import FFmpeg, input_arguments
 from talkinghead.media.growing import GrowingSound, SoundPipe
+from talkinghead.media.streams import Stream
 
 # Enough to ride out the encoder's uneven pace; 12 MB at 1000 x 1000.
 _FRAMES_WAITING = 4
@@ -57,10 +58,12 @@ class VideoEncoder:
         duration_s: float | None,
         tags: Mapping[str, str],
         quality: int | None = None,
+        stream: Stream | None = None,
     ) -> None:
+        """`path` is the file's name while it is written; with a `stream`, the video goes there instead."""
         self.frames, self.size_px, self.sound = 0, (0, 0), None  # type: tuple[int, tuple[int, int], str | None]
         self._path, self._container, self._fps, self._tags, self._quality = path, container, fps, tags, quality
-        self._audio, self._info, self._duration_s = audio, info, duration_s
+        self._audio, self._info, self._duration_s, self._stream = audio, info, duration_s, stream
         self._palette = path.absolute().with_name(f"{path.name}.palette.png")
         self._shape: tuple[int, ...] | None = None
         self._held: list[bytes] = []
@@ -136,7 +139,8 @@ class VideoEncoder:
             self._make_palette()
         if isinstance(self._audio, GrowingSound):
             self._sound_pipe = SoundPipe(self._audio)
-        self._ffmpeg = FFmpeg(self._arguments(), feed=True, inherit=self._sound_pipe.ends if self._sound_pipe else ())
+        self._ffmpeg = FFmpeg(self._arguments(), feed=True, inherit=self._sound_pipe.ends if self._sound_pipe else (),
+                              to_stdout=self._stream is not None and self._stream.stdout)  # fmt: skip
         if self._sound_pipe is not None:
             self._sound_pipe.start()
         self._feeder = threading.Thread(target=self._feed, name="talkinghead-encoder", daemon=True)
@@ -158,7 +162,7 @@ class VideoEncoder:
     def _picture(self) -> list[str]:
         """The frames as an input."""
         width, height = self.size_px
-        return ["-f", "rawvideo", "-pix_fmt", "rgb24", "-video_size", f"{width}x{height}",
+        return [*self._pace, "-f", "rawvideo", "-pix_fmt", "rgb24", "-video_size", f"{width}x{height}",
                 "-framerate", f"{self._fps.numerator}/{self._fps.denominator}", "-i", "pipe:0"]  # fmt: skip
 
     def _arguments(self) -> list[str]:
@@ -173,7 +177,7 @@ class VideoEncoder:
                 given, times = self._sound_pipe.arguments, "asetpts=N/SR/TB"
             else:
                 given, times = input_arguments(self._audio), time_filter(self._audio, self._info)
-            sound_in = [*limit, *given]
+            sound_in = [*limit, *self._pace, *given]
             filters = [] if self.sound == "copied" else ["-af", times]
             sound_out = ["-map", "1:a:0", *codec, *filters]
         quality = []
@@ -182,9 +186,14 @@ class VideoEncoder:
             quality = [option, str(value if self._quality is None else self._quality)]
         tags = [part for name, value in self._tags.items() for part in ("-metadata", f"{name}={value}")]
         colours = ["-filter_complex", f"{colour_filter(box)}[v]", "-map", "[v]"]
+        target = self._stream.target if self._stream else f"file:{self._path.absolute()}"
         return ["-loglevel", "error", *self._picture(), *sound_in, *colours, *box.video, *quality, *sound_out,
-                "-map_metadata", "-1", *tags, *box.flags, "-f", box.muxer, "-y",
-                f"file:{self._path.absolute()}"]  # fmt: skip
+                "-map_metadata", "-1", *tags, *box.flags, "-f", box.muxer, "-y", target]  # fmt: skip
+
+    @property
+    def _pace(self) -> list[str]:
+        """An input's option where the video is watched while it comes."""
+        return ["-re"] if self._stream is not None and self._stream.paced else []
 
     def _padded(self, frame: Pixels) -> Pixels:
         """Even in width and height where the codec wants it: the last row and column are repeated."""
@@ -216,4 +225,7 @@ class VideoEncoder:
         assert self._ffmpeg is not None
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._ffmpeg.process.wait(timeout=10)
-        return OutputError(f"the video cannot be encoded: {self._ffmpeg.complaint}")
+        if self._stream is None:
+            return OutputError(f"the video cannot be encoded: {self._ffmpeg.complaint}")
+        complaint = self._ffmpeg.complaint.replace(self._stream.target, self._stream.name)
+        return OutputError(f"the video cannot be sent to {self._stream.name}: {complaint}")

@@ -24,6 +24,7 @@ from talkinghead.core.settings import Framing, Gains
 from talkinghead.core.types import DrawnCrop, Floats, Frame, Portrait
 from talkinghead.drivers.speech import SoundDriver
 from talkinghead.media.resample import Resampler, as_floats
+from talkinghead.motion.feeling import Feeling
 from talkinghead.motion.gains import apply_gains
 from talkinghead.motion.motion import Motion
 from talkinghead.motion.protocols import Renderer
@@ -81,6 +82,7 @@ class Session:
         self._stretch = self._stretch_begin = self._number = 0
         self._last: Motion | None = None
         self._release: Release | None = None
+        self._feeling = Feeling(self.fps)
         self._ended = self._out_of_portraits = False
 
     @property
@@ -161,6 +163,18 @@ class Session:
         self._stretch_begin = self._number
         return frames
 
+    def feel(self, face: Motion | None) -> None:
+        """From now on wear an expression under whatever is pushed; None lets go of it. It comes and goes within half a
+        second.
+
+        - `face`: one frame, such as `controls_to_motion({"smile": 0.5})` gives.
+
+        Raises:
+            InputError: the session is finished.
+        """
+        self._check_open()
+        self._feeling.change(face)
+
     def finish(self) -> list[Frame]:
         """The frames that are left: nothing more will be pushed. In all there are as many as the sound lasts.
 
@@ -219,7 +233,7 @@ class Session:
             motion = self._release.over(motion)
             self._release = None if self._release.is_over else self._release
         self._last = motion[-1:]
-        motion = apply_gains(motion, self._look.gains, self._look.still)
+        motion = self._feeling.under(apply_gains(motion, self._look.gains, self._look.still))
         if self._watch is not None:
             self._watch(motion)
         for drawn in self._drawing.draw(motion, portraits):

@@ -38,6 +38,7 @@ from talkinghead.server.pictures import edited, faces_in
 from talkinghead.server.streams import Streaming
 from talkinghead.server.uploads import check_picture, form_of, kept_file, settings_from
 from talkinghead.server.videos import Videos
+from talkinghead.server.voices import voices_ready
 
 _CLOSED_BADLY, _TRY_LATER = 1008, 1013
 
@@ -128,7 +129,8 @@ def make_app(limits: Limits, settings: Settings, state: Path) -> Any:
 
     @asynccontextmanager
     async def lasting(app: FastAPI) -> AsyncIterator[None]:
-        yield
+        with voices_ready():
+            yield
         await asyncio.to_thread(server.videos.jobs.close)
 
     app = FastAPI(title="talkinghead", version=__version__, description=__doc__, lifespan=lasting)

@@ -19,6 +19,9 @@ from audio2motion import Audio2MotionError
 from talkinghead.tts.child import spoken_by
 from talkinghead.tts.engines import SpokenText
 
+COMMAND = (sys.executable, "-m", "talkinghead.tts.espeak_process")
+NAME = "espeak-ng"
+
 
 def say(texts: Sequence[str], voice: str, words_per_minute: int, pitch: int) -> Iterator[SpokenText]:
     """Each of the texts, spoken one after the other by one process, as soon as it is made.
@@ -27,16 +30,16 @@ def say(texts: Sequence[str], voice: str, words_per_minute: int, pitch: int) -> 
         DependencyError: espeak-ng is missing, has no such voice, or fails.
     """
     request = {"texts": list(texts), "voice": voice, "words_per_minute": words_per_minute, "pitch": pitch}
-    return spoken_by([sys.executable, "-m", __name__], request, "espeak-ng")
+    return spoken_by(COMMAND, request, NAME)
 
 
 def main() -> None:
     from audio2motion import Espeak
 
-    request = json.loads(sys.stdin.buffer.read())
-    texts = request.pop("texts")
     try:
-        speaker = Espeak()
+        speaker = Espeak()  # before the request is there: who keeps one ready does not wait for it
+        request = json.loads(sys.stdin.buffer.read() or b'{"texts": []}')
+        texts = request.pop("texts")
         for text in texts:
             spoken = speaker.say(text, **request)
             samples = np.asarray(spoken.samples, np.float32)

@@ -312,3 +312,37 @@ def test_a_key_is_wanted_where_there_is_one(tmp_path: Path, picture: File) -> No
             stream = Stream(socket)
             stream.tell("start", size=64)
             stream.read(lambda so_far: so_far.binary)
+
+
+def test_a_message_that_is_too_large_ends_the_stream(server: Client, avatar: str) -> None:
+    with opened(server, avatar, size=64) as stream:
+        stream.read(lambda so_far: so_far.binary)
+        stream.socket.send(bytes(2 << 20))
+        stream.read(ended)
+    assert stream.code == 1009
+    assert server.ask("GET", "/healthz")[0] == 200
+
+
+def test_sound_beyond_what_may_wait_is_refused(server: Client, avatar: str) -> None:
+    with opened(server, avatar, rate=8000, size=64) as stream:
+        second = bytes(2 * 8000)
+        for _ in range(130):
+            stream.socket.send(second)
+        stream.read(lambda so_far: so_far.event("error"))
+        refused = stream.event("error")
+        assert refused is not None
+        assert "more than 120 s of sound wait" in refused["message"]
+        stream.tell("interrupt")
+        stream.read(lambda so_far: so_far.event("interrupted"))
+
+
+def test_sessions_of_one_avatar_do_not_mix(server: Client, avatar: str, speech: np.ndarray) -> None:
+    with opened(server, avatar, rate=RATE_HZ, size=64) as one, opened(server, avatar, rate=RATE_HZ, size=64) as other:
+        one.socket.send(speech.tobytes())
+        one.tell("end")
+        one.read(ended)
+        other.tell("end")
+        other.read(ended)
+    assert one.event("speaking") is not None
+    assert other.event("speaking") is None
+    assert other.code == 1000

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import stat
 import sys
+import time
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 from talkinghead.core.errors import DependencyError, InputError
-from talkinghead.tts.child import spoken_by
+from talkinghead.tts.child import kept_ready, spoken_by
 from talkinghead.tts.piper import PiperEngine, piper_language, piper_python
 
 RATE_HZ, HOP = 22_050, 256
@@ -119,3 +120,22 @@ def test_a_process_that_does_not_speak(program: str, message: str) -> None:
         list(spoken_by([sys.executable, "-c", program], {}, "it"))
     with pytest.raises(DependencyError, match="it does not run"):
         list(spoken_by(["/nowhere/python"], {}, "it"))
+
+
+def test_a_process_that_is_kept_ready_answers_alike_and_goes() -> None:
+    program = """
+import json, os, sys
+request = json.loads(sys.stdin.buffer.read() or "[]")
+for text in request:
+    print(json.dumps({"rate_hz": os.getpid(), "samples": 0, "phones": None}), flush=True)
+"""
+    command = [sys.executable, "-c", program]
+    with kept_ready(command, "it"):
+        numbers = [piece.rate_hz for _ in range(3) for piece in spoken_by(command, ["a", "b"], "it")]
+        assert len(set(numbers)) == 3  # a process for each text, as without
+        assert numbers[0::2] == numbers[1::2]
+    assert [piece.rate_hz in numbers for piece in spoken_by(command, ["a"], "it")] == [False]
+    end = time.monotonic() + 10
+    while any(Path(f"/proc/{number}").exists() for number in numbers) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not any(Path(f"/proc/{number}").exists() for number in numbers)

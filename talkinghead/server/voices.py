@@ -1,0 +1,25 @@
+"""Voices that answer at once: loaded before anybody asks."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from talkinghead.tts import hibari
+from talkinghead.tts.child import kept_ready
+from talkinghead.tts.espeak_process import COMMAND, NAME
+
+
+@contextmanager
+def voices_ready() -> Iterator[None]:
+    """While the block runs, espeak-ng waits for a text in a process of its own, and hibari, where it is installed, is
+    loaded."""
+    if hibari.is_installed():
+        threading.Thread(target=_load_hibari, name="talkinghead-voices", daemon=True).start()
+    with kept_ready(COMMAND, NAME):
+        yield
+
+
+def _load_hibari() -> None:
+    hibari.HibariEngine().speak("Hello.")

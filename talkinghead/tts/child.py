@@ -17,6 +17,8 @@ from talkinghead.core.errors import DependencyError
 from talkinghead.core.types import Floats
 from talkinghead.tts.engines import SpokenText
 
+_REFILL_S = 1.0
+
 
 class Child:
     """A process that waits for a request on its standard input. What it says of itself goes to a temporary file."""
@@ -90,8 +92,10 @@ class _Spare:
     def take(self) -> Child:
         with self._lock:
             child, self._child = self._child, None
-        # The next one starts beside what this one says: starting takes a moment of its own.
-        threading.Thread(target=self._refill, name="talkinghead-spare", daemon=True).start()
+        # Not at once: what this one says is to be heard and drawn first.
+        later = threading.Timer(_REFILL_S, self._refill)
+        later.daemon = True
+        later.start()
         return child or Child(self._command, self._name)
 
     def close(self) -> None:

@@ -16,6 +16,8 @@ from talkinghead.media.resample import Resampler
 from talkinghead.tts.engines import stream
 from talkinghead.tts.opening import Voice, choose
 
+_MOST_TEXTS = 64
+
 
 @dataclass(frozen=True)
 class Sound:
@@ -36,7 +38,7 @@ class Mouth:
         self._waiting: deque[Sound] = deque()
         self._samples = self._telling = 0
         self._changed = threading.Condition()
-        self._texts: queue.Queue[tuple[int, str, Voice] | None] = queue.Queue(64)
+        self._texts: queue.Queue[tuple[int, str, Voice] | None] = queue.Queue()
         self._turn, self._closed = 0, False  # the turn changes with every interruption
         self._thread = threading.Thread(target=self._tell, name="talkinghead-mouth", daemon=True)
         self._thread.start()
@@ -69,12 +71,11 @@ class Mouth:
         Raises:
             InputError: too many wait.
         """
-        try:
-            with self._changed:
-                self._texts.put_nowait((self._turn, text, voice))
-                self._telling += 1
-        except queue.Full:
-            raise InputError("too many texts wait: send them as they are spoken") from None
+        with self._changed:
+            if self._telling >= _MOST_TEXTS:
+                raise InputError("too many texts wait: send them as they are spoken")
+            self._texts.put((self._turn, text, voice))
+            self._telling += 1
 
     def take(self, count: int) -> list[Sound]:
         """At most `count` samples, oldest first; none where none is there."""
@@ -116,6 +117,10 @@ class Mouth:
             self._closed = True
         self.interrupt()
         self._texts.put(None)
+
+    def join(self, seconds: float) -> None:
+        """Wait for the thread's end, at most so long."""
+        self._thread.join(seconds)
 
     def _add(self, samples: Floats, is_own: bool) -> None:
         self._waiting.append(Sound(samples, is_own))

@@ -21,6 +21,7 @@ from talkinghead.tts.opening import Voice
 
 # Messages that wait for a client at most; the talker waits where it takes them more slowly than they are made.
 _WAITING = 64
+_ENDING_S = 10.0
 _GOING_AWAY, _POLICY, _TOO_SLOW = 1001, 1008, 1013
 
 
@@ -63,7 +64,7 @@ class Streaming:
             for task in (hearing, speaking):
                 task.cancel()
             await asyncio.gather(hearing, speaking, return_exceptions=True)
-            await asyncio.to_thread(talker.thread.join, 10)
+            await asyncio.to_thread(talker.join, _ENDING_S)
 
     def _send(self, message: bytes | Event) -> None:
         """From the talker's threads: wait for room.

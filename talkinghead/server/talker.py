@@ -89,6 +89,11 @@ class Talker:
         self._closed.set()
         self.mouth.close()
 
+    def join(self, seconds: float) -> None:
+        """Wait for the ends of its threads, for each at most so long."""
+        self.thread.join(seconds)
+        self.mouth.join(seconds)
+
     def _run(self) -> None:
         show: Show | None = None
         try:

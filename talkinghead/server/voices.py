@@ -15,10 +15,16 @@ from talkinghead.tts.espeak_process import COMMAND, NAME
 def voices_ready() -> Iterator[None]:
     """While the block runs, espeak-ng waits for a text in a process of its own, and hibari, where it is installed, is
     loaded."""
+    loading = threading.Thread(target=_load_hibari, name="talkinghead-voices")
     if hibari.is_installed():
-        threading.Thread(target=_load_hibari, name="talkinghead-voices", daemon=True).start()
-    with kept_ready(COMMAND, NAME):
-        yield
+        loading.start()
+    try:
+        with kept_ready(COMMAND, NAME):
+            yield
+    finally:
+        # A network that still runs while Python ends takes the process down with it.
+        if loading.is_alive():
+            loading.join()
 
 
 def _load_hibari() -> None:

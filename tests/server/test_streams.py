@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import struct
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -276,6 +277,10 @@ def test_streams_beyond_what_may_be_are_refused(tmp_path: Path, picture: File) -
             _, text, _ = client.ask("GET", "/metrics")
             assert b"talkinghead_sessions 1\n" in text
             assert b"talkinghead_refused_total 2\n" in text
+        end = time.monotonic() + 60
+        while b"talkinghead_sessions 0\n" not in client.ask("GET", "/metrics")[1]:
+            assert time.monotonic() < end
+            time.sleep(0.1)
         with opened(client, made["id"], size=64) as stream:
             stream.read(lambda so_far: so_far.binary)
         with pytest.raises(InvalidStatus) as caught, opened(client, "nobody"):

@@ -39,7 +39,7 @@ from talkinghead.drivers.speech import EMBEDDED, SoundDriver
 from talkinghead.faces import doubtful
 from talkinghead.media.kinds import is_video
 from talkinghead.media.sheet import sheet
-from talkinghead.media.sound import MixedSound, PaddedSound, Sound, SoundLike, SpokenSound, open_sound
+from talkinghead.media.sound import MixedSound, PaddedSound, Sound, SoundLike, open_sound
 from talkinghead.motion.controls import controls_to_motion
 from talkinghead.motion.files import is_motion_file, load_motion
 from talkinghead.motion.gains import moves_mouth
@@ -52,6 +52,7 @@ if TYPE_CHECKING:
 
     from talkinghead.media.images import PictureLike
     from talkinghead.tts.engines import SpeechEngine
+    from talkinghead.tts.opening import Voice
 
 # Every interruption of a session begins a new stretch of speech, whose blinks are to be other ones.
 _NEXT_SEED = 7919
@@ -108,7 +109,7 @@ class Avatar:
         audio: SoundLike | None = None,
         *,
         text: str | None = None,
-        voice: str | SpeechEngine | None = None,
+        voice: str | Voice | SpeechEngine | None = None,
         tracks: Mapping[int, SoundLike] | None = None,
         fps: Rate | None = None,
         seed: int | None = None,
@@ -121,9 +122,11 @@ class Avatar:
         Args:
             audio: a path of any audio or video file, "-" for standard input, or (samples, rate): samples (n,) or (n,
                 channels), float in -1..1 or int16.
-            text: spoken instead, in the language or `voice` named ("de", "en-gb", "fr+f2"), or by an engine of
-                `talkinghead.tts`. Where the engine tells its phones and no other motion model is named, lips follow
-                exactly those. Emotions stand in it as tags: "[happy] Hello. [sad=0.5] Goodbye."
+            text: spoken instead, sentence by sentence while it is drawn, in the language that it is guessed to be in,
+                or in the `voice` named ("de", "en-gb", "fr+f2"), or as a `talkinghead.tts.opening.Voice` says, or by
+                an engine of `talkinghead.tts`. Where the engine tells its phones and no other motion model is named,
+                lips follow exactly those. Emotions stand in it as tags, "[happy] Hello. [sad=0.5] Goodbye.": it is
+                then spoken whole before it is drawn.
             tracks: with `face="all"`: what other faces speak, by their numbers; the first speaks `audio`, and those
                 without a recording are silent.
             fps, seed, still, gains, emotion: instead of the avatar's own settings; emotion "neutral" is none.
@@ -346,23 +349,39 @@ class Avatar:
         """What a video puts where a picture is transparent; a folder of frames keeps that."""
         return f"; transparent parts are {self.settings.background} in a video" if self._source.is_transparent else ""
 
-    def _tell(self, text: str, voice: str | SpeechEngine | None, settings: Settings) -> Clip:
+    def _tell(self, text: str, voice: str | Voice | SpeechEngine | None, settings: Settings) -> Clip:
         """The text becomes speech first; lips follow its phones where they are known and no other model is wanted."""
-        from talkinghead.tts.engines import open_engine
-        from talkinghead.tts.tags import speak_tagged
+        from talkinghead.tts.opening import Chosen, Voice, choose
+        from talkinghead.tts.tags import has_tags, speak_tagged, without_tags
+        from talkinghead.tts.telling import Telling
 
         if settings.face == "all":
             raise InputError("a text is for one face: several faces take recordings")
-        engine = open_engine(voice, None) if voice is None or isinstance(voice, str) else voice
-        speech, cues = speak_tagged(engine, text)
-        sound, fps = SpokenSound(speech.samples, speech.rate_hz), settings.fps or DEFAULT_FPS
-        if speech.phones is not None and self.motion_model.name == EMBEDDED:
-            from talkinghead.drivers.phonemes import spoken
+        named = Voice(voice) if isinstance(voice, str) else voice
+        bare = without_tags(text)
+        chosen = choose(bare, named) if named is None or isinstance(named, Voice) else Chosen(named, "")
+        note, fps = f"; {chosen.note}" if chosen.note else "", settings.fps or DEFAULT_FPS
+        follows = self.motion_model.name == EMBEDDED
+        if has_tags(text):
+            speech, cues = speak_tagged(chosen.engine, text)
+            sound = SpokenSound(speech.samples, speech.rate_hz)
+            if speech.phones is not None and follows:
+                from talkinghead.drivers.phonemes import spoken
 
-            driving = spoken(speech.phones, speech.samples, speech.rate_hz, fps, seed=settings.seed)
+                said: Driving[Any] = spoken(speech.phones, speech.samples, speech.rate_hz, fps, seed=settings.seed)
+            else:
+                said = self.motion_model.driving(sound, fps, seed=settings.seed)
+            return self._clip([self._part(said, settings, cues=cues)], sound, note)
+        telling = Telling(chosen.engine, text)
+        if telling.knows_phones and follows:
+            from talkinghead.drivers.phonemes import told
+
+            driving: Driving[Any] = told(telling.pieces, telling.sound, fps, seed=settings.seed)
         else:
-            driving = self.motion_model.driving(sound, fps, seed=settings.seed)
-        return self._clip([self._part(driving, settings, cues=cues)], sound, "")
+            driving = self.motion_model.driving(telling.sound, fps, seed=settings.seed)
+        duration_s = telling.sound.duration_s if telling.sound.has_ended else None
+        return Clip([self._part(driving, settings)], self._renderer, sound=telling.sound, duration_s=duration_s,
+                    note=f"{self.note}{note}{self._background_note}")  # fmt: skip
 
     def _speak_together(self, sound: Sound, tracks: Mapping[int, SoundLike], settings: Settings) -> Clip:
         """Every face moves: the largest speaks `sound`, face N speaks its track, the rest are silent."""

@@ -51,6 +51,15 @@ def has_tags(text: str) -> bool:
     return _TAG.search(text) is not None
 
 
+def without_tags(text: str) -> str:
+    """What is said of a text: in which language, say, does not hang on its tags.
+
+    Raises:
+        InputError: a tag names no emotion.
+    """
+    return " ".join(stretch.said for stretch in split_tags(text))
+
+
 def _emotion(tag: str) -> Emotion | None:
     known = (*EMOTIONS, NEUTRAL)
     if tag.partition("=")[0].strip().lower() not in known:

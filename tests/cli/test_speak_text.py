@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -106,3 +107,16 @@ def test_a_tag_that_is_none_is_refused_before_anything_is_opened(run: Run) -> No
     result = run("--text", "Hello.", "--emotion", "hapy")
     assert result.exit_code == 2
     assert "there is no emotion 'hapy'" in result.output
+
+
+def test_a_video_on_standard_output_and_nothing_else_there(run: Run, tmp_path: Path) -> None:
+    del run  # has made the picture, and stands in its folder
+    command = [sys.executable, "-m", "talkinghead", "speak", "face.png", "--text", "Hello. You there.", "-o", "-"]
+    done = subprocess.run(command, capture_output=True, check=True)
+    assert done.stdout[4:8] == b"ftyp"
+    (tmp_path / "out.mp4").write_bytes(done.stdout)
+    with VideoReader("out.mp4") as video:
+        assert sum(1 for _ in video) == round(probe_audio("out.mp4").duration_s * 25)
+    assert b"frames" in done.stderr
+    refused = subprocess.run([*command, "--force"], capture_output=True, check=False)
+    assert (refused.returncode, b"--force is for files" in refused.stderr) == (2, True)

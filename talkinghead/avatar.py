@@ -352,7 +352,7 @@ class Avatar:
     def _tell(self, text: str, voice: str | Voice | SpeechEngine | None, settings: Settings) -> Clip:
         """The text becomes speech first; lips follow its phones where they are known and no other model is wanted."""
         from talkinghead.tts.opening import Chosen, Voice, choose
-        from talkinghead.tts.tags import has_tags, speak_tagged, without_tags
+        from talkinghead.tts.tags import has_tags, without_tags
         from talkinghead.tts.telling import Telling
 
         if settings.face == "all":
@@ -361,19 +361,10 @@ class Avatar:
         bare = without_tags(text)
         chosen = choose(bare, named) if named is None or isinstance(named, Voice) else Chosen(named, "")
         note, fps = f"; {chosen.note}" if chosen.note else "", settings.fps or DEFAULT_FPS
-        follows = self.motion_model.name == EMBEDDED
         if has_tags(text):
-            speech, cues = speak_tagged(chosen.engine, text)
-            sound = SpokenSound(speech.samples, speech.rate_hz)
-            if speech.phones is not None and follows:
-                from talkinghead.drivers.phonemes import spoken
-
-                said: Driving[Any] = spoken(speech.phones, speech.samples, speech.rate_hz, fps, seed=settings.seed)
-            else:
-                said = self.motion_model.driving(sound, fps, seed=settings.seed)
-            return self._clip([self._part(said, settings, cues=cues)], sound, note)
+            return self._tell_tagged(text, chosen.engine, settings, note)
         telling = Telling(chosen.engine, text)
-        if telling.knows_phones and follows:
+        if telling.knows_phones and self.motion_model.name == EMBEDDED:
             from talkinghead.drivers.phonemes import told
 
             driving: Driving[Any] = told(telling.pieces, telling.sound, fps, seed=settings.seed)
@@ -382,6 +373,21 @@ class Avatar:
         duration_s = telling.sound.duration_s if telling.sound.has_ended else None
         return Clip([self._part(driving, settings)], self._renderer, sound=telling.sound, duration_s=duration_s,
                     note=f"{self.note}{note}{self._background_note}")  # fmt: skip
+
+    def _tell_tagged(self, text: str, engine: SpeechEngine, settings: Settings, note: str) -> Clip:
+        """A text with emotions in it: when each begins is known once all of it is spoken."""
+        from talkinghead.media.sound import SpokenSound
+        from talkinghead.tts.tags import speak_tagged
+
+        speech, cues = speak_tagged(engine, text)
+        sound, fps = SpokenSound(speech.samples, speech.rate_hz), settings.fps or DEFAULT_FPS
+        if speech.phones is not None and self.motion_model.name == EMBEDDED:
+            from talkinghead.drivers.phonemes import spoken
+
+            driving: Driving[Any] = spoken(speech.phones, speech.samples, speech.rate_hz, fps, seed=settings.seed)
+        else:
+            driving = self.motion_model.driving(sound, fps, seed=settings.seed)
+        return self._clip([self._part(driving, settings, cues=cues)], sound, note)
 
     def _speak_together(self, sound: Sound, tracks: Mapping[int, SoundLike], settings: Settings) -> Clip:
         """Every face moves: the largest speaks `sound`, face N speaks its track, the rest are silent."""

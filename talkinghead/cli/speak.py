@@ -67,7 +67,7 @@ def _check_tags(text: str) -> None:
 @click.argument("source", type=GivenFile())
 @click.argument("audio", type=GivenFile(allow_dash=True), required=False)
 @option("--text", section="voice",
-        help='Speak this text instead of AUDIO, "[happy] Hello. [sad=0.5] ..."; - reads it from standard input.')  # fmt: skip
+        help='Speak this text instead of AUDIO: "[happy] Hello. [sad=0.5] ..."; - reads standard input.')  # fmt: skip
 @option("--text-file", section="voice", type=GivenFile(allow_dash=True), metavar="FILE",
         help="Speak the text in this file (UTF-8).")  # fmt: skip
 @option("--tts", section="voice", type=click.Choice(("auto", "espeak", "hibari", "piper", "openai")), default="auto",

@@ -5,6 +5,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 # The tests run in as many processes as there are processors, a file of them in one.
 PARALLEL ?= -n auto --dist loadfile
+# What is installed for the tests: EXTRAS=dev,tts adds packages whose tests are skipped without them.
+EXTRAS ?= dev
 
 .PHONY: demo test coverage lint packages checkpoint clean
 
@@ -37,7 +39,7 @@ $(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/.installed-dev: $(VENV)/bin/python pyproject.toml constraints.txt
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[$(EXTRAS)]'
 	touch $@
 
 .PHONY: docs

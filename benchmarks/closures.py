@@ -1,6 +1,6 @@
 """Do lips close where they must? Measured on rendered frames with the face mesh.
 
-    python benchmarks/closures.py [--sentences] [PICTURE ...]
+    python benchmarks/closures.py [--sentences] [--emotion NAME] [PICTURE ...]
 
 Each picture (default: both example portraits) speaks `examples/speech.wav`, whose phones stand in
 `examples/speech.json`; with `--sentences` also those of `evaluation.probes`, of which the engines tell the phones
@@ -67,9 +67,9 @@ def sentences(folder: Path) -> Iterator[Speech]:
         yield Speech(speech.name.split()[0], audio, closures, vowels, silences)
 
 
-def openings(picture: Path, audio: Path) -> tuple[npt.NDArray[np.float64], float]:
+def openings(picture: Path, audio: Path, emotion: str) -> tuple[npt.NDArray[np.float64], float]:
     """(T,) inner-lip gaps of the drawn frames, and the frame rate."""
-    clip = talkinghead.speak(picture, audio)
+    clip = talkinghead.speak(picture, audio, emotion=emotion)
     meter = FrameMeter()
     crops = (frame.drawn for frame in clip.pictures())
     gaps = [meter.measure(crop.pixels, crop.portrait, None).opening for crop in crops]
@@ -77,11 +77,11 @@ def openings(picture: Path, audio: Path) -> tuple[npt.NDArray[np.float64], float
     return np.array(gaps), float(clip.fps)
 
 
-def row(picture: Path, speeches: list[Speech]) -> str:
+def row(picture: Path, speeches: list[Speech], emotion: str) -> str:
     """A line of the table: what one picture does in speeches of one kind."""
     shut, still, wide = [], [], []
     for speech in speeches:
-        gaps, fps = openings(picture, speech.audio)
+        gaps, fps = openings(picture, speech.audio, emotion)
         at = [np.clip(np.round(np.array(times) * fps).astype(int), 0, len(gaps) - 1)
               for times in (speech.closures, speech.vowels)]  # fmt: skip
         shut.append(gaps[at[0]] < OPEN_ABOVE)
@@ -95,6 +95,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pictures", nargs="*", type=Path)
     parser.add_argument("--sentences", action="store_true")
+    parser.add_argument("--emotion", default="neutral", help="NAME[=0..1], with which everything is said")
     options = parser.parse_args()
     print("| picture | speech | /p b m/ closed | silent frames closed | gap at open vowels (median) |")
     print("|---|---|---|---|---|")
@@ -102,7 +103,7 @@ def main() -> None:
         speeches = [example(), *(sentences(Path(folder)) if options.sentences else ())]
         for picture in options.pictures or [EXAMPLES / "grace_hopper.jpg", EXAMPLES / "astronaut.png"]:
             for name in dict.fromkeys(speech.name for speech in speeches):
-                print(row(picture, [speech for speech in speeches if speech.name == name]), flush=True)
+                print(row(picture, [speech for speech in speeches if speech.name == name], options.emotion), flush=True)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from docs.generate import filled  # noqa: E402
 # Page of the site -> file of the project.
 BORROWED = {
     "assets/demo.gif": "examples/demo.gif",
+    "assets/emotions_sheet.jpg": "examples/emotions_sheet.jpg",
     "model-card.md": "checkpoints/audio2motion/README.md",
     "changelog.md": "CHANGELOG.md",
     "contributing.md": "CONTRIBUTING.md",

@@ -19,6 +19,7 @@ from talkinghead.canvas import Canvas
 from talkinghead.canvas.alpha import transparent
 from talkinghead.canvas.source import Source, open_source
 from talkinghead.clip import Clip, Part
+from talkinghead.core.emotions import Emotion, EmotionCue
 from talkinghead.core.errors import FaceError, InputError
 from talkinghead.core.settings import (
     DEFAULT_BACKGROUND,
@@ -38,7 +39,7 @@ from talkinghead.drivers.speech import EMBEDDED, SoundDriver
 from talkinghead.faces import doubtful
 from talkinghead.media.kinds import is_video
 from talkinghead.media.sheet import sheet
-from talkinghead.media.sound import MixedSound, PaddedSound, Sound, SoundLike, SpokenSound, open_sound
+from talkinghead.media.sound import MixedSound, PaddedSound, Sound, SoundLike, open_sound
 from talkinghead.motion.controls import controls_to_motion
 from talkinghead.motion.files import is_motion_file, load_motion
 from talkinghead.motion.gains import moves_mouth
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
 
     from talkinghead.media.images import PictureLike
     from talkinghead.tts.engines import SpeechEngine
+    from talkinghead.tts.opening import Voice
 
 # Every interruption of a session begins a new stretch of speech, whose blinks are to be other ones.
 _NEXT_SEED = 7919
@@ -107,31 +109,34 @@ class Avatar:
         audio: SoundLike | None = None,
         *,
         text: str | None = None,
-        voice: str | SpeechEngine | None = None,
+        voice: str | Voice | SpeechEngine | None = None,
         tracks: Mapping[int, SoundLike] | None = None,
         fps: Rate | None = None,
         seed: int | None = None,
         still: bool | None = None,
         gains: Gains | None = None,
+        emotion: Emotion | str | None = None,
     ) -> Clip:
         """A clip of this face speaking a recording, or a text.
 
         Args:
             audio: a path of any audio or video file, "-" for standard input, or (samples, rate): samples (n,) or (n,
                 channels), float in -1..1 or int16.
-            text: spoken instead, in the language or `voice` named ("de", "en-gb", "fr+f2"), or by an engine of
-                `talkinghead.tts`. Where the engine tells its phones and no other motion model is named, lips follow
-                exactly those.
+            text: spoken instead, sentence by sentence while it is drawn, in the language that it is guessed to be in,
+                or in the `voice` named ("de", "en-gb", "fr+f2"), or as a `talkinghead.tts.opening.Voice` says, or by
+                an engine of `talkinghead.tts`. Where the engine tells its phones and no other motion model is named,
+                lips follow exactly those. Emotions stand in it as tags, "[happy] Hello. [sad=0.5] Goodbye.": it is
+                then spoken whole before it is drawn.
             tracks: with `face="all"`: what other faces speak, by their numbers; the first speaks `audio`, and those
                 without a recording are silent.
-            fps, seed, still, gains: instead of the avatar's own settings.
+            fps, seed, still, gains, emotion: instead of the avatar's own settings; emotion "neutral" is none.
 
         Raises:
             TalkingHeadError: an input cannot be used; the message says why and what to do.
         """
         if (audio is None) == (text is None):
             raise InputError("give either audio or text")
-        settings = self._settings(fps, seed, still, gains)
+        settings = self._settings(fps, seed, still, gains, emotion)
         settings = replace(settings, fps=settings.fps or self._source.fps)
         if text is not None:
             return self._tell(text, voice, settings)
@@ -156,6 +161,7 @@ class Avatar:
         fps: Rate | None = None,
         still: bool | None = None,
         gains: Gains | None = None,
+        emotion: Emotion | str | None = None,
     ) -> Clip:
         """A clip of this face that something moves.
 
@@ -164,12 +170,12 @@ class Avatar:
             audio: sound instead of the driver's own; `silent`: none at all.
             driving_face, driving_box: which face drives, or where it is.
             single: ask a driving picture for one frame rather than a short clip.
-            fps, still, gains: instead of the avatar's own settings.
+            fps, still, gains, emotion: instead of the avatar's own settings; emotion "neutral" is none.
 
         Raises:
             TalkingHeadError: an input cannot be used; the message says why and what to do.
         """
-        settings = self._settings(fps, None, still, gains)
+        settings = self._settings(fps, None, still, gains, emotion)
         if self._source.video is not None and settings.fps is None:
             settings = replace(settings, fps=_rate(driving, self._source.video))
         canvas = self._canvas(settings)
@@ -258,6 +264,7 @@ class Avatar:
         low_latency: bool = False,
         still: bool | None = None,
         gains: Gains | None = None,
+        emotion: Emotion | str | None = None,
     ) -> Session:
         """A session that hears sound as it comes; open as many as there are listeners.
 
@@ -266,12 +273,12 @@ class Avatar:
             seed: of blinks, brows and head motion.
             rate_hz: samples per second of what will be pushed.
             low_latency: hear 0.11 s ahead instead of 0.3 s, at some cost in quality.
-            still, gains: instead of the avatar's own settings.
+            still, gains, emotion: instead of the avatar's own settings; emotion "neutral" is none.
 
         Raises:
             TalkingHeadError: something it needs is missing; the message says what to do.
         """
-        settings = self._settings(fps, seed, still, gains)
+        settings = self._settings(fps, seed, still, gains, emotion)
         rate = settings.fps or self._source.fps
         settings = replace(settings, fps=rate)
 
@@ -283,10 +290,13 @@ class Avatar:
 
     def motion_session(self, fps: Rate) -> Session:
         """A session that is pushed motion alone, from a camera for instance, at `fps` frames per second."""
-        settings = self._settings(fps, None, None, None)
+        settings = self._settings(fps, None, None, None, None)
         return Session(self._canvas(settings), self._renderer, settings.fps or DEFAULT_FPS, look=_look(settings))
 
-    def _settings(self, fps: Rate | None, seed: int | None, still: bool | None, gains: Gains | None) -> Settings:
+    def _settings(
+        self, fps: Rate | None, seed: int | None, still: bool | None, gains: Gains | None,
+        emotion: Emotion | str | None,
+    ) -> Settings:  # fmt: skip
         """The avatar's settings with what a call asks for instead."""
         own = self.settings
         return replace(
@@ -295,6 +305,7 @@ class Avatar:
             seed=own.seed if seed is None else seed,
             still=own.still if still is None else still,
             gains=own.gains if gains is None else gains,
+            emotion=own.emotion if emotion is None else emotion,  # type: ignore[arg-type]  # a text is read
         )
 
     def _canvas(self, settings: Settings, face: int | None = None, *, moves_mouth: bool | None = None) -> Canvas:
@@ -307,6 +318,7 @@ class Avatar:
                 raise InputError("face='all' is for speaking: give a face's number")
             face = settings.face
         moved = settings.gains.mouth > 0 if moves_mouth is None else moves_mouth
+        moved = moved or settings.emotion is not None
         if moved and self._draws_mouths(settings):
             self._source.check_mouth(face)
         return self._source.canvas(face, settings.fps)
@@ -317,8 +329,11 @@ class Avatar:
         moved = self.renderer == "warp" or settings.liveportrait.moves_lips
         return moved and not animal and not settings.force_mouth
 
-    def _part(self, driving: Driving[Any], settings: Settings, face: int | None = None) -> Part:
-        return Part(self._canvas(settings, face), driving, _look(settings), self._two_canvases(face or settings.face))
+    def _part(
+        self, driving: Driving[Any], settings: Settings, face: int | None = None, cues: Sequence[EmotionCue] = ()
+    ) -> Part:
+        look = replace(_look(settings), cues=tuple(cues))
+        return Part(self._canvas(settings, face), driving, look, self._two_canvases(face or settings.face))
 
     def _clip(self, parts: Sequence[Part], sound: Sound, note: str, duration_s: float | None = None) -> Clip:
         return Clip(
@@ -334,22 +349,45 @@ class Avatar:
         """What a video puts where a picture is transparent; a folder of frames keeps that."""
         return f"; transparent parts are {self.settings.background} in a video" if self._source.is_transparent else ""
 
-    def _tell(self, text: str, voice: str | SpeechEngine | None, settings: Settings) -> Clip:
+    def _tell(self, text: str, voice: str | Voice | SpeechEngine | None, settings: Settings) -> Clip:
         """The text becomes speech first; lips follow its phones where they are known and no other model is wanted."""
-        from talkinghead.tts.engines import open_engine
+        from talkinghead.tts.opening import Chosen, Voice, choose
+        from talkinghead.tts.tags import has_tags, without_tags
+        from talkinghead.tts.telling import Telling
 
         if settings.face == "all":
             raise InputError("a text is for one face: several faces take recordings")
-        engine = open_engine(voice, None) if voice is None or isinstance(voice, str) else voice
-        speech = engine.speak(text)
+        named = Voice(voice) if isinstance(voice, str) else voice
+        bare = without_tags(text)
+        chosen = choose(bare, named) if named is None or isinstance(named, Voice) else Chosen(named, "")
+        note, fps = f"; {chosen.note}" if chosen.note else "", settings.fps or DEFAULT_FPS
+        if has_tags(text):
+            return self._tell_tagged(text, chosen.engine, settings, note)
+        telling = Telling(chosen.engine, text)
+        if telling.knows_phones and self.motion_model.name == EMBEDDED:
+            from talkinghead.drivers.phonemes import told
+
+            driving: Driving[Any] = told(telling.pieces, telling.sound, fps, seed=settings.seed)
+        else:
+            driving = self.motion_model.driving(telling.sound, fps, seed=settings.seed)
+        duration_s = telling.sound.duration_s if telling.sound.has_ended else None
+        return Clip([self._part(driving, settings)], self._renderer, sound=telling.sound, duration_s=duration_s,
+                    note=f"{self.note}{note}{self._background_note}")  # fmt: skip
+
+    def _tell_tagged(self, text: str, engine: SpeechEngine, settings: Settings, note: str) -> Clip:
+        """A text with emotions in it: when each begins is known once all of it is spoken."""
+        from talkinghead.media.sound import SpokenSound
+        from talkinghead.tts.tags import speak_tagged
+
+        speech, cues = speak_tagged(engine, text)
         sound, fps = SpokenSound(speech.samples, speech.rate_hz), settings.fps or DEFAULT_FPS
         if speech.phones is not None and self.motion_model.name == EMBEDDED:
             from talkinghead.drivers.phonemes import spoken
 
-            driving = spoken(speech.phones, speech.samples, speech.rate_hz, fps, seed=settings.seed)
+            driving: Driving[Any] = spoken(speech.phones, speech.samples, speech.rate_hz, fps, seed=settings.seed)
         else:
             driving = self.motion_model.driving(sound, fps, seed=settings.seed)
-        return self._clip([self._part(driving, settings)], sound, "")
+        return self._clip([self._part(driving, settings, cues=cues)], sound, note)
 
     def _speak_together(self, sound: Sound, tracks: Mapping[int, SoundLike], settings: Settings) -> Clip:
         """Every face moves: the largest speaks `sound`, face N speaks its track, the rest are silent."""
@@ -371,7 +409,7 @@ class Avatar:
 
 
 def _look(settings: Settings) -> Look:
-    return Look(settings.gains, settings.still, settings.framing)
+    return Look(settings.gains, settings.still, settings.framing, settings.emotion)
 
 
 def _rate(driving: str | Path | Motion, source: Path) -> Fraction:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from talkinghead.media.images import PictureLike
     from talkinghead.media.sound import Sound, SoundLike
     from talkinghead.tts.engines import SpeechEngine
+    from talkinghead.tts.opening import Voice
 
 
 def speak(
@@ -28,7 +29,7 @@ def speak(
     audio: SoundLike | None = None,
     *,
     text: str | None = None,
-    voice: str | SpeechEngine | None = None,
+    voice: str | Voice | SpeechEngine | None = None,
     tracks: Mapping[int, SoundLike] | None = None,
     motion_model: str = "auto",
     settings: Settings | None = None,
@@ -39,7 +40,7 @@ def speak(
     Args:
         source: a picture or video with a face: a path, an array (H, W, 3 or 4), a Pillow picture.
         audio: a path of any audio or video file, "-" for standard input, or (samples, rate).
-        text: spoken instead of `audio`, in the language or `voice` named ("de", "en-gb", "fr+f2").
+        text: spoken instead of `audio`, in its guessed language or the `voice` named ("de", "en-gb", "fr+f2").
         tracks: with `face="all"`: what other faces speak, by their numbers.
         motion_model: "embedded", "joyvasa", the folder of an audio2motion checkpoint, or "auto": JoyVASA for the neural
             renderer where its weights are there, else the embedded model.

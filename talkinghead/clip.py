@@ -17,6 +17,7 @@ from talkinghead.core.errors import InputError
 from talkinghead.core.temporary import temporary_folder
 from talkinghead.core.types import Frame, Pixels
 from talkinghead.drivers.driving import Driving
+from talkinghead.media.growing import GrowingSound
 from talkinghead.media.sound import FileSound, Sound
 from talkinghead.motion.motion import Motion
 from talkinghead.motion.protocols import Renderer
@@ -176,7 +177,7 @@ class Clip:
         for extra in (*motion_files, *([report_to] if report_to else [])):
             check_writable(extra, force)
         chunks: list[list[Motion]] = [[] for _ in motion_files]
-        with self._observed(report_to) as observer, self.sound.file() if self.sound else nullcontext() as sound:
+        with self._observed(report_to) as observer, self._heard() as sound:
             frames = self._watched(observer, chunks, progress, is_folder(path) and self._is_transparent)
             known = self.sound.info if isinstance(self.sound, FileSound) else None
             write_video(path, frames, self.fps, sound, duration_s=self.duration_s, force=force, known=known)
@@ -188,6 +189,12 @@ class Clip:
 
             save_motion(Motion.concatenate(motion), target, force=force)
         return Path(path)
+
+    def _heard(self) -> AbstractContextManager[Path | GrowingSound | None]:
+        """The sound for the encoder: a file, or what is still growing, so that nobody waits for its end."""
+        if self.sound is None or isinstance(self.sound, GrowingSound):
+            return nullcontext(self.sound)
+        return self.sound.file()
 
     def _watched(
         self,
@@ -228,7 +235,8 @@ class Clip:
         if self.sound is None:
             return replace(observer.report(self.renderer), tracking=self.tracking)
         silent = silent_frames(self.sound.blocks(SPEECH_RATE_HZ), SPEECH_RATE_HZ, self.fps)
-        report = observer.report(self.renderer, audio_s=self.duration_s, silent=silent)
+        audio_s = self.sound.duration_s if self.duration_s is None else self.duration_s
+        report = observer.report(self.renderer, audio_s=audio_s, silent=silent)
         return replace(report, tracking=self.tracking)
 
     def motion_files(self, path: Path) -> list[Path]:

@@ -19,11 +19,13 @@ import numpy as np
 import numpy.typing as npt
 
 from talkinghead.canvas import Canvas
+from talkinghead.core.emotions import Emotion, EmotionCue, parse_emotion
 from talkinghead.core.errors import AudioError, InputError, MotionError
 from talkinghead.core.settings import Framing, Gains
 from talkinghead.core.types import DrawnCrop, Floats, Frame, Portrait
 from talkinghead.drivers.speech import SoundDriver
 from talkinghead.media.resample import Resampler, as_floats
+from talkinghead.motion.emotion import Emotions
 from talkinghead.motion.gains import apply_gains
 from talkinghead.motion.motion import Motion
 from talkinghead.motion.protocols import Renderer
@@ -44,11 +46,16 @@ class Hearing:
 
 @dataclass(frozen=True)
 class Look:
-    """How motion becomes pictures: `gains`, a head that keeps `still`, and the `framing` of what comes out."""
+    """How motion becomes pictures: `gains`, a head that keeps `still`, the `framing` of what comes out.
+
+    `emotion` is what the face feels from the beginning, `cues` what it turns to later.
+    """
 
     gains: Gains = field(default_factory=Gains)
     still: bool = False
     framing: Framing = "picture"
+    emotion: Emotion | None = None
+    cues: tuple[EmotionCue, ...] = ()
 
 
 class Session:
@@ -81,6 +88,9 @@ class Session:
         self._stretch = self._stretch_begin = self._number = 0
         self._last: Motion | None = None
         self._release: Release | None = None
+        # One picture has no time in which to ease anything in.
+        at_once = single or keep_mouth
+        self._emotions = Emotions(self.fps, self._look.emotion, self._look.cues, at_once=at_once)
         self._ended = self._out_of_portraits = False
 
     @property
@@ -138,6 +148,19 @@ class Session:
         ear = self._listening()
         return self._drawn(ear.push(np.zeros(max(0, round(seconds * ear.rate_hz)), np.float32)))
 
+    def set_emotion(self, emotion: Emotion | str | None, strength: float = 1.0) -> None:
+        """Let the face turn to an emotion ("happy", "sad=0.5"), eased within 0.6 s; None or "neutral": to none.
+
+        It begins with the sound or motion that is pushed next, at `time_s`, and holds until another is set, through
+        pauses and interruptions. Lips close at p, b and m, and open at vowels, as without it.
+
+        Raises:
+            InputError: there is no such emotion, or its strength is not within 0..1.
+        """
+        if isinstance(emotion, str):
+            emotion = parse_emotion(emotion, strength)
+        self._emotions.turn(emotion, max(self.time_s, self._emotions.time_s))
+
     def interrupt(self) -> list[Frame]:
         """Fall silent at once: what was heard and not yet drawn is dropped.
 
@@ -159,6 +182,7 @@ class Session:
             self._release = Release(self._last)
             frames = list(self.draw(self._release.rest(INTERRUPT_S)))
         self._stretch_begin = self._number
+        self._emotions.cut(self.time_s)
         return frames
 
     def finish(self) -> list[Frame]:
@@ -219,7 +243,7 @@ class Session:
             motion = self._release.over(motion)
             self._release = None if self._release.is_over else self._release
         self._last = motion[-1:]
-        motion = apply_gains(motion, self._look.gains, self._look.still)
+        motion = self._emotions.over(apply_gains(motion, self._look.gains, self._look.still))
         if self._watch is not None:
             self._watch(motion)
         for drawn in self._drawing.draw(motion, portraits):

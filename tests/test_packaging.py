@@ -22,12 +22,13 @@ ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 OWN = ("talkinghead", "audio2motion")
 # Where the name to import is another than the package's.
-IMPORTED_AS = {"opencv-python": "cv2", "pillow": "PIL"}
-# Looked for by name and run by another: accelerate imports it.
-NOT_IMPORTED = {"tensorboard"}
+IMPORTED_AS = {"opencv-python": "cv2", "pillow": "PIL", "hibari-tts": "hibari"}
+# Looked for by name and run by another: accelerate imports the first, uvicorn and FastAPI the others.
+NOT_IMPORTED = {"tensorboard", "websockets", "python-multipart"}
 IMPORT_MODULE = re.compile(r"(?:\w+\.)?import_module\(f?'(\w+)")
-# The doctor asks whether it loads: where it does not fit torch, it breaks `import transformers`.
-FOREIGN = {"torchaudio"}
+# The doctor asks whether torchaudio loads: where it does not fit torch, it breaks `import transformers`. Piper, by its
+# licence, runs in a process of its own, of whichever Python has it.
+FOREIGN = {"torchaudio", "piper"}
 
 
 def package(requirement: str) -> str:

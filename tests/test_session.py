@@ -242,3 +242,76 @@ def test_a_finished_session_says_so(avatar: Avatar) -> None:
             call()
     with pytest.raises(AudioError, match="positive"):
         avatar.session(rate_hz=0)
+
+
+def corners(frames: list[Frame]) -> list[float]:
+    """How wide the mouth of each frame is against its eyes, as the face mesh sees it."""
+    widths = []
+    with FaceTracker() as tracker:
+        for frame in frames:
+            face = tracker.track(frame.pixels)
+            assert face is not None
+            mouth, eyes = face.landmarks[[61, 291], :2], face.landmarks[[33, 263], :2]
+            widths.append(float(np.linalg.norm(mouth[0] - mouth[1]) / np.linalg.norm(eyes[0] - eyes[1])))
+    return widths
+
+
+def felt(avatar: Avatar, samples: Samples, pieces: list[int], low_latency: bool) -> list[Frame]:
+    """Happy from 0.8 s on, nothing from 1.4 s on: sound cut at `pieces` and where the emotion is set."""
+    with avatar.session(seed=3, low_latency=low_latency) as session:
+        frames: list[Frame] = []
+        at = 0
+        for end in sorted({*pieces, 12_800, 22_400, len(samples)}):
+            frames += session.push_audio(samples[at:end])
+            at = end
+            if end == 12_800:
+                session.set_emotion("happy")
+            if end == 22_400:
+                session.set_emotion(None)
+        return frames + session.finish()
+
+
+@pytest.mark.parametrize("low_latency", [False, True])
+def test_an_emotion_is_eased_in_at_its_time_the_same_however_the_sound_was_cut(
+    avatar: Avatar, speech: npt.NDArray[np.float32], low_latency: bool
+) -> None:
+    whole = felt(avatar, speech, [], low_latency)
+    rng = np.random.default_rng(1)
+    for count in (3, 40):
+        pieces = rng.integers(1, len(speech), count).tolist()
+        assert same(felt(avatar, speech, pieces, low_latency), [frame.pixels for frame in whole])
+    plain = run(avatar.session(seed=3, low_latency=low_latency), iter([speech]))
+    differs = [not np.array_equal(a.pixels, b.pixels) for a, b in zip(whole, plain)]
+    # Frame 20 is that of 0.8 s, where it begins; at 1.4 s it is let go.
+    assert not any(differs[:21])
+    assert all(differs[23:48])
+
+
+def test_a_smile_is_seen_and_outlives_an_interruption(avatar: Avatar) -> None:
+    with avatar.session() as session:
+        before = session.idle(1.0)
+        session.set_emotion("happy", 0.9)
+        session.idle(1.0)
+        session.interrupt()
+        smiling = session.idle(1.0)
+    assert corners(smiling[-3:])[-1] > 1.1 * corners(before[-3:])[-1]
+
+
+def test_an_emotion_that_is_none_is_refused(avatar: Avatar) -> None:
+    with avatar.session() as session:
+        with pytest.raises(InputError, match="there is no emotion 'glad'"):
+            session.set_emotion("glad")
+        with pytest.raises(InputError, match=r"between 0 and 1, not 1\.5"):
+            session.set_emotion("happy", 1.5)
+
+
+def test_motion_sessions_feel_too(avatar: Avatar) -> None:
+    rest = Motion.from_blendshapes(np.zeros((20, N_BLENDSHAPES), np.float32), Fraction(20))
+    with avatar.motion_session(20) as session:
+        plain = session.push_motion(rest)
+        session.set_emotion("surprised")
+        assert session.time_s == 1.0
+        moved = session.push_motion(rest)
+    assert np.array_equal(moved[0].pixels, plain[0].pixels)
+    assert not np.array_equal(moved[1].pixels, plain[1].pixels)
+    assert np.array_equal(moved[13].pixels, moved[19].pixels)

@@ -32,7 +32,6 @@ for package in dist/*.whl dist/*.tar.gz; do
   cd "$work/elsewhere"
   export PATH="$work/venv/bin:$PATH"
   say "$package: use it"
-  python import_all.py
   talkinghead doctor
   talkinghead --help >/dev/null
   audio2motion --help >/dev/null
@@ -40,6 +39,9 @@ for package in dist/*.whl dist/*.tar.gz; do
   talkinghead speak grace_hopper.jpg --text "Good morning." -o text.mp4
   test -s speech.mp4 && test -s text.mp4
   cd "$root"
+  say "$package: with the extras that modules of its own need"
+  "$work/venv/bin/python" -m pip install --quiet --no-compile -c constraints.txt "$package[serve,tts]"
+  (cd "$work/elsewhere" && python import_all.py)
   rm -rf "$work/venv" "$work/elsewhere"
 done
 say "packages: all is well"

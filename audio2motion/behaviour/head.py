@@ -62,20 +62,18 @@ class Neck:
         self._drift = [Wander(1.6, LowPass(5.0, 2)) for _ in range(3)]
         self._beats = [Bumps() for _ in range(3)]
         self._tone = LowPass(8.0, 3)
-        self._energy = LowPass(4.0, 2)
         self._settle = [LowPass(30.0, 2) for _ in range(3)]
 
     def step(self, time_s: float, voice: Voice) -> Head:
         """The head at the next frame."""
         self._pose(time_s, voice)
         self._beat(time_s, voice)
-        energy = self._energy.step(voice.drive)
         lungs = self._breath.step(time_s, voice)
         draws = self._rng.standard_normal(6)
         rotation = []
         for i in range(3):
             angle = self._moves[i].step(self._posture[i]) + self._beats[i].at(time_s)
-            angle += _SWAY_DEG[i] * energy * self._sway[i].step(float(draws[i]))
+            angle += _SWAY_DEG[i] * voice.stress * self._sway[i].step(float(draws[i]))
             angle += _DRIFT_DEG[i] * self._drift[i].step(float(draws[3 + i]))
             if i == 0:
                 # The head rises a little with the voice and with the chest.

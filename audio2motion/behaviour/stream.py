@@ -133,9 +133,9 @@ class Behaviour:
     def _frame(self, now: Voice) -> list[float]:
         time_s = self._drawn * FRAME_S
         self._drawn += 1
-        # Strokes start on what is about to be said, but no earlier than people do; energy is that of the moment.
+        # Strokes start on what is about to be said, but no earlier than people do; melody is that of the moment.
         ahead = min(len(self._heard), _ANTICIPATED)
-        voice = self._heard[ahead - 1]._replace(drive=now.drive, pitch_st=now.pitch_st) if ahead else now
+        voice = self._heard[ahead - 1]._replace(pitch_st=now.pitch_st) if ahead else now
         head = self._neck.step(time_s, voice)
         gaze = self._eyes.step(time_s, voice, head.rotation[1], head.rotation[0])
         lids = self._blinker.step(time_s, voice, gaze.shifted)

@@ -28,6 +28,8 @@ _SHORTEST, _LONGEST = _PITCH_RATE_HZ // _HIGHEST_HZ, _PITCH_RATE_HZ // _LOWEST_H
 _HANN = np.hanning(2 * HALF_WINDOW + 2)[1:-1]
 _FFT = 1024
 _PHRASE_END_S = 0.12  # quiet for so long ends a phrase
+# Loudness is counted in steps from the usual one; so many over it are the most stress, as many under it none.
+_LOUDNESS_STEP_DB, _STRESSED = 6.0, 1.5
 _LONG_MEMORY = 200  # frames over which a speaker's usual loudness and pitch are learnt
 
 
@@ -44,15 +46,15 @@ _WINDOW_FADE = (_autocorrelation(_PITCH_HANN) / _autocorrelation(_PITCH_HANN)[0]
 class Voice(NamedTuple):
     """One frame of what is heard.
 
-    `speaking`: in a phrase or a gap too short to end one; `drive`: 0..1, how much voice there is, smooth;
-    `pitch_st`: semitones above the speaker's usual pitch (0 when unvoiced); `accent`: 0 (none) or the strength,
-    up to 1, of an emphasised syllable just past its height; `high_accent`: it stood out by pitch rather than by
-    loudness; `phrase_start`, `phrase_end`: just so; `quiet_s`: seconds since the last sound of voice; `rising`: the
-    phrase ended on a rising pitch.
+    `speaking`: in a phrase or a gap too short to end one; `stress`: how loud it is against the speaker's usual
+    loudness, smooth: 0 in silence and 9 dB under it, 1 at it, 2 from 9 dB over it; `pitch_st`: semitones above the
+    speaker's usual pitch (0 when unvoiced); `accent`: 0 (none) or the strength, up to 1, of an emphasised syllable just
+    past its height; `high_accent`: it stood out by pitch rather than by loudness; `phrase_start`, `phrase_end`: just
+    so; `quiet_s`: seconds since the last sound of voice; `rising`: the phrase ended on a rising pitch.
     """
 
     speaking: bool = False
-    drive: float = 0.0
+    stress: float = 0.0
     pitch_st: float = 0.0
     accent: float = 0.0
     high_accent: bool = False
@@ -100,7 +102,7 @@ class Listener:
         self._pitch = _Usual(0.0, 2.0, _LONG_MEMORY)
         self._pitch_known = False
         self._peaks = _Usual(0.5, 0.4, 24)
-        self._drive = LowPass(9.0, 2)
+        self._stress = LowPass(11.0, 2)
         self._loud, self._high = LowPass(30.0, 2), LowPass(22.0, 2)
         self._pitch_now = 0.0
         self._stood_out = (0.0, 0.0)  # prominence of the last two frames
@@ -119,11 +121,11 @@ class Listener:
         hz = _pitch_hz(window) if sounding else 0.0
         self._learn(level_db, hz, sounding)
         phrase_start, phrase_end = self._phrase(sounding, hz)
-        over_usual = (level_db - self._level.mean) / 6.0
-        drive = self._drive.step(min(max(0.75 + 0.35 * over_usual, 0.25), 1.0) if sounding else 0.0)
+        over_usual = (level_db - self._level.mean) / _LOUDNESS_STEP_DB
+        stress = self._stress.step(min(max(1.0 + over_usual / _STRESSED, 0.0), 2.0) if sounding else 0.0)
         accent, high = self._accent(over_usual if sounding else -2.0, sounding)
         rising = phrase_end and len(self._recent_pitch) == 10 and self._recent_pitch[-1] - self._recent_pitch[0] > 2.0
-        return Voice(self._speaking, drive, self._pitch_now if sounding else 0.0, accent, high, phrase_start,
+        return Voice(self._speaking, stress, self._pitch_now if sounding else 0.0, accent, high, phrase_start,
                      phrase_end, self._quiet_s, rising)  # fmt: skip
 
     def _is_voice(self, level_db: float) -> bool:

@@ -28,7 +28,11 @@ class Outcome:
 
 
 # Columns beside the drawing's options: how a cell becomes a value, for either kind of clip and for both.
-_SPEAK: dict[str, Callable[[str], Any]] = {"voice": str, "tts-command": str, "motion-model": str}
+_TELLING = ("voice", "tts", "language", "tts-command")
+_SPEAK: dict[str, Callable[[str], Any]] = {
+    **dict.fromkeys(_TELLING, str),
+    "motion-model": str,
+}
 _ANIMATE: dict[str, Callable[[str], Any]] = {"no-audio": truth, "driving-face": int, "driving-box": parse_box}
 _BOTH: dict[str, Callable[[str], Any]] = {"save-motion": Path, "report": Path}
 
@@ -77,14 +81,14 @@ def _read(job: Job) -> tuple[Settings, dict[str, Any]]:
 
 def _spoken(job: Job, settings: Settings, rest: dict[str, Any]) -> Clip:
     from talkinghead.calls import speak
-    from talkinghead.tts.engines import open_engine
+    from talkinghead.tts.opening import Voice
 
     model = rest.get("motion-model", "auto")
     if job.kind == "text":
-        engine = open_engine(rest.get("voice"), rest.get("tts-command"))
-        return speak(job.source, text=job.driver, voice=engine, motion_model=model, settings=settings)
-    if rest.keys() & {"voice", "tts-command"}:
-        raise InputError("voice and tts-command are for rows with a text")
+        voice = Voice(rest.get("voice"), rest.get("tts", "auto"), rest.get("language"), rest.get("tts-command"))
+        return speak(job.source, text=job.driver, voice=voice, motion_model=model, settings=settings)
+    if rest.keys() & set(_TELLING):
+        raise InputError(f"{', '.join(_TELLING)} are for rows with a text")
     return speak(job.source, job.driver, motion_model=model, settings=settings)
 
 

@@ -23,6 +23,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "faces": ("faces", "List the faces in a picture, numbered as --face counts them."),
     "live": ("live", "Drive a picture by a camera in real time."),
     "motion": ("motion", "Extract, inspect and convert motion files."),
+    "serve": ("serve", "Answer programs over HTTP and WebSocket."),
+    "voices": ("voices", "List the engines and voices that speak a text."),
     "batch": ("batch", "Make many videos from a manifest."),
     "doctor": ("doctor", "Say what is installed and which renderer would draw."),
     "export": ("export", "Write the neural renderer's networks as ONNX files."),

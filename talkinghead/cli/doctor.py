@@ -25,6 +25,12 @@ OPTIONAL = {
     "matplotlib": "plots of motion and training: pip install 'talkinghead[train]'",
     "onnx": "ONNX export: pip install 'talkinghead[onnx]'",
     "pyvirtualcam": "virtual camera: pip install 'talkinghead[live]'",
+    "fastapi": "a server: pip install 'talkinghead[serve]'",
+    "starlette": "a server: pip install 'talkinghead[serve]'",
+    "uvicorn": "a server: pip install 'talkinghead[serve]'",
+    "websockets": "a server's streams: pip install 'talkinghead[serve]'",
+    "python-multipart": "a server's uploads: pip install 'talkinghead[serve]'",
+    "hibari-tts": "a neural English voice for --text: pip install 'talkinghead[tts]'",
     "ray": "batches on a cluster: pip install 'talkinghead[ray]'",
 }
 

@@ -80,7 +80,18 @@ def _sheet(text: str) -> tuple[str, tuple[float, ...]]:
 @option("--sheet", "sheets", section="make", multiple=True, metavar="NAME=V1,V2,...",
         help="Draw several values side by side; twice for a table.")  # fmt: skip
 @from_table(
-    (*RENDERER, *PICTURE, *FACE, "crop-size", "region", "no-stitching", "multiplier", "normalize-lip", "acceleration")
+    (
+        *RENDERER,
+        *PICTURE,
+        *FACE,
+        "emotion",
+        "crop-size",
+        "region",
+        "no-stitching",
+        "multiplier",
+        "normalize-lip",
+        "acceleration",
+    )
 )
 @logging_options
 def command(

@@ -151,7 +151,8 @@ quiet_options = together(_quiet, _debug)
 
 output_options = together(
     option("-o", "--output", section="make", type=click.Path(path_type=str), metavar="OUT",
-           help="File to write: .mp4 .mov .mkv .webm .gif, or a folder ending in / for numbered PNG frames."),
+           help="File to write: .mp4 .mov .mkv .webm .gif, .m3u8 (HLS), or a folder ending in / for numbered PNG "
+                "frames; - for MP4 on standard output; rtmp://, rtp://, udp://, srt:// for a server."),
     option("--force", section="make", is_flag=True, help="Overwrite OUT."),
     option("--save-motion", section="make", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
            help="Also write the driving motion: .npz, .csv (ARKit) or .pkl (LivePortrait)."),
@@ -162,7 +163,7 @@ output_options = together(
 RENDERER = ("renderer", "checkpoints", "device", "precision")
 PICTURE = ("background", "max-side")
 FACE = ("face", "box", "force-mouth", "crop", "no-crop")
-GAINS = ("still", "mouth", "head", "blink", "expression")
+GAINS = ("emotion", "still", "mouth", "head", "blink", "expression")
 RENDERERS_OWN = ("crop-size", "region", "absolute", "no-stitching", "multiplier", "driving-option", "lip-retargeting",
                  "eye-retargeting", "normalize-lip", "acceleration")  # fmt: skip
 

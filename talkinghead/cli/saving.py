@@ -26,10 +26,13 @@ def check_targets(
             file that the result is `made_from`.
     """
     from talkinghead.core.output import check_not_input, check_writable
+    from talkinghead.media.streams import stream_of
     from talkinghead.media.video import check_target
     from talkinghead.motion.files import check_suffix
 
     check_target(out, force)
+    if force and stream_of(out) is not None:
+        raise click.UsageError("--force is for files: a stream overwrites nothing")
     if motion_to is not None:
         check_suffix(motion_to)
     for target in (Path(out), motion_to, report):
@@ -68,6 +71,8 @@ def save(
     begin_s: float,
 ) -> None:
     """Draw `clip` into the file `out` and say so; `begin_s` is the monotonic time at which the command began."""
+    from talkinghead.media.streams import stream_of
+
     if out.lower().endswith(".gif") and clip.sound is not None:
         say("a GIF has no sound: name a .mp4 to hear it", quiet)
     opened_s = time.monotonic() - begin_s
@@ -80,7 +85,7 @@ def save(
         say(f"report: {report}", quiet)
     took_s = time.monotonic() - begin_s
     say(f"{drawn} frame{'' if drawn == 1 else 's'}, {float(drawn / clip.fps):.1f} s of video in {took_s:.1f} s", quiet)
-    if not quiet:
+    if not quiet and stream_of(out) is None:
         click.echo(out)
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -27,20 +28,21 @@ from talkinghead.cli.progress import say
 from talkinghead.cli.saving import check_motion_files, check_targets, save
 from talkinghead.cli.stopping import stop_at_once
 
-if TYPE_CHECKING:
-    from talkinghead.tts.engines import SpeechEngine
-
 
 def _text_in(path: Path) -> str:
-    """What a text file says."""
+    """What a text file says, or standard input ("-") to its end."""
     from talkinghead.core.errors import InputError
 
+    if str(path) == "-" and (sys.stdin is None or sys.stdin.isatty()):
+        raise InputError("standard input is a terminal: pipe a text into it, or name a file")
     try:
-        return path.read_text(encoding="utf-8-sig")
+        data = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
+        return data.decode("utf-8-sig")
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}): give a text file") from None
     except UnicodeDecodeError:
-        raise InputError(f"{path} is not a text in UTF-8: save it as one") from None
+        name = "what comes on standard input" if str(path) == "-" else path
+        raise InputError(f"{name} is not a text in UTF-8: save it as one") from None
 
 
 def _tracks(texts: tuple[str, ...]) -> dict[int, Path]:
@@ -54,21 +56,32 @@ def _tracks(texts: tuple[str, ...]) -> dict[int, Path]:
     return out
 
 
-def _engine(voice: str | None, tts_command: str | None) -> SpeechEngine:
-    from talkinghead.tts.engines import open_engine
+def _check_tags(text: str) -> None:
+    """What is misspelt is told before anything is opened."""
+    from talkinghead.tts.tags import split_tags
 
-    return open_engine(voice, tts_command)
+    split_tags(text)
 
 
 @click.command(cls=GroupedCommand)
 @click.argument("source", type=GivenFile())
 @click.argument("audio", type=GivenFile(allow_dash=True), required=False)
-@option("--text", section="voice", help="Speak this text instead of AUDIO.")
-@option("--text-file", section="voice", type=GivenFile(), metavar="FILE", help="Speak the text in this file (UTF-8).")
+@option("--text", section="voice",
+        help='Speak this text instead of AUDIO: "[happy] Hello. [sad=0.5] ..."; - reads standard input.')  # fmt: skip
+@option("--text-file", section="voice", type=GivenFile(allow_dash=True), metavar="FILE",
+        help="Speak the text in this file (UTF-8).")  # fmt: skip
+@option("--tts", section="voice", type=click.Choice(("auto", "espeak", "hibari", "piper", "openai")), default="auto",
+        help="What speaks --text: by default hibari for English where it is installed, else espeak-ng.")  # fmt: skip
 @option("--voice", section="voice", metavar="NAME",
-        help="Of --text: a language of espeak-ng (de, en-gb, fr+f2)  [default: en-us]")  # fmt: skip
+        help="Of --text: a language of espeak-ng (de, en-gb, fr+f2), a voice of hibari, a Piper voice's .onnx file, a "
+             "server's voice; `talkinghead voices` lists them.")  # fmt: skip
+@option("--language", section="voice", metavar="CODE", help="Of --text (de, en, cmn)  [default: guessed]")
 @option("--tts-command", section="voice", metavar="COMMAND",
         help="Another program for --text, e.g. 'piper --output_file {out}', that reads it on stdin.")  # fmt: skip
+@option("--tts-url", section="voice", metavar="URL",
+        help="A server for --text that speaks as OpenAI's does, such as http://127.0.0.1:8880/v1; OPENAI_API_KEY is "
+             "its key.")  # fmt: skip
+@option("--tts-model", section="voice", metavar="NAME", help="The server's model  [default: tts-1]")  # fmt: skip
 @option("--motion-model", section="motion", default="auto", metavar="NAME",
         help="auto, embedded, joyvasa, or the folder of an audio2motion checkpoint  [default: auto]")  # fmt: skip
 @option("--track", "tracks", section="voice", multiple=True, metavar="N=FILE",
@@ -81,8 +94,12 @@ def command(
     audio: Path | None,
     text: str | None,
     text_file: Path | None,
+    tts: str,
     voice: str | None,
+    language: str | None,
     tts_command: str | None,
+    tts_url: str | None,
+    tts_model: str | None,
     motion_model: str,
     tracks: tuple[str, ...],
     output: str | None,
@@ -105,8 +122,12 @@ def command(
         raise click.UsageError("give either AUDIO or --text")
     if text_file is not None:
         text = _text_in(text_file)
-    if text is None and (voice or tts_command):
-        raise click.UsageError("--voice and --tts-command are for --text")
+    elif text == "-":
+        text = _text_in(Path("-"))
+    if text is None and (voice or language or tts_command or tts_url or tts_model or tts != "auto"):
+        raise click.UsageError("--tts, --voice, --language and --tts-... are for --text")
+    if text is not None:
+        _check_tags(text)
     if text is not None and together:
         raise click.UsageError("--text is for one face: --face all takes recordings")
     settings = settings_from(options)
@@ -115,9 +136,10 @@ def command(
     with stop_at_once(), loading_networks():
         check_targets(out, save_motion, report, force, made_from=(source, audio))
         from talkinghead.calls import speak
+        from talkinghead.tts.opening import Voice
 
-        engine = None if text is None else _engine(voice, tts_command)
-        clip = speak(source, audio, text=text, voice=engine, tracks=_tracks(tracks), motion_model=motion_model,
+        spoken_by = None if text is None else Voice(voice, tts, language, tts_command, tts_url, tts_model)
+        clip = speak(source, audio, text=text, voice=spoken_by, tracks=_tracks(tracks), motion_model=motion_model,
                      settings=settings)  # fmt: skip
         check_motion_files(clip, save_motion, force)
     say(clip.note, quiet)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, TypedDict, TypeVar, get_args
 
 from talkinghead.core.device import DEVICES, Precision
+from talkinghead.core.emotions import Emotion, parse_emotion
 from talkinghead.core.errors import InputError
 from talkinghead.core.options import Option, option, options_of
 from talkinghead.core.renderer_options import LivePortraitOptions, WarpOptions
@@ -129,6 +130,7 @@ class Settings:
     - `background`: the colour (a name, #rrggbb) behind a transparent picture; `max_side`: a picture whose longer side
       has more pixels is scaled down to this;
     - `still`: no head motion; `gains`: factors on the motion; `seed`: of blinks, brows and head motion;
+    - `emotion`: what the face shows beside its speech, eased in ("happy", "sad=0.5"); lips close as without;
     - `warp`, `liveportrait`: options of one renderer; those of a renderer that does not draw are refused.
     """
 
@@ -154,6 +156,10 @@ class Settings:
         MAX_PICTURE_SIDE_PX, "A larger picture's longer side is scaled down to this.", group="make", metavar="PX"
     )
     still: bool = option(False, "Keep the head still.", group="motion")
+    emotion: Emotion | None = option(
+        None, "What the face feels: happy, sad, angry, surprised, calm; happy=0.5 is half as much.", group="motion",
+        metavar="NAME[=0..1]", read=parse_emotion,
+    )  # fmt: skip
     gains: Gains = field(default_factory=Gains)
     seed: int = option(0, "Of blinks, brows and head motion.", group="motion", metavar="N")
     warp: WarpOptions = field(default_factory=WarpOptions)
@@ -168,6 +174,7 @@ class Settings:
         for name, value in (
             ("fps", self.fps if self.fps is None or isinstance(self.fps, Fraction) else parse_fps(str(self.fps))),
             ("checkpoints", None if self.checkpoints is None else Path(self.checkpoints)),
+            ("emotion", parse_emotion(self.emotion) if isinstance(self.emotion, str) else self.emotion),
             ("warp", _options(WarpOptions, self.warp)),
             ("liveportrait", _options(LivePortraitOptions, self.liveportrait)),
         ):
@@ -199,6 +206,7 @@ class SettingsKeywords(TypedDict, total=False):
     background: str
     max_side: int
     still: bool
+    emotion: Emotion | str | None
     gains: Gains
     seed: int
     warp: WarpOptions | Mapping[str, Any]

@@ -12,6 +12,7 @@ from talkinghead.core.settings import DEFAULT_FPS, Box
 from talkinghead.core.types import Face, Floats
 from talkinghead.drivers.driving import Driving, known
 from talkinghead.drivers.speech import EMBEDDED, SoundDriver, SpeechDriver, load_predictor
+from talkinghead.media.growing import GrowingSound
 from talkinghead.media.kinds import read_as
 from talkinghead.media.sound import FileSound, Sound
 from talkinghead.motion.files import is_motion_file, load_motion
@@ -80,7 +81,9 @@ class SpeechModel:
             driver = self.driver(fps, seed=seed, low_latency=low_latency)
             return driver, sound.blocks(driver.rate_hz)
 
-        return Driving(start, fps, frames=max(1, round(sound.duration_s * Fraction(fps))), sound=sound)
+        growing = isinstance(sound, GrowingSound) and not sound.has_ended
+        frames = None if growing else max(1, round(sound.duration_s * Fraction(fps)))
+        return Driving(start, fps, frames=frames, sound=sound)
 
 
 def open_driving(

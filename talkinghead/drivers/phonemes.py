@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -17,6 +17,8 @@ from audio2motion import (
 )
 from talkinghead.core.types import Floats, TrackReport
 from talkinghead.drivers.driving import Driving
+from talkinghead.media.growing import GrowingSound
+from talkinghead.media.resample import Resampler
 from talkinghead.motion.blendshapes import N_BLENDSHAPES
 from talkinghead.motion.motion import Motion
 
@@ -39,19 +41,72 @@ class PhonemeDriver:
     def __init__(self, phones: Sequence[Phone], samples: Floats, rate_hz: int, fps: Fraction, *, seed: int = 0) -> None:
         self.fps, self.rate_hz = Fraction(fps), _HEARD_RATE_HZ
         self.frames = max(1, round(len(samples) * self.fps / rate_hz))
-        levels_db = phone_levels_db(phones, samples, rate_hz)
-        self._lips = phones_to_blendshapes(list(phones), float(self.fps), len(samples) / rate_hz, levels_db)
-        self._behaviour = Behaviour(seed)
+        self._face = _Face(self.fps, seed)
+        self._face.add(_lips(phones, samples, rate_hz, self.fps, self.frames))
+
+    def push(self, chunk: Floats) -> Motion | None:
+        return self._face.push(chunk)
+
+    def finish(self) -> Motion | None:
+        return self._face.finish()
+
+    def close(self) -> None: ...
+
+
+class PieceDriver:
+    """The same for speech whose phones come with it, piece by piece: each piece is (samples, phones), its samples (n,)
+    mono float32 at `rate_hz`, its phones' times counted from its own beginning.
+
+    Lips are made of each piece alone.
+    """
+
+    single = False
+    report: TrackReport | None = None
+
+    def __init__(self, rate_hz: int, fps: Fraction, *, seed: int = 0) -> None:
+        self.fps, self._rate_hz = Fraction(fps), rate_hz
+        self._face = _Face(self.fps, seed)
+        self._resampler = Resampler(rate_hz, _HEARD_RATE_HZ)
+        self._samples = 0
+
+    def push(self, chunk: tuple[Floats, Sequence[Phone]]) -> Motion | None:
+        samples, phones = chunk
+        # The piece begins up to half a frame before or after the frame from which on its lips are wanted.
+        late_s = float(Fraction(self._samples, self._rate_hz) - self._face.frames / self.fps)
+        self._samples += len(samples)
+        frames = round(self._samples * self.fps / self._rate_hz) - self._face.frames
+        if frames > 0:
+            self._face.add(_lips(phones, samples, self._rate_hz, self.fps, frames, late_s))
+        return self._face.push(self._resampler.push(samples))
+
+    def finish(self) -> Motion | None:
+        parts = [self._face.push(self._resampler.finish()), self._face.finish()]
+        motions = [motion for motion in parts if motion is not None]
+        return Motion.concatenate(motions) if motions else None
+
+    def close(self) -> None: ...
+
+
+class _Face:
+    """Lips that are known, on a face that lives with the sound; `frames` of lips have been added."""
+
+    def __init__(self, fps: Fraction, seed: int) -> None:
+        self._fps, self._behaviour = fps, Behaviour(seed)
         self._last: BehaviourFrames | None = None
-        self._given = 0
+        self._lips = np.zeros((0, N_BLENDSHAPES), np.float32)
+        self.frames = self._given = 0
+
+    def add(self, lips: Floats) -> None:
+        """More lips (T, 52); those that were given back already are forgotten."""
+        waiting = self.frames - self._given
+        self._lips = np.concatenate([self._lips[len(self._lips) - waiting :], lips])
+        self.frames += len(lips)
 
     def push(self, chunk: Floats) -> Motion | None:
         return self._next(self._behaviour.push(chunk), last=False)
 
     def finish(self) -> Motion | None:
         return self._next(self._behaviour.finish(), last=True)
-
-    def close(self) -> None: ...
 
     def _next(self, part: BehaviourFrames | None, last: bool) -> Motion | None:
         """The frames that lie between two known rows of behaviour; after the last row its face stays."""
@@ -62,7 +117,7 @@ class PhonemeDriver:
         self._last = BehaviourFrames(
             life.times_s[-1:], life.blendshapes[-1:], life.rotation[-1:], life.translation[-1:]
         )
-        until = self.frames if last else min(self.frames, int(life.times_s[-1] * self.fps) + 1)
+        until = self.frames if last else min(self.frames, int(life.times_s[-1] * self._fps) + 1)
         if until <= self._given:
             return None
         motion = self._motion(self._given, until, life)
@@ -70,15 +125,26 @@ class PhonemeDriver:
         return motion
 
     def _motion(self, start: int, end: int, life: BehaviourFrames) -> Motion:
-        times_s = np.arange(start, end) / float(self.fps)
+        times_s = np.arange(start, end) / float(self._fps)
 
         def at(values: Floats) -> Floats:
             return np.column_stack([np.interp(times_s, life.times_s, column) for column in values.T])
 
         weights = np.zeros((end - start, N_BLENDSHAPES), np.float32)
         weights[:, list(BEHAVIOUR_INDICES)] = at(life.blendshapes)
-        weights += self._lips[np.minimum(np.arange(start, end), len(self._lips) - 1)]
-        return Motion.from_blendshapes(weights, self.fps, rotation=at(life.rotation), translation=at(life.translation))
+        begin = self.frames - len(self._lips)
+        weights += self._lips[start - begin : end - begin]
+        return Motion.from_blendshapes(weights, self._fps, rotation=at(life.rotation), translation=at(life.translation))
+
+
+def _lips(phones: Sequence[Phone], samples: Floats, rate_hz: int, fps: Fraction, frames: int,
+          late_s: float = 0.0) -> Floats:  # fmt: skip
+    """Lips (frames, 52) of phones that lie in `samples`, which begin `late_s` after the first frame; the last frame
+    stays where there are too few."""
+    levels_db = phone_levels_db(phones, samples, rate_hz)
+    moved = [(ipa, max(0.0, start + late_s), max(0.0, end + late_s)) for ipa, start, end in phones]
+    lips = phones_to_blendshapes(moved, float(fps), len(samples) / rate_hz + late_s, levels_db)
+    return np.asarray(lips[np.minimum(np.arange(frames), len(lips) - 1)], np.float32)
 
 
 def spoken(phones: Sequence[Phone], samples: Floats, rate_hz: int, fps: Fraction, *, seed: int = 0) -> Driving[Floats]:
@@ -92,6 +158,15 @@ def spoken(phones: Sequence[Phone], samples: Floats, rate_hz: int, fps: Fraction
         return PhonemeDriver(phones, samples, rate_hz, fps, seed=seed), blocks
 
     return Driving(start, fps, frames=max(1, round(len(samples) * Fraction(fps) / rate_hz)))
+
+
+def told(
+    pieces: Callable[[], Iterator[tuple[Floats, Sequence[Phone]]]], sound: GrowingSound, fps: Fraction, *, seed: int = 0
+) -> Driving[tuple[Floats, Sequence[Phone]]]:
+    """The motion of speech that is still being made, `pieces` giving the `sound` from its beginning; see
+    `PieceDriver`."""
+    frames = round(sound.duration_s * Fraction(fps)) if sound.has_ended else None
+    return Driving(lambda: (PieceDriver(sound.rate_hz, fps, seed=seed), pieces()), fps, frames=frames)
 
 
 def phone_levels_db(phones: Sequence[Phone], samples: Floats, rate_hz: int) -> list[float]:

@@ -65,7 +65,7 @@ def container_of(path: Path) -> Container:
     if found is None:
         asked = f"the suffix {path.suffix}" if path.suffix else "no suffix"
         raise OutputError(
-            f"{path} has {asked}: end it in {', '.join(CONTAINERS)}, or in / for a folder of numbered pictures"
+            f"{path} has {asked}: end it in {', '.join(CONTAINERS)}, .m3u8, or in / for a folder of numbered pictures"
         )
     return found
 

@@ -73,15 +73,26 @@ class FFmpeg:
     unread.
     """
 
-    def __init__(self, arguments: Sequence[str], *, feed: bool = False, read: bool = False) -> None:
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        *,
+        feed: bool = False,
+        read: bool = False,
+        inherit: Sequence[int] = (),
+        to_stdout: bool = False,
+    ) -> None:
+        """`feed`: a pipe to its standard input, `read`: one from its output, which otherwise leads nowhere, or
+        `to_stdout` of this process; `inherit`: descriptors that it gets."""
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed in close()
         command = [find_ffmpeg(), "-hide_banner", "-nostats", *([] if feed else ["-nostdin"]), *arguments]
         try:
             self.process = subprocess.Popen(
                 command,
                 stdin=subprocess.PIPE if feed else subprocess.DEVNULL,
-                stdout=subprocess.PIPE if read else subprocess.DEVNULL,
+                stdout=subprocess.PIPE if read else None if to_stdout else subprocess.DEVNULL,
                 stderr=self._log,
+                pass_fds=tuple(inherit),
                 start_new_session=True,  # the terminal's Ctrl-C is for us: whoever runs ffmpeg ends it
             )
         except OSError as error:

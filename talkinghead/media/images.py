@@ -101,6 +101,18 @@ def _image_of(picture: Pillow.Image, what: str, name: str, max_side_px: int) -> 
     return Image(pixels, alpha, name, None if own == (pixels.shape[1], pixels.shape[0]) else own)
 
 
+def picture_size(path: Path) -> tuple[int, int]:
+    """(width, height) that a picture's header tells; its pixels are not read.
+
+    Raises:
+        ImageError: it is no picture, or one with too many pixels.
+    """
+    _check_file(path)
+    with _opened(path) as picture:
+        width, height = picture.size
+    return width, height
+
+
 def _check_pixels(size: tuple[int, int], what: str) -> None:
     if size[0] * size[1] > MAX_PIXELS:
         raise ImageError(

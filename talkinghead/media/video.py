@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -17,11 +18,13 @@ from talkinghead.core.settings import DEFAULT_FPS, MAX_FPS
 from talkinghead.core.types import Pixels
 from talkinghead.media.audio import WHAT as SOUND
 from talkinghead.media.audio import AudioInfo, probe_audio
-from talkinghead.media.containers import container_of
+from talkinghead.media.containers import Container, container_of
 from talkinghead.media.decoding import picture_filters
 from talkinghead.media.ffmpeg import FFmpeg, check_file, explain, input_arguments
 from talkinghead.media.frame_folder import check_folder, write_frames
+from talkinghead.media.growing import GrowingSound
 from talkinghead.media.probe import first_picture, frame_rate, scan, stream_lines
+from talkinghead.media.streams import check_playlist, check_stream, is_playlist, playlist, stream_of
 from talkinghead.media.video_encoder import VideoEncoder
 
 SYNTHETIC_VIDEO = "Synthetic video: the face was animated by talkinghead."
@@ -123,6 +126,8 @@ class WriteResult:
 def is_folder(path: str | os.PathLike[str]) -> bool:
     """Whether `write_video` takes the name `path` for a folder of numbered pictures."""
     text = os.fspath(path)
+    if stream_of(path) is not None:
+        return False
     check_name(Path(path))
     return text.endswith(("/", os.sep)) or Path(text).is_dir()
 
@@ -133,8 +138,12 @@ def check_target(path: str | os.PathLike[str], force: bool = False) -> None:
     Raises:
         OutputError: an unknown suffix, something there already without `force`, or a folder that cannot be written.
     """
-    if is_folder(path):
+    if (stream := stream_of(path)) is not None:
+        check_stream(stream)
+    elif is_folder(path):
         check_folder(Path(path), force)
+    elif is_playlist(path):
+        check_playlist(Path(path), force)
     else:
         container_of(Path(path))
         check_writable(Path(path), force)
@@ -144,7 +153,7 @@ def write_video(
     path: str | os.PathLike[str],
     frames: Iterable[Pixels],
     fps: Fraction,
-    audio: str | os.PathLike[str] | None = None,
+    audio: str | os.PathLike[str] | GrowingSound | None = None,
     *,
     duration_s: float | None = None,
     force: bool = False,
@@ -155,11 +164,12 @@ def write_video(
 ) -> WriteResult:
     """Write frames (H, W, 3) RGB uint8, all of one size, with the first sound track of `audio`.
 
-    The suffix of `path` picks the container (.mp4 .mov .mkv .webm .gif); a path ending in / gets numbered PNG files
-    and audio.wav. Encoding runs beside whatever makes the frames. Odd sizes grow by a repeated edge where the codec
-    wants even ones. The sound is copied as it is where the container takes it. The file appears whole or not at all.
+    The suffix of `path` picks the container (.mp4 .mov .mkv .webm .gif .m3u8); a path ending in / gets numbered PNG
+    files and audio.wav; "-" and addresses are streams, see `talkinghead.media.streams`. Encoding runs beside whatever
+    makes the frames. Odd sizes grow by a repeated edge where the codec wants even ones. The sound is copied as it is
+    where the container takes it. The file appears whole or not at all.
 
-    - `audio`: any audio or video file, or None;
+    - `audio`: any audio or video file, sound that is still being made, or None;
     - `duration_s`: where the sound ends at the latest, None for all of it;
     - `comment`, `metadata`: the container's tags; an empty comment leaves that tag out;
     - `quality`: the codec's constant rate factor, lower is better (H.264: 0 to 51, default 18; VP9: 0 to 63, 24);
@@ -170,16 +180,23 @@ def write_video(
         AudioError: `audio` holds no sound.
     """
     check_target(path, force)
-    sound = None if audio is None else check_file(Path(audio), AudioError, SOUND)
+    if isinstance(audio, GrowingSound) and (is_folder(path) or audio.has_ended):
+        with audio.file() as whole:
+            return write_video(path, frames, fps, whole, duration_s=duration_s, force=force, comment=comment,
+                               metadata=metadata, quality=quality)  # fmt: skip
+    growing = audio if isinstance(audio, GrowingSound) else None
+    sound = None if audio is None or isinstance(audio, GrowingSound) else check_file(Path(audio), AudioError, SOUND)
     tags = {**({"comment": comment} if comment else {}), **(metadata or {})}
     rate = Fraction(fps)
     if is_folder(path):
         count, size_px, kept = write_frames(Path(path), frames, sound, duration_s, tags)
         return WriteResult(Path(path), count, rate, size_px, kept)
-    target, container = Path(path), container_of(Path(path))
-    info = (known or probe_audio(sound)) if sound is not None and container.encoded else None
-    with whole_file(target, force) as part:
-        encoder = VideoEncoder(part, container, rate, sound if info else None, info, duration_s, tags, quality)
+    stream = stream_of(path)
+    takes_sound = stream is not None or is_playlist(path) or container_of(Path(path)).encoded is not None
+    info = growing.info if growing else (known or probe_audio(sound)) if sound is not None and takes_sound else None
+    with _written(path, force) as (part, container):
+        heard = (growing or sound) if info and container.encoded else None
+        encoder = VideoEncoder(part, container, rate, heard, info, duration_s, tags, quality, stream)
         try:
             for frame in frames:
                 encoder.write(frame)
@@ -188,4 +205,17 @@ def write_video(
             encoder.close()
             if isinstance(frames, Generator):  # stops what draws ahead, now and not at the next collection
                 frames.close()
-    return WriteResult(target, encoder.frames, rate, encoder.size_px, encoder.sound)
+    return WriteResult(Path(path), encoder.frames, rate, encoder.size_px, encoder.sound)
+
+
+@contextmanager
+def _written(path: str | os.PathLike[str], force: bool) -> Iterator[tuple[Path, Container]]:
+    """The name to write to, and the container; a file appears whole or not at all, a stream as it comes."""
+    if (stream := stream_of(path)) is not None:
+        yield Path(path), stream.container
+    elif is_playlist(path):
+        with playlist(Path(path), force) as container:
+            yield Path(path), container
+    else:
+        with whole_file(path, force) as part:
+            yield part, container_of(Path(path))

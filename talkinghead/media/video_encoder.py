@@ -19,6 +19,8 @@ from talkinghead.core.types import Pixels
 from talkinghead.media.audio import AudioInfo, time_filter
 from talkinghead.media.containers import Container, colour_filter, sound_arguments
 from talkinghead.media.ffmpeg import FFmpeg, input_arguments
+from talkinghead.media.growing import GrowingSound, SoundPipe
+from talkinghead.media.streams import Stream
 
 if TYPE_CHECKING:
     from talkinghead.media.planes import Planes
@@ -55,15 +57,17 @@ class VideoEncoder:
         path: Path,
         container: Container,
         fps: Fraction,
-        audio: Path | None,
+        audio: Path | GrowingSound | None,
         info: AudioInfo | None,
         duration_s: float | None,
         tags: Mapping[str, str],
         quality: int | None = None,
+        stream: Stream | None = None,
     ) -> None:
+        """`path` is the file's name while it is written; with a `stream`, the video goes there instead."""
         self.frames, self.size_px, self.sound = 0, (0, 0), None  # type: tuple[int, tuple[int, int], str | None]
         self._path, self._container, self._fps, self._tags, self._quality = path, container, fps, tags, quality
-        self._audio, self._info, self._duration_s = audio, info, duration_s
+        self._audio, self._info, self._duration_s, self._stream = audio, info, duration_s, stream
         self._palette = path.absolute().with_name(f"{path.name}.palette.png")
         self._shape: tuple[int, ...] | None = None
         self._held: list[Pixels] = []
@@ -72,6 +76,7 @@ class VideoEncoder:
         self._broken = threading.Event()
         self._ffmpeg: FFmpeg | None = None
         self._feeder: threading.Thread | None = None
+        self._sound_pipe: SoundPipe | None = None
 
     def write(self, frame: Pixels) -> None:
         """Hand over one frame (H, W, 3) RGB uint8; it may be reused at once. Waits while the encoder is behind."""
@@ -113,6 +118,8 @@ class VideoEncoder:
         """Stop at once; harmless after `finish`."""
         with contextlib.suppress(OSError):  # what is finished stays, whatever cleaning up meets
             self._palette.unlink(missing_ok=True)
+        if self._sound_pipe is not None:
+            self._sound_pipe.stop()
         if self._ffmpeg is None or self._feeder is None:
             return
         self._broken.set()
@@ -139,7 +146,12 @@ class VideoEncoder:
             from talkinghead.media.planes import Planes  # and OpenCV, which whoever asks for a name need not wait for
 
             self._planes = Planes(self.size_px)
-        self._ffmpeg = FFmpeg(self._arguments(), feed=True)
+        if isinstance(self._audio, GrowingSound):
+            self._sound_pipe = SoundPipe(self._audio)
+        self._ffmpeg = FFmpeg(self._arguments(), feed=True, inherit=self._sound_pipe.ends if self._sound_pipe else (),
+                              to_stdout=self._stream is not None and self._stream.stdout)  # fmt: skip
+        if self._sound_pipe is not None:
+            self._sound_pipe.start()
         self._feeder = threading.Thread(target=self._feed, name="talkinghead-encoder", daemon=True)
         self._feeder.start()
         while self._held:
@@ -159,7 +171,7 @@ class VideoEncoder:
     def _picture(self, pixels: str) -> list[str]:
         """The frames as an input, their `pixels` in ffmpeg's word."""
         width, height = self.size_px
-        return ["-f", "rawvideo", "-pix_fmt", pixels, "-video_size", f"{width}x{height}",
+        return [*self._pace, "-f", "rawvideo", "-pix_fmt", pixels, "-video_size", f"{width}x{height}",
                 "-framerate", f"{self._fps.numerator}/{self._fps.denominator}", "-i", "pipe:0"]  # fmt: skip
 
     def _arguments(self) -> list[str]:
@@ -168,10 +180,15 @@ class VideoEncoder:
         sound_out: list[str] = ["-an"]
         if self._audio is not None and self._info is not None:
             limit = [] if self._duration_s is None else ["-t", f"{self._duration_s:.6f}"]
-            sound_in = [*limit, *input_arguments(self._audio)]
             self.sound, codec = sound_arguments(box, self._info)
-            times = [] if self.sound == "copied" else ["-af", time_filter(self._info)]
-            sound_out = ["-map", "1:a:0", *codec, *times]
+            if isinstance(self._audio, GrowingSound):
+                assert self._sound_pipe is not None
+                given, times = self._sound_pipe.arguments, "asetpts=N/SR/TB"
+            else:
+                given, times = input_arguments(self._audio), time_filter(self._info)
+            sound_in = [*limit, *self._pace, *given]
+            filters = [] if self.sound == "copied" else ["-af", times]
+            sound_out = ["-map", "1:a:0", *codec, *filters]
         quality = []
         if box.quality is not None:
             option, value = box.quality
@@ -179,9 +196,14 @@ class VideoEncoder:
         tags = [part for name, value in self._tags.items() for part in ("-metadata", f"{name}={value}")]
         colours = ["-filter_complex", f"{colour_filter(box)}[v]", "-map", "[v]"]
         picture = self._picture("rgb24" if box.palette else "yuv420p")
+        target = self._stream.target if self._stream else f"file:{self._path.absolute()}"
         return ["-loglevel", "error", *picture, *sound_in, *colours, *box.video, *quality, *sound_out,
-                "-map_metadata", "-1", *tags, *box.flags, "-f", box.muxer, "-y",
-                f"file:{self._path.absolute()}"]  # fmt: skip
+                "-map_metadata", "-1", *tags, *box.flags, "-f", box.muxer, "-y", target]  # fmt: skip
+
+    @property
+    def _pace(self) -> list[str]:
+        """An input's option where the video is watched while it comes."""
+        return ["-re"] if self._stream is not None and self._stream.paced else []
 
     def _padded(self, frame: Pixels) -> Pixels:
         """Even in width and height where the codec wants it: the last row and column are repeated."""
@@ -213,4 +235,7 @@ class VideoEncoder:
         assert self._ffmpeg is not None
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._ffmpeg.process.wait(timeout=10)
-        return OutputError(f"the video cannot be encoded: {self._ffmpeg.complaint}")
+        if self._stream is None:
+            return OutputError(f"the video cannot be encoded: {self._ffmpeg.complaint}")
+        complaint = self._ffmpeg.complaint.replace(self._stream.target, self._stream.name)
+        return OutputError(f"the video cannot be sent to {self._stream.name}: {complaint}")

@@ -8,8 +8,10 @@ from fractions import Fraction
 
 import numpy as np
 
+from talkinghead.core.emotions import EMOTIONS, Emotion
 from talkinghead.core.errors import InputError
 from talkinghead.motion.blendshapes import BLENDSHAPE_INDEX, N_BLENDSHAPES
+from talkinghead.motion.emotion import preset
 from talkinghead.motion.motion import Motion
 
 # Control -> the blendshapes of its positive and of its negative side, with their weights at 1 and -1.
@@ -34,18 +36,19 @@ _SHAPES: dict[str, tuple[dict[str, float], dict[str, float]]] = {
     "jaw": ({"jawOpen": 1}, {"mouthPressLeft": 1, "mouthPressRight": 1}),
     "pucker": ({"mouthPucker": 1}, {"mouthStretchLeft": 1, "mouthStretchRight": 1}),
 }
+_EMOTIONS: dict[str, dict[str, float]] = {name: preset(Emotion(name)) for name in EMOTIONS}
 _POSE = {"pitch": 0, "yaw": 1, "roll": 2}
 _SHIFT = {"x": 0, "y": 1}
 CONTROLS: tuple[str, ...] = (*_SHAPES, *_POSE, *_SHIFT, "zoom")
-_RANGES = {**dict.fromkeys(_SHAPES, (-1.0, 1.0)), **dict.fromkeys(_POSE, (-30.0, 30.0)),
-           **dict.fromkeys(_SHIFT, (-0.5, 0.5)), "zoom": (0.5, 2.0)}  # fmt: skip
+_RANGES = {**dict.fromkeys(_SHAPES, (-1.0, 1.0)), **dict.fromkeys(_EMOTIONS, (0.0, 1.0)),
+           **dict.fromkeys(_POSE, (-30.0, 30.0)), **dict.fromkeys(_SHIFT, (-0.5, 0.5)), "zoom": (0.5, 2.0)}  # fmt: skip
 
 
 def controls_to_motion(controls: Mapping[str, float]) -> Motion:
     """One frame of motion from controls (`CONTROLS`) and ARKit blendshapes by name.
 
-    Controls run from -1 to 1, blendshapes from 0 to 1, pitch, yaw and roll are degrees, x and y shares of the face
-    crop's half side, zoom a factor. Blendshapes that two controls share add up.
+    Controls run from -1 to 1, emotions (`core.emotions`) and blendshapes from 0 to 1, pitch, yaw, roll are degrees, x
+    and y shares of the face crop's half side, zoom a factor. Blendshapes that two controls share add up.
 
     Raises:
         InputError: a name is unknown or a value out of its range.
@@ -66,7 +69,8 @@ def controls_to_motion(controls: Mapping[str, float]) -> Motion:
         elif name == "zoom":
             scale[0] = value
         else:
-            for shape, share in _SHAPES[name][value < 0].items():
+            shapes = _EMOTIONS[name] if name in _EMOTIONS else _SHAPES[name][value < 0]
+            for shape, share in shapes.items():
                 weights[0, BLENDSHAPE_INDEX[shape]] += share * abs(value)
     motion = Motion.from_blendshapes(weights, Fraction(25), rotation=rotation, translation=translation, scale=scale)
     # An edit adds to the face as it is: LivePortrait takes its sliders' deltas, not a speaker's retargeted lips.
@@ -77,5 +81,7 @@ def _range_of(name: str) -> tuple[float, float]:
     if name in BLENDSHAPE_INDEX:
         return 0.0, 1.0
     if name not in _RANGES:
-        raise InputError(f"there is no control {name!r}: use {', '.join(CONTROLS)}, or an ARKit blendshape's name")
+        raise InputError(
+            f"there is no control {name!r}: use {', '.join((*CONTROLS, *EMOTIONS))}, or an ARKit shape's name"
+        )
     return _RANGES[name]

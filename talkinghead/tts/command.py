@@ -11,11 +11,11 @@ import numpy as np
 
 from talkinghead.core.errors import DependencyError, InputError
 from talkinghead.core.temporary import temporary_folder
-from talkinghead.tts.engines import SpokenText
+from talkinghead.tts.engines import Engine, SpokenText
 
 
 @dataclass(frozen=True)
-class CommandEngine:
+class CommandEngine(Engine):
     """Any program that speaks: `piper --model en.onnx --output_file {out}`.
 
     `{out}` stands for the sound file that it is to write; without it, the sound is read from its standard output.

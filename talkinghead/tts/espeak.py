@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
 
 from talkinghead.core.errors import InputError
-from talkinghead.tts.engines import SpokenText
+from talkinghead.tts.engines import Engine, SpokenText, spoken_sentences
 from talkinghead.tts.espeak_process import say
 from talkinghead.tts.scripts import check_script
 
@@ -16,7 +17,7 @@ DEFAULT_VOICE = "en-us"
 
 
 @dataclass(frozen=True)
-class EspeakEngine:
+class EspeakEngine(Engine):
     """espeak-ng: about a hundred languages. `voice`: a language ("de", "en-us"), with a variant if wanted ("en-us+f3").
 
     `words_per_minute` 80..450; `pitch` 0..100.
@@ -27,16 +28,24 @@ class EspeakEngine:
     pitch: int = 50
 
     def speak(self, text: str) -> SpokenText:
-        voice = espeak_voice(self.voice)
         # The library reads a C string: a NUL would end it.
         text = text.replace("\0", " ").strip()
         if not text:
             raise InputError("there is no text to speak")
-        check_script(text, voice)
-        samples, rate_hz, phones = say(text, voice, self.words_per_minute, self.pitch)
-        if not phones:
-            raise InputError(f"there is nothing in the text {text[:40]!r} that the voice {voice} can speak")
-        return SpokenText(samples, rate_hz, phones)
+        (spoken,) = self._say([text])
+        return spoken
+
+    def stream(self, text: str) -> Iterator[SpokenText]:
+        return self._say(spoken_sentences(text.replace("\0", " ")))
+
+    def _say(self, texts: list[str]) -> Iterator[SpokenText]:
+        voice = espeak_voice(self.voice)
+        for text in texts:
+            check_script(text, voice)
+        for text, spoken in zip(texts, say(texts, voice, self.words_per_minute, self.pitch), strict=True):
+            if not spoken.phones:
+                raise InputError(f"there is nothing in the text {text[:40]!r} that the voice {voice} can speak")
+            yield spoken
 
 
 @lru_cache(maxsize=1)
@@ -58,6 +67,22 @@ def espeak_voices() -> dict[str, str]:
                     name = rest.partition("(")[0].strip() if kind == "name" else rest.split()[0]
                     others.setdefault(name.lower(), path.name.lower())
     return others | voices
+
+
+@lru_cache(maxsize=1)
+def espeak_languages() -> dict[str, str]:
+    """Every voice ("de") and the English name of its language; empty where espeak-ng's data is the system's."""
+    try:
+        import espeakng_loader
+    except ImportError:
+        return {}
+    found = {}
+    for path in sorted((Path(espeakng_loader.get_data_path()) / "lang").rglob("*")):
+        if path.is_file():
+            lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+            names = [line.split(maxsplit=1)[1].strip() for line in lines if line.startswith("name ")]
+            found[path.name.lower()] = names[0] if names else path.name
+    return dict(sorted(found.items()))
 
 
 def espeak_voice(name: str) -> str:

@@ -1,4 +1,4 @@
-"""In which letters a text is written, and which a voice of espeak-ng reads: others it spells out by their names."""
+"""In which letters a text is written, and which voices read them: others spell them out by their names."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from collections import Counter
 
 from talkinghead.core.errors import InputError
 
-# The beginnings of Unicode's names of letters, and the voices that read them; the first is what is suggested.
-_VOICES: dict[str, tuple[str, ...]] = {
+# The beginnings of Unicode's names of letters, and the languages written in them, as espeak-ng names its voices, the
+# most common first.
+SCRIPT_LANGUAGES: dict[str, tuple[str, ...]] = {
     "CYRILLIC": ("ru", "uk", "be", "bg", "mk", "sr", "kk", "ky", "tt", "ba", "cv", "nog"),
     "GREEK": ("el", "grc"),
     "HEBREW": ("he",),
@@ -35,6 +36,7 @@ _VOICES: dict[str, tuple[str, ...]] = {
     "ETHIOPIC": ("am", "ti"),
     "CHEROKEE": ("chr",),
 }
+_LATIN = ("LATIN", "FULLWIDTH", "MASCULINE", "FEMININE")
 
 
 def script_of(text: str) -> str | None:
@@ -44,20 +46,26 @@ def script_of(text: str) -> str | None:
     return found.most_common(1)[0][0] if found else None
 
 
-def check_script(text: str, voice: str) -> None:
-    """Whether a voice of espeak-ng reads a text's letters; Latin ones all voices read.
+def reads_script(text: str, language: str) -> bool:
+    """Whether a voice of a language reads a text's letters; Latin ones all voices read."""
+    script = script_of(text)
+    if script is None or script in _LATIN:
+        return True
+    return language.lower().partition("+")[0].partition("-")[0] in SCRIPT_LANGUAGES.get(script, ())
+
+
+def check_script(text: str, voice: str, language: str | None = None) -> None:
+    """Whether a `voice` of a `language`, by default espeak-ng's of that name, reads a text's letters.
 
     Raises:
-        InputError: it would spell them out one by one.
+        InputError: it would spell them out one by one; the message names the voices that can.
     """
-    script = script_of(text)
-    if script is None or script in ("LATIN", "FULLWIDTH", "MASCULINE", "FEMININE"):
+    if reads_script(text, language or voice):
         return
-    language = voice.lower().partition("+")[0].partition("-")[0]
-    readers = _VOICES.get(script, ())
-    if language in readers:
-        return
-    what = f"the text is in {script.capitalize()} letters, which the voice {voice} spells out one by one"
+    script = script_of(text) or ""
+    readers = SCRIPT_LANGUAGES.get(script, ())
+    what = f"the text is in {script.capitalize()} letters, which the voice {voice} cannot read"
     if readers:
-        raise InputError(f"{what}: name its language, such as --voice {readers[0]}")
+        others = f" (or {', '.join(readers[1:])})" if len(readers) > 1 else ""
+        raise InputError(f"{what}: name one that can, such as --voice {readers[0]}{others}")
     raise InputError(f"{what}: name a program that speaks it with --tts-command")

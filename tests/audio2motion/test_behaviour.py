@@ -231,3 +231,18 @@ def test_bad_input_is_refused() -> None:
     assert behaviour.finish() is None
     with pytest.raises(Audio2MotionError, match="finished"):
         behaviour.push(np.zeros(10, np.float32))
+
+
+def test_the_head_moves_more_where_the_voice_is_stressed() -> None:
+    """A second loud, a second 12 dB softer: as people's does, the head moves quicker in the loud ones."""
+    speech = babble(80, seed=3)
+    loud = (np.arange(len(speech)) // RATE_HZ) % 2 == 0
+    speech[~loud] *= 0.25
+    at_50_hz = loud[:: RATE_HZ // 50]
+    ratios = []
+    for seed in range(4):
+        rotation = run(speech, seed).rotation
+        speed = np.linalg.norm(np.diff(rotation, axis=0), axis=1)[: len(at_50_hz)]
+        later = np.roll(at_50_hz, 8)
+        ratios.append(float(speed[later].mean() / speed[~later].mean()))
+    assert np.mean(ratios) > 1.45

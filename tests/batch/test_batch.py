@@ -126,7 +126,7 @@ def test_columns_are_held_to_the_kind_of_row(tmp_path: Path) -> None:
     (other,) = failures(tmp_path, "source,audio,driving-face\na.png,b.wav,2\n")
     assert "no column 'driving-face'" in other
     (mixed,) = failures(tmp_path, "source,audio,voice\na.png,b.wav,de\n")
-    assert "voice and tts-command are for rows with a text" in mixed
+    assert "tts-command are for rows with a text" in mixed
     (number,) = failures(tmp_path, "source,driving,driving-face\na.png,b.mp4,two\n")
     assert number == "driving-face cannot be 'two'"
     (flag,) = failures(tmp_path, "source,audio,still\na.png,b.wav,perhaps\n")

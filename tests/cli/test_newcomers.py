@@ -48,11 +48,15 @@ def test_an_address_stays_whole_in_its_message(voice: Path) -> None:
 
 def test_a_text_in_another_script_is_not_spelled_out(examples: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.mp4"
-    said = run("speak", examples / "astronaut.png", "--text", "Привет, как дела?", "-o", out)
+    words = ("speak", examples / "astronaut.png", "--text", "Привет, как дела?", "-o", out)
+    said = run(*words, "--voice", "de")
     assert said.exit_code == 1
     assert "cyrillic" in said.output.lower()
     assert "--voice ru" in said.output
     assert not out.exists()
+    said = run(*words)
+    assert said.exit_code == 0, said.output
+    assert "spoken by espeak-ng ru" in " ".join(said.output.split())
 
 
 def test_a_text_may_stand_in_a_file(examples: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,7 @@ from audio2motion.targets import opening_of
 from talkinghead.cli import main
 from talkinghead.media.audio import probe_audio
 from talkinghead.media.video import VideoReader
+from talkinghead.motion.blendshapes import BLENDSHAPE_INDEX
 from talkinghead.motion.files import load_motion
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -80,3 +82,41 @@ def test_what_does_not_fit_is_one_line(run: Run, arguments: tuple[str, ...], cod
     assert message in result.output
     assert "Traceback" not in result.output
     assert not list(Path().glob("*.mp4"))
+
+
+def test_emotions_in_the_text_are_shown_at_their_time_and_not_spoken(run: Run) -> None:
+    words = ("--text", "[happy] Good morning, everybody. [sad=0.5] Goodbye, everybody.", "--save-motion", "m.csv")
+    result = run(*words, "--fps", "20", "-o", "tagged.mp4")
+    assert result.exit_code == 0, result.output
+    weights = load_motion("m.csv").blendshapes
+    smile = weights[:, BLENDSHAPE_INDEX["mouthSmileLeft"]]
+    frown = weights[:, BLENDSHAPE_INDEX["mouthFrownLeft"]]
+    middle = len(weights) // 2
+    assert smile[12 : middle - 12].min() > 0.5
+    assert smile[-5:].max() < 0.1
+    assert frown[12 : middle - 12].max() < 0.1
+    assert frown[-5:].min() > 0.3
+    # Lips close in between all the same.
+    assert (opening_of(weights)[:middle] < 0.08).any()
+
+
+def test_a_tag_that_is_none_is_refused_before_anything_is_opened(run: Run) -> None:
+    result = CliRunner().invoke(main, ["speak", "nothing.png", "--text", "[hapy] Hello."])
+    assert result.exit_code == 1
+    assert "there is no tag [hapy]: tags are [happy], [sad]" in result.output
+    result = run("--text", "Hello.", "--emotion", "hapy")
+    assert result.exit_code == 2
+    assert "there is no emotion 'hapy'" in result.output
+
+
+def test_a_video_on_standard_output_and_nothing_else_there(run: Run, tmp_path: Path) -> None:
+    del run  # has made the picture, and stands in its folder
+    command = [sys.executable, "-m", "talkinghead", "speak", "face.png", "--text", "Hello. You there.", "-o", "-"]
+    done = subprocess.run(command, capture_output=True, check=True)
+    assert done.stdout[4:8] == b"ftyp"
+    (tmp_path / "out.mp4").write_bytes(done.stdout)
+    with VideoReader("out.mp4") as video:
+        assert sum(1 for _ in video) == round(probe_audio("out.mp4").duration_s * 25)
+    assert b"frames" in done.stderr
+    refused = subprocess.run([*command, "--force"], capture_output=True, check=False)
+    assert (refused.returncode, b"--force is for files" in refused.stderr) == (2, True)

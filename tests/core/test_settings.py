@@ -12,6 +12,7 @@ import pytest
 
 from talkinghead.cli import COMMANDS, main
 from talkinghead.cli.options import settings_from
+from talkinghead.core.emotions import Emotion
 from talkinghead.core.errors import InputError
 from talkinghead.core.renderer_options import LivePortraitOptions, WarpOptions
 from talkinghead.core.settings import (
@@ -41,6 +42,7 @@ GIVEN: dict[str, tuple[str, Settings]] = {
     "background": ("#00ff00", Settings(background="#00ff00")),
     "max-side": ("800", Settings(max_side=800)),
     "still": ("yes", Settings(still=True)),
+    "emotion": ("sad=0.5", Settings(emotion=Emotion("sad", 0.5))),
     "mouth": ("0.5", Settings(gains=Gains(mouth=0.5))),
     "head": ("0", Settings(gains=Gains(head=0))),
     "blink": ("2", Settings(gains=Gains(blink=2))),

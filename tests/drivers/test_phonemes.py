@@ -7,11 +7,12 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from audio2motion import Phone
 from audio2motion.evaluation.closures import single_sounds
-from audio2motion.targets import opening_of
+from audio2motion.targets import opening_of, phones_to_blendshapes
 from talkinghead.core.types import Floats
 from talkinghead.drivers.driving import Driving
-from talkinghead.drivers.phonemes import PhonemeDriver, phone_levels_db, spoken
+from talkinghead.drivers.phonemes import PhonemeDriver, PieceDriver, phone_levels_db, spoken
 from talkinghead.motion.blendshapes import BLENDSHAPE_INDEX
 from talkinghead.motion.motion import Motion
 from talkinghead.tts.engines import SpokenText
@@ -117,3 +118,27 @@ def test_louder_phones_are_louder_and_none_is_beyond_bounds() -> None:
     phones = [("a", 0.0, 0.1), ("a", 0.1, 0.2), ("a", 0.2, 0.3), ("a", 0.3, 0.4)]
     assert phone_levels_db(phones, samples, 16_000) == pytest.approx([0, 6.02, -20, 0], abs=0.01)
     assert phone_levels_db([], samples, 16_000) == []
+
+
+def test_pieces_give_the_lips_of_the_whole() -> None:
+    """Pieces of any length, not of whole frames: the lips stay with the sound."""
+    rate_hz, fps = 22_050, Fraction(30_000, 1001)
+    rng = np.random.default_rng(3)
+    syllable: list[Phone] = [("m", 0.1, 0.2), ("a", 0.2, 0.4), ("p", 0.4, 0.5)]
+    driver = PieceDriver(rate_hz, fps)
+    whole: list[Phone] = []
+    motions, sounds, at = [], [], 0
+    for _ in range(12):
+        length = int(rng.integers(round(0.7 * rate_hz), rate_hz))
+        samples = rng.normal(0, 0.1, length).astype(np.float32)
+        whole += [(ipa, at / rate_hz + start, at / rate_hz + end) for ipa, start, end in syllable]
+        motions.append(driver.push((samples, syllable)))
+        sounds.append(samples)
+        at += length
+    motions.append(driver.finish())
+    pieces = Motion.concatenate([motion for motion in motions if motion is not None])
+    together = np.concatenate(sounds)
+    assert len(pieces) == round(at * fps / rate_hz)
+    expected = phones_to_blendshapes(whole, float(fps), at / rate_hz, phone_levels_db(whole, together, rate_hz))
+    found = opening_of(pieces.blendshapes)
+    assert np.corrcoef(found, opening_of(expected)[: len(found)])[0, 1] > 0.985

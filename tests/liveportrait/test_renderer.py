@@ -10,13 +10,16 @@ import numpy.typing as npt
 import pytest
 import torch
 
+from talkinghead.core.emotions import Emotion
 from talkinghead.core.errors import DeviceError
 from talkinghead.core.renderer_options import LivePortraitOptions
 from talkinghead.core.types import Face, Image, Pixels, Portrait
 from talkinghead.models.liveportrait.engine import Engine
 from talkinghead.models.liveportrait.head import Head, keypoints, rotation_matrix
 from talkinghead.models.liveportrait.reading import as_tensor
-from talkinghead.motion.motion import Motion
+from talkinghead.motion.blendshapes import to_expression
+from talkinghead.motion.emotion import Emotions
+from talkinghead.motion.motion import Motion, Rest
 from talkinghead.motion.protocols import Drawing, Renderer
 from talkinghead.renderers.liveportrait import LivePortraitRenderer, rules
 from talkinghead.renderers.liveportrait.kalman import LAG_FRAMES, smooth
@@ -86,6 +89,21 @@ def test_each_chunk_brings_its_own_rest(image: Image, face: Face) -> None:
     torch.testing.assert_close(engine.seen[1], engine.seen[0], atol=2e-6, rtol=0)
     list(drawing.draw(replace(read_motion(1, 1), rest=read_motion(1, 0).rest)))
     assert (engine.seen[2] - engine.seen[0]).abs().max() > 0.01
+
+
+def test_an_emotion_moves_the_keypoints_along_its_directions(image: Image, face: Face) -> None:
+    """Of a smile that is added to speech, and of nothing else: lips' opening is the lip network's as before."""
+    engine = KeypointEngine(narrow.models())
+    renderer = LivePortraitRenderer(engine, LivePortraitOptions(stitching=False))
+    drawing, speech = renderer.open(renderer.crop(image, face)), replace(spoken_motion(1), rest=Rest())
+    speech = replace(speech, blendshapes=0.3 * speech.blendshapes, expression=0.3 * speech.expression)
+    felt = Emotions(speech.fps, Emotion("happy"), at_once=True).over(speech)
+    drawing.draw(speech)
+    drawing.draw(felt)
+    moved = (engine.seen[1] - engine.seen[0]).flatten().numpy()
+    wanted = to_expression(felt.blendshapes - speech.blendshapes).reshape(-1)
+    assert np.abs(moved).max() > 0.005
+    assert np.dot(moved, wanted) / (np.linalg.norm(moved) * np.linalg.norm(wanted)) > 0.999
 
 
 def test_a_portrait_is_read_once_for_all_its_drawings(image: Image, face: Face) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from talkinghead.core.emotions import EMOTIONS
 from talkinghead.core.errors import InputError
 from talkinghead.motion.blendshapes import BLENDSHAPE_INDEX
 from talkinghead.motion.controls import CONTROLS, controls_to_motion
@@ -47,7 +48,7 @@ def test_nothing_asked_is_rest() -> None:
     assert motion.scale.tolist() == [1]
 
 
-@pytest.mark.parametrize("name", CONTROLS)
+@pytest.mark.parametrize("name", [*CONTROLS, *EMOTIONS])
 def test_every_control_does_something(name: str) -> None:
     rest, moved = controls_to_motion({}), controls_to_motion({name: 0.5})
     pairs = [
@@ -63,6 +64,7 @@ def test_every_control_does_something(name: str) -> None:
         ({"smiel": 1}, "no control 'smiel'"),
         ({"smile": 2}, "between -1 and 1"),
         ({"jawOpen": -0.1}, "between 0 and 1"),
+        ({"happy": -0.1}, "between 0 and 1"),
         ({"yaw": 90}, "between -30 and 30"),
         ({"yaw": float("nan")}, "between -30 and 30"),
     ],

@@ -16,7 +16,7 @@ from talkinghead.core.errors import DependencyError, InputError
 from talkinghead.media.audio import probe_audio, read_audio_blocks
 from talkinghead.media.sound import SpokenSound
 from talkinghead.tts.command import CommandEngine
-from talkinghead.tts.engines import SpokenText, open_engine
+from talkinghead.tts.engines import SpokenText, joined
 from talkinghead.tts.espeak import EspeakEngine, espeak_voice, espeak_voices
 
 ENGLISH = "Peter Piper picked a peck of pickled peppers. Maybe my mother bought blue berries by the market."
@@ -128,12 +128,15 @@ def test_a_program_that_does_not_speak(given: str, error: type[Exception], messa
     assert "\n" not in str(caught.value)
 
 
-def test_engines_by_option() -> None:
-    assert open_engine() == EspeakEngine("en-us")
-    assert open_engine("de") == EspeakEngine("de")
-    assert open_engine(command="say {out}") == CommandEngine("say {out}")
-    with pytest.raises(InputError, match="within the speech command"):
-        open_engine("de", "say {out}")
+def test_sentences_of_one_process_are_the_text(english: SpokenText) -> None:
+    pieces = list(EspeakEngine("en-us").stream(ENGLISH))
+    assert len(pieces) == 2
+    together = joined(pieces)
+    assert together.duration_s == pytest.approx(english.duration_s, abs=0.05)
+    assert together.phones is not None
+    assert english.phones is not None
+    assert [ipa for ipa, _, _ in together.phones] == [ipa for ipa, _, _ in english.phones]
+    np.testing.assert_allclose([a for _, a, _ in together.phones], [a for _, a, _ in english.phones], atol=0.05)
 
 
 @pytest.mark.parametrize(
@@ -147,7 +150,7 @@ def test_engines_by_option() -> None:
     ],
 )
 def test_letters_that_a_voice_does_not_read_are_told(text: str, voice: str, suggested: str | None) -> None:
-    words = "--tts-command" if suggested is None else f"--voice {suggested}$"
+    words = "--tts-command" if suggested is None else rf"--voice {suggested}\b"
     with pytest.raises(InputError, match=words):
         EspeakEngine(voice).speak(text)
 

@@ -14,8 +14,8 @@ from talkinghead.renderers.warp.eyeball import Gaze
 from talkinghead.renderers.warp.eyes import LidMasks
 from talkinghead.renderers.warp.fields import SkinRegion
 from talkinghead.renderers.warp.grid import Rect
+from talkinghead.renderers.warp.lips import Lips
 from talkinghead.renderers.warp.mixing import EYE_CONTROLS, LID_CONTROLS
-from talkinghead.renderers.warp.mouth import Lips
 from talkinghead.renderers.warp.mouth_fields import JAW
 from talkinghead.renderers.warp.openings import draw_eye, draw_mouth
 from talkinghead.renderers.warp.plan import Plan

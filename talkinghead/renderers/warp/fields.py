@@ -116,19 +116,26 @@ def face_window(points: Floats, grid: Grid, unit_px: float, reach: float) -> Flo
 class FieldMaker:
     """Adds fields to a region from displacements (dx, dy) in D, across and down an opening's frame."""
 
-    def __init__(self, region: SkinRegion, axes: Axes, window: Floats, below: Floats | None = None) -> None:
-        """`window` (all nodes) is 1 on the face and falls to 0 around it; `below` (h, w) windows those parts again."""
+    def __init__(self, region: SkinRegion, axes: Axes, window: Floats, over: Floats | None = None) -> None:
+        """`window` (all nodes) is 1 on the face and falls to 0 around it.
+
+        Where `over` (h, w) is 1, skin lies so far over the opening that what moves `above` moves it, whatever else it
+        lies under.
+        """
         self.region = region
         self._window = window[region.rect.slices]
-        self._below = self._window if below is None else self._window * below
+        self._over = over
         self._matrix = axes.to_px.astype(np.float32)
 
     def add(
         self, name: str, *, both: Vector | None = None, above: Vector | None = None, below: Vector | None = None
     ) -> None:
         """The field of control `name`."""
-        parts = (both, self._window), (above, self._window), (below, self._below)
-        made = [None if vector is None else self._pixels(vector, window) for vector, window in parts]
+        made = [None if vector is None else self._pixels(vector, self._window) for vector in (both, above, below)]
+        if self._over is not None and (made[1] is not None or made[2] is not None):
+            over = self._over[..., None]
+            parts = [part * share for part, share in ((made[1], over), (made[2], 1 - over)) if part is not None]
+            made[2] = parts[0] if len(parts) == 1 else parts[0] + parts[1]
         self.region.fields[name] = Field(*made)
 
     def _pixels(self, vector: Vector, window: Floats) -> Floats:

@@ -6,7 +6,6 @@ the picture with the head's map.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 
 import cv2
@@ -14,6 +13,8 @@ import numpy as np
 
 from talkinghead.core.types import Floats, Pixels
 from talkinghead.renderers.warp.fields import clipped, ramp, smoothstep
+from talkinghead.renderers.warp.lips import Lips
+from talkinghead.renderers.warp.own_mouth import OwnMouth
 from talkinghead.renderers.warp.slit import Slit
 from talkinghead.renderers.warp.teeth import LOWER, UPPER, Sheet, no_teeth, painted_teeth, seen_teeth
 from talkinghead.renderers.warp.tones import Tones
@@ -25,34 +26,11 @@ _SMOOTH_GRAIN = 1.5
 _IN_SHADE = np.array([0.20, -0.06, -0.14], np.float32)
 # A mouth open by more than this in the picture, in D, shows its own teeth.
 _OWN_TEETH_GAP = 0.12
+# By how much a narrow mouth's sides are darker, from where to where in half-widths, and how narrow that is, in D.
+_NARROW_SHADE, _NARROW_SIDES, _NARROW_GAP = 0.85, (0.15, 0.75), 0.07
 # Columns and rows around what is covered that are painted too; how far the line between lips reaches, in its widths:
 # beyond, it covers less than a ten-thousandth.
 _RIM, _LINE_REACH = 2, 3.1
-
-
-@dataclass(frozen=True)
-class Lips:
-    """The lips' edges on the canvas's columns (n,), the jaw's drop and where the corners are, all in D.
-
-    `tunnel`, 0..1, is how far the lips are pushed out before the teeth.
-    """
-
-    upper: Floats
-    lower: Floats
-    jaw: float
-    tunnel: float
-    left: float
-    right: float
-
-    @property
-    def middle(self) -> Floats:
-        """(n,) the line between the lips."""
-        return np.asarray((self.upper + self.lower) / 2, np.float32)
-
-    @property
-    def gap(self) -> Floats:
-        """(n,) how far they are apart; negative where they overlap."""
-        return self.lower - self.upper
 
 
 class MouthCanvas:
@@ -72,12 +50,13 @@ class MouthCanvas:
         self.rest = self._rest_line()
         self._contact = tones.contact
         self._grain = self._grain_like(tones.grain)
-        sheet = Sheet(slit, self.a, self.b, self.rest, unit, self.softness)
+        self._sheet = sheet = Sheet(slit, self.a, self.b, self.rest, unit, self.softness)
         self._lower_teeth = painted_teeth(sheet, tones, LOWER) if teeth else no_teeth(sheet)
         seen = None
         if pixels is not None and float(slit.gap.max()) > _OWN_TEETH_GAP:
             seen = seen_teeth(sheet, tones, pixels)
         self.shows_own_teeth = seen is not None
+        self._own = OwnMouth(slit, pixels) if pixels is not None and slit.openness >= 1 else None
         self._upper_teeth = seen or (painted_teeth(sheet, tones, UPPER) if teeth else no_teeth(sheet))
 
     def _rest_line(self) -> Floats:
@@ -121,8 +100,11 @@ class MouthCanvas:
         """(rows, columns)."""
         return len(self.b), len(self.a)
 
-    def paint(self, lips: Lips, closed_line: float) -> tuple[Pixels, Floats, Floats]:
-        """(colour (h, w, 3) of what is covered, cover (h, w) 0..1, side (h, w): 1 under the lips' middle)."""
+    def paint(self, lips: Lips, closed_line: float, kept: float = 0.0) -> tuple[Pixels, Floats, Floats]:
+        """(colour (h, w, 3) of what is covered, cover (h, w) 0..1, side (h, w): 1 under the lips' middle).
+
+        `kept`, 0..1: how far a mouth that is open in the picture is kept open, and shows what it shows there.
+        """
         px = 1 / self.unit
         side = (self.b[:, None] - lips.middle) * np.float32(self.unit) + np.float32(0.5)
         clipped(side, side)
@@ -141,7 +123,11 @@ class MouthCanvas:
         open_rows = np.flatnonzero((covered > 0.002).any(1))
         if len(open_rows):
             first, last = int(open_rows[0]), int(open_rows[-1]) + 1
-            self._paint_open(painted[first:last], lips, slice(rows.start + first, rows.start + last), columns)
+            part_rows = slice(rows.start + first, rows.start + last)
+            self._paint_open(painted[first:last], lips, part_rows, columns)
+            if self._own is not None:
+                here = self.b[part_rows, None]
+                self._own.lay(painted[first:last], lips.on(columns), self.a[columns], here, kept)
         if line is not None:
             # Where lips touch they shade each other: a dark red, not the dark of the cavity.
             contact = self._contact_line(lips, line, b, columns)
@@ -199,20 +185,24 @@ class MouthCanvas:
         light = 0.55 + 0.47 * smoothstep(middle - 0.14, middle + 0.03, b) - 0.07 * np.exp(-((a / 0.035) ** 2))
         _lay(view, self.tones.tongue * light[..., None], 0.95 * tongue)
         lower = self._lower_teeth.dropped(lips.jaw * self.unit, rows, columns)
-        upper = self._upper_teeth.colour[rows, columns], self._upper_teeth.cover[rows, columns]
+        upper = self._upper_teeth.cut(rows, columns)
+        if self._own is not None and self.shows_own_teeth:
+            upper = self._own.teeth(self._upper_teeth, self._sheet, lips.on(columns), self.a[columns], b)
         _lay(view, lower.colour, lower.cover)
-        _lay(view, *upper)
+        _lay(view, upper.colour, upper.cover)
         # What the lips shade: under the upper lip, at the corners, a little over the lower lip.
         shadow = 1 - 0.30 * np.exp(-np.maximum(b - upper_lip, 0) / 0.022)
         shadow *= 1 - 0.20 * np.exp(-np.maximum(lower_lip - b, 0) / 0.025)
         shadow *= 1 - 0.40 * smoothstep(0.45, 1.05, np.abs(self.slit.u(self.a[columns])))
         shadow *= 1 - 0.42 * lips.tunnel
-        # Little light falls through a narrow gap.
+        # Little light falls through a narrow gap, and least to the sides: the teeth of f and v are no even strip.
         shadow *= 1 - 0.70 * np.exp(-gap / 0.045)
+        sides = smoothstep(*_NARROW_SIDES, np.abs(self.slit.u(self.a[columns])))
+        shadow *= 1 - _NARROW_SHADE * float(np.exp(-((float(lips.gap.max()) / _NARROW_GAP) ** 2))) * sides
         if self._grain is not None:
             view += self._grain[rows, columns]
         shade = shadow[..., None].astype(np.float32)
-        teeth = np.maximum(lower.cover, upper[1])[..., None]
+        teeth = np.maximum(lower.cover, upper.cover)[..., None]
         view *= shade * (1 + _IN_SHADE * ((1 - shade) * teeth))
 
     def _grain_like(self, level: float) -> Floats | None:

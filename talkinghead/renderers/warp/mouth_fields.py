@@ -28,6 +28,8 @@ NARROW = 0.34
 CORNERS_FOLLOW = 0.17
 # The chin: aside, and down where it comes forward. Chin and lips up in a shrug. The lips aside.
 JAW_ASIDE, JAW_FORWARD, SHRUG, LIPS_ASIDE = 0.11, 0.025, 0.055, 0.13
+# From the lips' line up to where skin is no lower lip's any more, in D: under the lids' reach, over the line's canvas.
+_OVER_THE_MOUTH = 0.20, 0.42
 # Puffed cheeks outwards; cheeks up in a smile; the wings of the nose up.
 PUFF, CHEEK_UP, SNEER = 0.13, 0.065, 0.06
 
@@ -60,8 +62,8 @@ def mouth_region(points: Floats, slit: Slit, grid: Grid, window: Floats) -> Skin
     low, high = outline.min(0) - 0.3, outline.max(0) + np.array([0.3, 0.75])
     rect = grid.rect_of(slit.axes, (low[0], cheeks[:, 1].min() - 0.75), (high[0], high[1]))
     region, c = SkinRegion(rect), MouthCoordinates(points, slit, grid, rect)
-    # What moves under the mouth must not reach the lids, which have an under of their own.
-    make = FieldMaker(region, slit.axes, window, below=1 - smoothstep(0.55, 0.80, c.over))
+    # Skin under a lid, which has an under of its own, lies over the mouth: it moves as that does, or a seam is seen.
+    make = FieldMaker(region, slit.axes, window, over=smoothstep(*_OVER_THE_MOUTH, c.over))
     _jaw_fields(c, make)
     _lip_fields(c, make)
     for sign, side in ((-1.0, "l"), (1.0, "r")):

@@ -14,7 +14,7 @@ from talkinghead.renderers.warp.eyeball import Gaze
 from talkinghead.renderers.warp.eyes import LidMasks
 from talkinghead.renderers.warp.fields import smoothstep
 from talkinghead.renderers.warp.grid import Grid, Rect
-from talkinghead.renderers.warp.mouth import Lips
+from talkinghead.renderers.warp.lips import Lips
 from talkinghead.renderers.warp.plan import Plan
 
 # How strong the line is between lips that were open in the picture.
@@ -71,7 +71,7 @@ def draw_mouth(out: Pixels, plan: Plan, backward: Backward, lips: Lips, closing:
     view = CanvasView(plan.grid, nodes, backward.head(nodes), plan.canvas.to_canvas, plan.canvas.shape)
     if view.pixels.empty:
         return
-    colour, cover, side = plan.canvas.paint(lips, _CLOSED_LINE * closing)
+    colour, cover, side = plan.canvas.paint(lips, _CLOSED_LINE * closing, plan.lips.openness - closing)
     below, open_ = cv2.split(view.seen(cv2.merge([side, cover])))
     drawn = _parted(view, plan.grid, backward, below, plan.picture, plan.picture)
     inside = view.where(open_)

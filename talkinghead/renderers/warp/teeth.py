@@ -13,6 +13,8 @@ from talkinghead.renderers.warp.quantile import quantile
 from talkinghead.renderers.warp.slit import Slit
 from talkinghead.renderers.warp.tones import LUMA, Tones
 
+# How much darker the lines between teeth are.
+_BETWEEN = 0.22
 # A millimetre in D: adults' pupils are 63 mm apart. Half a mouth at rest, in D. The dental arch's radius.
 _MM, _REST_HALF_WIDTH, _ARCH_MM = 1 / 63, 0.40, 29.0
 
@@ -74,6 +76,16 @@ class Row:
         cover = cv2.warpAffine(self.cover, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
         return Row(colour, cover)
 
+    def cut(self, rows: slice, columns: slice) -> Row:
+        """These teeth on a part of the canvas."""
+        return Row(self.colour[rows, columns], self.cover[rows, columns])
+
+    def moved(self, columns: Floats, rows: Floats) -> Row:
+        """These teeth as seen at the places `columns` and `rows` (h, w) of the canvas."""
+        colour = cv2.remap(self.colour, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        cover = cv2.remap(self.cover, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return Row(colour, cover)
+
 
 def no_teeth(sheet: Sheet) -> Row:
     """What a muzzle shows that is no person's."""
@@ -95,7 +107,7 @@ def painted_teeth(sheet: Sheet, tones: Tones, jaw: Jaw) -> Row:
     into = jaw.up * (tip - b)  # from the biting edge towards the gum
     cover = smoothstep(-0.5, 0.5, into / sheet.edge_width) * (1 - smoothstep(0.96, 1.04, a / bounds[-1]))
     between = np.exp(-(((1 - np.abs(across)) * half_width / 0.006) ** 2))
-    light = jaw.light * (1 - 0.10 * across**2) * (1 - 0.50 * (a / arch) ** 2) * (1 - 0.14 * between)
+    light = jaw.light * (1 - 0.10 * across**2) * (1 - 0.50 * (a / arch) ** 2) * (1 - _BETWEEN * between)
     light = light * (0.90 + 0.10 * smoothstep(0.0, 0.03, into)) * (1 - 0.25 * smoothstep(0.05, 0.18, into))
     gum = smoothstep(0.135, 0.155, into + 0.02 * (across**2 - 0.5))
     colour = tones.teeth * (light * (1 - gum))[..., None] + tones.gum * (0.8 * gum)[..., None]

@@ -11,6 +11,8 @@ from talkinghead.core.types import Floats, Pixels
 from talkinghead.faces import mesh
 from talkinghead.renderers.warp.quantile import median, quantile
 
+# How bright the line is where lips meet, of their own brightest channel.
+_CONTACT = 0.47
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
@@ -70,7 +72,8 @@ def measure_tones(pixels: Pixels, points: Floats) -> Tones:
         tongue=(0.72 * red).astype(np.float32),
         teeth=(0.42 * level + 0.58 * tint).astype(np.float32),
         gum=(0.80 * red).astype(np.float32),
-        contact=(0.42 * (0.5 * lip + 0.5 * skin * (lip @ LUMA) / max(float(skin @ LUMA), 1.0))).astype(np.float32),
+        # Light between lips has been reflected by both: their colour counts twice, and a red is a deeper red.
+        contact=(_CONTACT * lip * lip / max(float(lip.max()), 1.0)).astype(np.float32),
         softness_px=_softness_px(pixels, points),
         grain=_grain(pixels, points),
     )

@@ -1,0 +1,1 @@
+"""Faces over HTTP and WebSocket: avatars, streams while the sound arrives, jobs; see `talkinghead.server.app`."""

@@ -1,0 +1,196 @@
+"""The server's application: FastAPI, as `talkinghead serve` runs it with uvicorn.
+
+    POST   /v1/avatars               a picture -> {"id", "width", "height", "frame_ms"}, kept for a time
+    GET    /v1/avatars/{id}          the same again            DELETE  forgets it
+    WS     /v1/avatars/{id}/stream   sound or text in, video out while it is spoken: see `talkinghead.server.protocol`
+    POST   /v1/videos                a picture with audio, text or driving -> 202 {"id", "status", "progress"}
+    GET    /v1/videos/{id}           the same now; /content its video, /events the same as it changes;  DELETE  cancels
+    POST   /v1/videos/sync           the video itself
+    POST   /v1/faces                 which faces a picture shows
+    POST   /v1/edits                 a picture with its face changed
+    GET    /healthz  /metrics  /docs  /openapi.json
+
+Nothing that a request names is fetched, and what it uploads lies in temporary files for as long as it takes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI, Request, WebSocket
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
+
+from talkinghead import __version__
+from talkinghead.core.errors import DependencyError, InputError, TalkingHeadError
+from talkinghead.core.settings import Settings
+from talkinghead.server.avatars import AvatarStore, KeptAvatar
+from talkinghead.server.capacity import Capacity
+from talkinghead.server.guard import Guard
+from talkinghead.server.jobs import Jobs
+from talkinghead.server.limits import Limits, RefusedError
+from talkinghead.server.metrics import Metrics
+from talkinghead.server.pictures import edited, faces_in
+from talkinghead.server.streams import Streaming
+from talkinghead.server.uploads import check_picture, form_of, kept_file, settings_from
+from talkinghead.server.videos import Videos
+from talkinghead.server.voices import voices_ready
+
+_CLOSED_BADLY, _TRY_LATER = 1008, 1013
+
+
+class Server:
+    """What the routes share."""
+
+    def __init__(self, limits: Limits, settings: Settings, jobs: Jobs) -> None:
+        self.limits, self.metrics = limits, Metrics()
+        self.avatars, self.capacity = AvatarStore(limits, settings), Capacity(limits)
+        self.videos = Videos(jobs, replace(settings, max_side=Settings().max_side), limits)
+        # Opening a picture takes all cores for a moment: one at a time.
+        self.opening = asyncio.Lock()
+
+    async def add_avatar(self, request: Request) -> Response:
+        """Open a picture: a form with `picture` and options as the command line names them."""
+        fields = await form_of(request)
+        kept = await kept_file(fields.pop("picture", None), "picture")
+        try:
+            settings = settings_from(fields, self.avatars.settings)
+            async with self.opening:
+                check = asyncio.to_thread(check_picture, kept, self.limits)
+                await check
+                made = await asyncio.to_thread(
+                    self.avatars.add, kept.path, settings, lambda: self.capacity.sessions
+                )  # fmt: skip
+        except TalkingHeadError as error:
+            raise InputError(str(error).replace(str(kept.path), "picture")) from None
+        finally:
+            kept.close()
+        return JSONResponse(_described(made), 201)
+
+    async def get_avatar(self, name: str) -> Response:
+        return JSONResponse(_described(self.avatars.get(name)))
+
+    async def remove_avatar(self, name: str) -> Response:
+        self.avatars.remove(name)
+        return Response(status_code=204)
+
+    async def stream(self, socket: WebSocket, name: str) -> None:
+        """One stream: refused before it is accepted where there is no such avatar, or no room for one more."""
+        kept = self.avatars.get(name)
+        with self.capacity.session(kept):
+            await socket.accept()
+            self.metrics.add("sessions_total")
+            streaming = Streaming(socket, kept, self.limits)
+            try:
+                await streaming.run(await streaming.start())
+                code = 1000
+            except InputError as error:
+                await socket.send_json({"type": "error", "message": str(error)})
+                code = _CLOSED_BADLY
+            except (RuntimeError, OSError):  # the client has gone
+                return
+            finally:
+                if streaming.talker is not None:
+                    self.metrics.add("frames_total", streaming.talker.frames)
+            if not streaming.client_left:
+                await socket.close(code)
+
+    async def faces(self, request: Request) -> Response:
+        """Which faces a picture shows: a form with `picture`."""
+        fields = await form_of(request)
+        async with self.opening:
+            return JSONResponse(await faces_in(fields, self.limits))
+
+    async def edit(self, request: Request) -> Response:
+        """A picture with its face changed: a form with `picture`, controls by name, options; PNG out."""
+        fields = await form_of(request)
+        async with self.opening:
+            return Response(await edited(fields, self.avatars.settings, self.limits), media_type="image/png")
+
+    async def health(self) -> Response:
+        return JSONResponse({"status": "ok", "version": __version__})
+
+    async def measures(self) -> Response:
+        text = self.metrics.text({
+            "jobs": self.videos.jobs.journal.counts(), "avatars": len(self.avatars),
+            "sessions": self.capacity.sessions, "capacity_used": self.capacity.used,
+        })  # fmt: skip
+        return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
+
+
+def make_app(limits: Limits, settings: Settings, state: Path) -> Any:
+    """The ASGI application; `settings` are what a picture is drawn with where a request says nothing else, `state` is
+    the folder in which jobs lie."""
+    server = Server(limits, settings, Jobs(state, limits))
+
+    @asynccontextmanager
+    async def lasting(app: FastAPI) -> AsyncIterator[None]:
+        with voices_ready():
+            yield
+        await asyncio.to_thread(server.videos.jobs.close)
+
+    app = FastAPI(title="talkinghead", version=__version__, description=__doc__, lifespan=lasting)
+    form = {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": _FORM}}}}
+    app.add_api_route("/v1/avatars", server.add_avatar, methods=["POST"], status_code=201, openapi_extra=form,
+                      responses=_RESPONSES)  # fmt: skip
+    app.add_api_route("/v1/avatars/{name}", server.get_avatar, methods=["GET"], responses=_RESPONSES)
+    app.add_api_route("/v1/avatars/{name}", server.remove_avatar, methods=["DELETE"], status_code=204,
+                      responses=_RESPONSES)  # fmt: skip
+    app.add_api_websocket_route("/v1/avatars/{name}/stream", server.stream)
+    videos = server.videos
+    app.add_api_route("/v1/videos", videos.add, methods=["POST"], status_code=202, openapi_extra=form,
+                      responses=_RESPONSES)  # fmt: skip
+    app.add_api_route("/v1/videos/sync", videos.make, methods=["POST"], openapi_extra=form, responses=_RESPONSES)
+    app.add_api_route("/v1/videos/{name}", videos.get, methods=["GET"], responses=_RESPONSES)
+    app.add_api_route("/v1/videos/{name}", videos.remove, methods=["DELETE"], responses=_RESPONSES)
+    app.add_api_route("/v1/videos/{name}/content", videos.content, methods=["GET"], responses=_RESPONSES)
+    app.add_api_route("/v1/videos/{name}/events", videos.events, methods=["GET"], responses=_RESPONSES)
+    app.add_api_route("/v1/faces", server.faces, methods=["POST"], openapi_extra=form, responses=_RESPONSES)
+    app.add_api_route("/v1/edits", server.edit, methods=["POST"], openapi_extra=form, responses=_RESPONSES)
+    app.add_api_route("/healthz", server.health, methods=["GET"])
+    app.add_api_route("/metrics", server.measures, methods=["GET"])
+
+    async def say_refused(request: Request, refused: RefusedError) -> Response:
+        server.metrics.add("refused_total")
+        headers = {} if refused.retry_after_s is None else {"Retry-After": str(refused.retry_after_s)}
+        return JSONResponse({"error": refused.message}, refused.status, headers)
+
+    async def say_error(request: Request, error: TalkingHeadError) -> Response:
+        return JSONResponse({"error": str(error)}, 501 if isinstance(error, DependencyError) else 422)
+
+    async def refuse_socket(socket: WebSocket, refused: RefusedError) -> None:
+        server.metrics.add("refused_total")
+        headers = {} if refused.retry_after_s is None else {"Retry-After": str(refused.retry_after_s)}
+        await socket.send_denial_response(JSONResponse({"error": refused.message}, refused.status, headers))
+
+    async def say(request: Any, refused: RefusedError) -> Response | None:
+        if isinstance(request, WebSocket):
+            await refuse_socket(request, refused)
+            return None
+        return await say_refused(request, refused)
+
+    app.add_exception_handler(RefusedError, say)
+    app.add_exception_handler(TalkingHeadError, say_error)
+    return Guard(app, limits)
+
+
+_FORM = {"type": "object", "required": ["picture"], "additionalProperties": {"type": "string"},
+         "properties": {"picture": {"type": "string", "format": "binary"}}}  # fmt: skip
+_ERROR = {"type": "object", "required": ["error"], "properties": {"error": {"type": "string"}}}
+_RESPONSES = {
+    code: {"description": text, "content": {"application/json": {"schema": _ERROR}}}
+    for code, text in {
+        401: "No key, or another.", 404: "There is none.", 409: "There is no video yet.", 413: "Too large.",
+        415: "No form.", 422: "It cannot be used; the message says why.", 429: "No room now: try again.",
+    }.items()
+}  # fmt: skip
+
+
+def _described(kept: KeptAvatar) -> dict[str, object]:
+    width, height = kept.size_px
+    return {"id": kept.id, "width": width, "height": height, "frame_ms": round(1000 * kept.frame_s, 2),
+            "note": kept.avatar.note}  # fmt: skip

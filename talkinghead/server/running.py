@@ -1,0 +1,66 @@
+"""A server in this process, until it is told to end."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+from talkinghead.core.errors import DependencyError, InputError, OutputError
+from talkinghead.core.settings import Settings
+from talkinghead.server.limits import Limits
+
+INSTALL = "pip install 'talkinghead[serve]'"
+
+
+def serve(
+    host: str, port: int, limits: Limits, settings: Settings, state: Path | None, say: Callable[[str], None]
+) -> None:
+    """Answer at `host` and `port` (0: any that is free) until the process is told to end; `say` hears where.
+
+    Jobs lie in the folder `state`, by default one of talkinghead's own.
+
+    Raises:
+        DependencyError: FastAPI or uvicorn are not installed.
+        InputError: others than this machine could use it, and there is no key.
+        OutputError: the address is taken, or none of this machine's.
+    """
+    try:
+        import uvicorn
+
+        from talkinghead.server.app import make_app
+        from talkinghead.server.guard import KEY
+    except ImportError as error:
+        raise DependencyError(f"a server needs {error.name}: {INSTALL}") from error
+    if not _is_local(host) and not os.environ.get(KEY):
+        raise InputError(f"at {host} others could use this server: set {KEY} to a key, or use --host 127.0.0.1")
+    try:
+        listening = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise OutputError(f"{host}:{port} cannot be listened at ({error.strerror}): name another --port") from None
+    with listening:
+        config = uvicorn.Config(
+            make_app(limits, settings, state or default_state()), log_level="warning", access_log=False,
+            ws_max_size=1 << 20, ws="websockets-sansio", ws_ping_interval=20, server_header=False,
+            timeout_keep_alive=10, timeout_graceful_shutdown=5,
+        )  # fmt: skip
+        say(f"http://{host}:{listening.getsockname()[1]}")
+        uvicorn.Server(config).run(sockets=[listening])
+
+
+def default_state() -> Path:
+    """Where jobs lie where nobody says otherwise."""
+    import platformdirs
+
+    return Path(platformdirs.user_state_dir("talkinghead")) / "serve"
+
+
+def _is_local(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,97 @@
+"""A real server in a process of its own, and clients of the standard library and of `websockets`."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+collect_ignore_glob = [] if find_spec("fastapi") and find_spec("uvicorn") and find_spec("websockets") else ["test_*.py"]
+_BOUNDARY = "a-boundary-of-the-tests"
+File = tuple[str, bytes]
+
+
+@dataclass
+class Client:
+    """What talks to one server; its temporary files lie in `folder`."""
+
+    port: int
+    process: subprocess.Popen[str]
+    folder: Path
+    key: str = ""
+
+    def ask(self, method: str, path: str, body: bytes = b"", **headers: str) -> tuple[int, bytes, dict[str, str]]:
+        """(status, body, headers) of an answer; underscores in names of headers stand for dashes."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        given = {name.replace("_", "-"): value for name, value in headers.items()}
+        if self.key:
+            given["Authorization"] = f"Bearer {self.key}"
+        connection.request(method, path, body or None, given)
+        answer = connection.getresponse()
+        data = answer.read()
+        connection.close()
+        return answer.status, data, {name.lower(): value for name, value in answer.getheaders()}
+
+    def post(self, path: str, **fields: str | File) -> tuple[int, Any]:
+        """(status, JSON or bytes) of a form; underscores in names stand for dashes."""
+        body = b""
+        for name, value in fields.items():
+            head = f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="{name.replace("_", "-")}"'
+            if isinstance(value, tuple):
+                body += f'{head}; filename="{value[0]}"\r\n\r\n'.encode() + value[1] + b"\r\n"
+            else:
+                body += f"{head}\r\n\r\n{value}\r\n".encode()
+        body += f"--{_BOUNDARY}--\r\n".encode()
+        kind = f"multipart/form-data; boundary={_BOUNDARY}"
+        status, data, headers = self.ask("POST", path, body, Content_Type=kind)
+        return status, json.loads(data) if "json" in headers.get("content-type", "") else data
+
+    def end(self) -> str:
+        """Tell it to end as init would; what it said."""
+        self.process.terminate()
+        said = self.process.communicate(timeout=60)[1]
+        assert self.process.returncode == 143, said
+        return said
+
+
+@contextmanager
+def running(folder: Path, *arguments: str, **environment: str) -> Iterator[Client]:
+    """A server, until the context ends; its temporary files are to be gone then."""
+    folder.mkdir(exist_ok=True)
+    state = () if "--state" in arguments else ("--state", str(folder.with_name(f"{folder.name}-state")))
+    command = [sys.executable, "-m", "talkinghead", "serve", "--port", "0", *state, *arguments]
+    process = subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, env={**os.environ, "TMPDIR": str(folder), **environment}
+    )
+    assert process.stderr is not None
+    line = process.stderr.readline()
+    assert "listening at http://" in line, line + process.stderr.read()
+    client = Client(int(line.rsplit(":", 1)[1]), process, folder, environment.get("TALKINGHEAD_API_KEY", ""))
+    try:
+        yield client
+    finally:
+        if process.poll() is None:
+            assert "Traceback" not in client.end()
+        assert list(folder.iterdir()) == []
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    with running(tmp_path_factory.mktemp("server")) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def picture() -> File:
+    path = Path(__file__).parents[2] / "examples" / "astronaut.png"
+    return path.name, path.read_bytes()

@@ -90,7 +90,7 @@ def _sheet(text: str) -> tuple[str, tuple[float, ...]]:
         "no-stitching",
         "multiplier",
         "normalize-lip",
-        "compile",
+        "acceleration",
     )
 )
 @logging_options

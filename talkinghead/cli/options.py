@@ -165,7 +165,7 @@ PICTURE = ("background", "max-side")
 FACE = ("face", "box", "force-mouth", "crop", "no-crop")
 GAINS = ("emotion", "still", "mouth", "head", "blink", "expression")
 RENDERERS_OWN = ("crop-size", "region", "absolute", "no-stitching", "multiplier", "driving-option", "lip-retargeting",
-                 "eye-retargeting", "normalize-lip", "compile")  # fmt: skip
+                 "eye-retargeting", "normalize-lip", "acceleration")  # fmt: skip
 
 
 def settings_from(options: dict[str, Any], *, one_face: bool = False) -> Settings:

@@ -10,6 +10,7 @@ from talkinghead.core.options import option
 
 Region = Literal["all", "exp", "pose", "lip", "eyes"]
 DrivingOption = Literal["expression-friendly", "pose-friendly"]
+Acceleration = Literal["auto", "eager", "graph", "fused", "compile"]
 
 MIN_CROP_PX = 32
 
@@ -45,7 +46,10 @@ class LivePortraitOptions:
       rescales relative motion by a factor that is 1, and the published code leaves absolute motion as it is;
     - `lip_retargeting`, `eye_retargeting`: meet the driver's lip and eye ratios;
     - `normalize_lip`: with relative motion, close the source's open mouth first;
-    - `compile`: let torch.compile fuse the networks.
+    - `acceleration`: who launches the networks' kernels. "eager": PyTorch, one by one; "graph": an NVIDIA GPU, from a
+      recording (a CUDA graph), the same frames to the bit; "fused": the same with fewer kernels, made by Triton, in
+      half precision; "compile": torch.compile, on any device, after half a minute; "auto": a GPU begins with graphs and
+      takes fused kernels in long runs when they are ready, anything else is eager.
     """
 
     region: Region = option("all", "Part that moves.", group="neural", choices=Region)
@@ -59,11 +63,15 @@ class LivePortraitOptions:
     lip_retargeting: bool = option(False, "Fit the driver's lip opening.", group="neural")
     eye_retargeting: bool = option(False, "Fit the driver's eye opening.", group="neural")
     normalize_lip: bool = option(False, "Close the source's open mouth first (with relative motion).", group="neural")
-    compile: bool = option(False, "Let torch.compile fuse the networks.", group="neural")
+    acceleration: Acceleration = option(
+        "auto", "How the networks' kernels are launched.", group="neural", choices=Acceleration
+    )
 
     def __post_init__(self) -> None:
-        for name, kind in (("region", Region), ("driving_option", DrivingOption)):
-            value, choices = {"region": self.region, "driving_option": self.driving_option}[name], get_args(kind)
+        chosen = {"region": (self.region, Region), "driving_option": (self.driving_option, DrivingOption),
+                  "acceleration": (self.acceleration, Acceleration)}  # fmt: skip
+        for name, (value, kind) in chosen.items():
+            choices = get_args(kind)
             if value not in choices:
                 raise InputError(f"there is no {name.replace('_', ' ')} {value!r}: choose one of {', '.join(choices)}")
         if not -5 <= self.multiplier <= 5:

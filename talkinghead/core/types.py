@@ -102,15 +102,25 @@ class Portrait:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Patch:
+    """A piece of a finished picture: `pixels` (h, w, 3), whose top left one is the picture's `corner_px` (x, y)."""
+
+    pixels: Pixels
+    corner_px: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class DrawnCrop:
     """What a renderer draws: `pixels` (h, w, 3) in the crop of `portrait`; `mask` (h, w) uint8 says where to paste it.
 
-    Without a mask the whole crop replaces the picture's rectangle.
+    Without a mask the whole crop replaces the picture's rectangle. `patch`: the crop already blended with the
+    portrait's own picture, where the renderer has done that.
     """
 
     pixels: Pixels
     portrait: Portrait
     mask: Pixels | None = None
+    patch: Patch | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

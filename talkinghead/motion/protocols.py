@@ -69,8 +69,10 @@ class Drawing(Protocol):
         ...
 
     def draw(self, motion: Motion, portraits: Sequence[Portrait] = ()) -> Iterable[DrawnCrop]:
-        """Draw `motion`; the crops that are ready (a smoothed source video's come some frames later), perhaps only as
-        they are asked for.
+        """Draw `motion`: the crops, in order, perhaps only as they are asked for (a smoothed
+        source video's come some frames later).
+
+        All of them are to be taken before the next motion is drawn.
 
         `portraits`: one per frame of motion for a drawing that was opened on a source video, none for a still picture.
         """

@@ -57,7 +57,7 @@ GIVEN: dict[str, tuple[str, Settings]] = {
     "lip-retargeting": ("yes", Settings(liveportrait=LivePortraitOptions(lip_retargeting=True))),
     "eye-retargeting": ("yes", Settings(liveportrait=LivePortraitOptions(eye_retargeting=True))),
     "normalize-lip": ("yes", Settings(liveportrait=LivePortraitOptions(normalize_lip=True))),
-    "compile": ("yes", Settings(liveportrait=LivePortraitOptions(compile=True))),
+    "acceleration": ("eager", Settings(liveportrait=LivePortraitOptions(acceleration="eager"))),
 }
 
 
@@ -117,7 +117,9 @@ def test_keywords_are_the_fields() -> None:
 
 
 def test_unknown_and_contradictory_options_are_refused() -> None:
-    with pytest.raises(InputError, match="there is no option 'warp9': choose among absolute, background, blink, box"):
+    with pytest.raises(
+        InputError, match="there is no option 'warp9': choose among absolute, acceleration, background, blink"
+    ):
         settings_of({"warp9": 1})
     with pytest.raises(InputError, match="exclude each other"):
         settings_of({"crop": "crop", "no-crop": "whole"})

@@ -16,7 +16,7 @@ import torch
 
 from talkinghead.core.renderer_options import LivePortraitOptions
 from talkinghead.core.types import Face, Floats
-from talkinghead.models.liveportrait.engine import as_tensor
+from talkinghead.models.liveportrait.reading import as_tensor
 from talkinghead.motion.blendshapes import LIP_KEYPOINTS
 from talkinghead.motion.motion import Motion
 from talkinghead.renderers.liveportrait import LivePortraitRenderer

@@ -11,6 +11,7 @@ import torch
 from talkinghead.core.types import DrawnCrop, Face, Image, Portrait
 from talkinghead.models.liveportrait.engine import Engine
 from talkinghead.models.liveportrait.fast.warping import Source
+from talkinghead.models.liveportrait.pending import After, Pending
 from talkinghead.models.liveportrait.weights import Models
 from talkinghead.motion.motion import Motion, Rest
 from talkinghead.motion.protocols import Drawing, Renderer
@@ -23,11 +24,13 @@ class KeypointEngine(Engine):
         super().__init__(models)
         self.seen: list[torch.Tensor] = []
 
-    def draw(self, source: Source, kp_driving: torch.Tensor, kp_source: torch.Tensor) -> torch.Tensor:
+    def submit(
+        self, source: Source, kp_driving: torch.Tensor, kp_source: torch.Tensor, after: After | None = None
+    ) -> list[Pending]:
         assert kp_source.shape[1:] == kp_driving.shape[1:]
         assert len(source.compact) in (1, len(kp_driving))
         self.seen.append(kp_driving)
-        return torch.zeros(len(kp_driving), 2, 2, 3, dtype=torch.uint8)
+        return [Pending(torch.zeros(len(kp_driving), 2, 2, 3, dtype=torch.uint8), after)]
 
 
 def read_motion(frames: int, seed: int = 0) -> Motion:

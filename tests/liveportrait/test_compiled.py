@@ -144,5 +144,5 @@ def test_threads_share_one_context_and_leave_what_they_found() -> None:
 def test_cudnn_flags_are_the_callers_own_again() -> None:
     before = (torch.backends.cudnn.benchmark, torch.backends.cudnn.allow_tf32)
     with CUDNN_FLAGS, CUDNN_FLAGS:
-        assert (torch.backends.cudnn.benchmark, torch.backends.cudnn.allow_tf32) == (True, False)
+        assert (torch.backends.cudnn.benchmark, torch.backends.cudnn.allow_tf32) == (False, False)
     assert (torch.backends.cudnn.benchmark, torch.backends.cudnn.allow_tf32) == before

@@ -11,8 +11,9 @@ import pytest
 from talkinghead.core.errors import FaceError
 from talkinghead.core.types import Face, Image
 from talkinghead.models.liveportrait.crop import mesh_ratios
-from talkinghead.models.liveportrait.engine import Engine, as_tensor
+from talkinghead.models.liveportrait.engine import Engine
 from talkinghead.models.liveportrait.extract import DrivingCrop, extract, extract_picture
+from talkinghead.models.liveportrait.reading import as_tensor
 
 
 def moved(face: Face, dx: float, degrees: float = 0.0) -> Face:

@@ -14,8 +14,9 @@ from talkinghead.core.emotions import Emotion
 from talkinghead.core.errors import DeviceError
 from talkinghead.core.renderer_options import LivePortraitOptions
 from talkinghead.core.types import Face, Image, Pixels, Portrait
-from talkinghead.models.liveportrait.engine import Engine, as_tensor
+from talkinghead.models.liveportrait.engine import Engine
 from talkinghead.models.liveportrait.head import Head, keypoints, rotation_matrix
+from talkinghead.models.liveportrait.reading import as_tensor
 from talkinghead.motion.blendshapes import to_expression
 from talkinghead.motion.emotion import Emotions
 from talkinghead.motion.motion import Motion, Rest
@@ -74,8 +75,8 @@ def test_a_still_drawing_answers_at_once_and_belongs_to_its_portrait(image: Imag
     assert portrait.pixels.shape == (512, 512, 3)
     assert portrait.crop.size_px == (512, 512)
     drawing = renderer.open(portrait)
-    assert [len(drawing.draw(read_motion(n))) for n in (1, 3)] == [1, 3]
-    assert drawing.draw(read_motion(1))[0].portrait is portrait
+    assert [len(list(drawing.draw(read_motion(n)))) for n in (1, 3)] == [1, 3]
+    assert next(iter(drawing.draw(read_motion(1)))).portrait is portrait
     assert drawing.finish() == []
 
 
@@ -84,9 +85,9 @@ def test_each_chunk_brings_its_own_rest(image: Image, face: Face) -> None:
     renderer = LivePortraitRenderer(engine)
     drawing = renderer.open(renderer.crop(image, face))
     for seed in (0, 1):  # two utterances, each with a rest of its own
-        drawing.draw(read_motion(1, seed))
+        list(drawing.draw(read_motion(1, seed)))
     torch.testing.assert_close(engine.seen[1], engine.seen[0], atol=2e-6, rtol=0)
-    drawing.draw(replace(read_motion(1, 1), rest=read_motion(1, 0).rest))
+    list(drawing.draw(replace(read_motion(1, 1), rest=read_motion(1, 0).rest)))
     assert (engine.seen[2] - engine.seen[0]).abs().max() > 0.01
 
 
@@ -191,7 +192,7 @@ def test_source_video_goes_on_with_another_rest(face: Face) -> None:
     renderer = LivePortraitRenderer(engine, batch=8)
     drawing, portraits = renderer.open(None), video(renderer, face, 8)
     parts = [spoken_motion(5), replace(spoken_motion(3, 1), rest=replace(spoken_motion(1).rest, scale=1.1))]
-    crops = drawing.draw(parts[0], portraits[:5]) + drawing.draw(parts[1], portraits[5:]) + drawing.finish()
+    crops = [*drawing.draw(parts[0], portraits[:5]), *drawing.draw(parts[1], portraits[5:]), *drawing.finish()]
     assert [len(x) for x in engine.seen] == [5, 3]
     assert [crop.portrait for crop in crops] == portraits
 

@@ -10,10 +10,9 @@ import torch
 from torch import Tensor
 
 from talkinghead.models.liveportrait.fast.warping import Source
+from talkinghead.models.liveportrait.making import Draw, one_line
 
 _log = logging.getLogger("talkinghead")
-
-Draw = Callable[[Source, Tensor, Tensor], Tensor]
 
 
 class Compiled:
@@ -53,13 +52,7 @@ class Compiled:
         with self._lock:
             first, self._compiled = self._compiled is not None, None
         if first:
-            _log.warning("torch.compile does not work here, drawing goes on without it: %s", _one_line(error))
-
-
-def _one_line(error: Exception) -> str:
-    """What an error says first: PyTorch's own often end their first line with a colon, and the reason follows."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
-    return " ".join(lines[: 2 if lines[0].endswith(":") else 1])[:200]
+            _log.warning("torch.compile does not work here, drawing goes on without it: %s", one_line(error))
 
 
 def in_powers_of_two(draw: Draw) -> Draw:

@@ -2,67 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from typing import NamedTuple, TypeVar
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+from typing import TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from talkinghead.core.errors import DeviceError
-from talkinghead.core.types import Pixels
+from talkinghead.core.renderer_options import Acceleration
 from talkinghead.models.liveportrait.compiled import Compiled, in_powers_of_two
+from talkinghead.models.liveportrait.drawing import EagerPainter, GraphPainter, Kernels, Networks, Painter
 from talkinghead.models.liveportrait.fast import FastAppearance, FastGenerator, FastWarping
+from talkinghead.models.liveportrait.fast.filtered import filter_convolutions
 from talkinghead.models.liveportrait.fast.warping import Source
-from talkinghead.models.liveportrait.head import N_KEYPOINTS, Head, rotation_matrix
+from talkinghead.models.liveportrait.graphs import Graphs, filled_up, power_of_two
 from talkinghead.models.liveportrait.kernels import CUDNN_FLAGS
-from talkinghead.models.liveportrait.networks.motion import RawMotion, bins_to_degrees
+from talkinghead.models.liveportrait.networks.motion import RawMotion
+from talkinghead.models.liveportrait.pending import After, Pending
+from talkinghead.models.liveportrait.reading import RAW_SIZES, Reading, read_raw
 from talkinghead.models.liveportrait.weights import Models
+
+_log = logging.getLogger("talkinghead")
 
 Module = TypeVar("Module", bound=nn.Module)
 
 _TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
-class Reading(NamedTuple):
-    """What M reads off pictures: `canonical` keypoints (B, K, 3), the `head`'s state, and `degrees` (B, 3)."""
-
-    canonical: Tensor
-    head: Head
-    degrees: Tensor
-
-
-def as_tensor(pictures: Sequence[Pixels]) -> Tensor:
-    """B pictures (h, w, 3) uint8 -> (B, 3, h, w) float32 in 0..1."""
-    return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float() / 255
-
-
-def read_raw(raw: RawMotion) -> Reading:
-    """M's raw heads as keypoints, expression and pose."""
-    degrees = torch.stack([bins_to_degrees(raw.pitch), bins_to_degrees(raw.yaw), bins_to_degrees(raw.roll)], 1)
-    head = Head(torch.unflatten(raw.exp, 1, (N_KEYPOINTS, 3)), rotation_matrix(degrees), raw.t, raw.scale)
-    return Reading(torch.unflatten(raw.kp, 1, (N_KEYPOINTS, 3)), head, degrees)
-
-
 class Engine:
     """LivePortrait's networks, arranged for one device.
 
-    F, W and G run in `precision`; M and the small networks, whose answers are positions, always in single precision.
+    F, W and G run in `precision`; M and the small networks, whose answers are positions, always in single precision,
+    the small ones on the CPU: what they say is needed there, and asking a GPU takes longer than they do.
     Any number of threads may draw at a time.
 
     Args:
-        models: the networks, which are taken over: M and the small ones are moved to the device.
+        models: the networks, which are taken over.
         device: where they shall run.
         precision: "fp32", "bf16" or "fp16".
-        compiled: let torch.compile fuse W and G; where it cannot, a line in the log says why and they run uncompiled.
+        acceleration: who launches W and G's kernels (see `LivePortraitOptions`).
 
     Raises:
-        DeviceError: the networks do not run in this precision.
+        DeviceError: the networks do not run in this precision, or not with this acceleration.
     """
 
     def __init__(
-        self, models: Models, device: torch.device | str = "cpu", precision: str = "fp32", compiled: bool = False
+        self,
+        models: Models,
+        device: torch.device | str = "cpu",
+        precision: str = "fp32",
+        acceleration: Acceleration = "auto",
     ) -> None:
         if precision == "int8":
             # Measured: activations cost more to quantise than matrix units save, and SSIM falls to 0.99.
@@ -70,44 +64,139 @@ class Engine:
         if precision not in _TYPES:
             raise DeviceError(f"the neural renderer has no precision {precision!r}: choose {', '.join(_TYPES)}")
         self.device, self.dtype, self.precision = torch.device(device), _TYPES[precision], precision
+        self._on_gpu = self.device.type == "cuda"
         depth = models.appearance.depth
         with torch.inference_mode(False), torch.no_grad():
             self.appearance = self._placed(FastAppearance(models.appearance))
             self.warping = self._placed(FastWarping(models.warping, depth))
             self.generator = self._placed(FastGenerator(models.generator))
-        self.motion = models.motion.to(self.device)
-        self.stitching, self.lip, self.eye = (net.to(self.device) for net in (models.stitching, models.lip, models.eye))
-        self._draw: Callable[[Source, Tensor, Tensor], Tensor] = self._drawn
-        if compiled:
-            self._draw = in_powers_of_two(Compiled(self._drawn))
+            if self.device.type == "cpu" and self.dtype == torch.float32 and acceleration != "compile":
+                filter_convolutions(self.warping, self.generator)
+        self.motion = models.motion if self._on_gpu else models.motion.to(self.device)
+        self._motion_there: nn.Module | None = None if self._on_gpu else self.motion
+        self.stitching, self.lip, self.eye = models.stitching, models.lip, models.eye
+        self._lock = threading.Lock()
+        self._most: int | None = None
+        self._stream = torch.cuda.Stream(self.device) if self._on_gpu else None  # type: ignore[no-untyped-call]
+        with self._at_work():
+            self._painter = self._opened(acceleration)
+        recorded = self._on_gpu and acceleration != "eager"
+        self._read_graphs = Graphs(self._read, self.device) if recorded else None
+        self._source_graphs = Graphs(self._prepare, self.device) if recorded else None
 
     def _placed(self, module: Module) -> Module:
         return module.to(self.device, self.dtype).eval().requires_grad_(False)
 
+    def _opened(self, acceleration: Acceleration) -> Painter:
+        """Who draws."""
+        networks = Networks(self.warping, self.generator)
+        if acceleration == "compile":
+            return EagerPainter(in_powers_of_two(Compiled(networks.draw)), self.device, "compiled")
+        if not self._on_gpu:
+            if acceleration in ("graph", "fused"):
+                raise DeviceError(f"--acceleration {acceleration} is for NVIDIA GPUs: leave it out")
+            return EagerPainter(networks.draw, self.device)
+        if acceleration == "eager":
+            return EagerPainter(networks.draw, self.device)
+        if self.dtype == torch.float32 and acceleration == "fused":
+            raise DeviceError("fused kernels are for half precision: choose --precision fp16")
+        if self.dtype == torch.float32 or acceleration == "graph":
+            return GraphPainter(networks, self.device, "never")
+        return GraphPainter(networks, self.device, "soon" if acceleration == "auto" else "first")
+
+    @property
+    def kernels(self) -> Kernels:
+        """Which kernels draw the next frames."""
+        return self._painter.kernels
+
     @torch.inference_mode()
     def read(self, pictures: Tensor) -> Reading:
-        """(B, 3, 256, 256) RGB in 0..1 -> keypoints, expression and pose, float32 on the device."""
-        with self._kernels():
-            return read_raw(self.motion(pictures.to(self.device, torch.float32)))
+        """(B, 3, 256, 256) RGB in 0..1 -> keypoints, expression and pose, float32 on the CPU."""
+        pictures = pictures.float()
+        if self._motion_there is None and len(pictures) == 1:
+            # A still picture is read once: a GPU takes a second to get ready for that.
+            return read_raw(self.motion(pictures.cpu()))
+        with self._at_work():
+            if self._motion_there is None:
+                self._motion_there = deepcopy(self.motion).to(self.device)
+            if self._read_graphs is None:
+                (raw,) = self._read(pictures.to(self.device))
+            else:
+                (raw,) = self._read_graphs([filled_up(pictures, power_of_two(len(pictures)))])
+            said = raw[: len(pictures)].cpu()
+        return read_raw(RawMotion(*torch.split(said, RAW_SIZES, 1)))
+
+    def _read(self, pictures: Tensor) -> tuple[Tensor]:
+        """M's raw heads side by side."""
+        assert self._motion_there is not None
+        return (torch.cat(list(self._motion_there(pictures)), 1),)
 
     @torch.inference_mode()
     def source(self, pictures: Tensor) -> Source:
         """(S, 3, 256, 256) RGB in 0..1 -> what `draw` needs of them."""
-        with self._kernels():
-            feature: Tensor = self.appearance(pictures.to(self.device, self.dtype))
-            return self.warping.prepare(feature)
+        with self._at_work():
+            if self._source_graphs is None:
+                compact, table = self._prepare(pictures.to(self.device, self.dtype))
+            else:
+                whole = filled_up(pictures.to(self.dtype), power_of_two(len(pictures)))
+                compact, table = (part.clone() for part in self._source_graphs([whole]))
+        count, voxels = len(pictures), table.shape[0] // compact.shape[0]
+        depth, height, width = compact.shape[2:]
+        return Source(compact[:count], table[: count * voxels], (depth, height, width))
 
-    @torch.inference_mode()
+    def _prepare(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        compact, table, _ = self.warping.prepare(self.appearance(pictures))
+        return compact, table
+
     def draw(self, source: Source, kp_driving: Tensor, kp_source: Tensor) -> Tensor:
         """Keypoints (B, K, 3) each -> frames (B, 512, 512, 3) uint8 RGB on the CPU. `source` holds 1 or B pictures."""
-        with self._kernels():
-            return self._draw(source, kp_driving, kp_source.expand_as(kp_driving)).cpu()
+        drawn = [pending.wait().frames for pending in self.submit(source, kp_driving, kp_source)]
+        return torch.from_numpy(drawn[0] if len(drawn) == 1 else np.concatenate(drawn))
 
-    def _kernels(self) -> AbstractContextManager[None]:
-        """On CUDA, sizes never change: let cuDNN try its kernels once, and keep single precision what it says."""
-        return CUDNN_FLAGS if self.device.type == "cuda" else nullcontext()
+    @torch.inference_mode()
+    def submit(
+        self, source: Source, kp_driving: Tensor, kp_source: Tensor, after: After | None = None
+    ) -> list[Pending]:
+        """Begin to draw, as `draw` does: the frames in order, in one piece or, where memory is short, in several."""
+        frames, pending = len(kp_driving), list[Pending]()
+        begin = 0
+        while begin < frames:
+            end = min(frames, begin + (self._most or frames))
+            part = _part(source, begin, end, frames)
+            still = kp_source if len(kp_source) == 1 else kp_source[begin:end]
+            try:
+                with self._at_work():
+                    pending.append(Pending(self._painter(part, kp_driving[begin:end], still), after))
+            except torch.OutOfMemoryError:
+                if end - begin == 1:
+                    raise DeviceError("the GPU's memory does not hold one frame: close what uses it, or choose "
+                                      "--precision fp16 or --device cpu") from None  # fmt: skip
+                self._halve(end - begin)
+                continue
+            begin = end
+        return pending
 
-    def _drawn(self, source: Source, kp_driving: Tensor, kp_source: Tensor) -> Tensor:
-        image: Tensor = self.generator(self.warping(source, kp_driving, kp_source))
-        # Published frames are truncated, not rounded.
-        return (image.clamp(0, 1) * 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous()
+    def _halve(self, frames: int) -> None:
+        """Draw half as many at once from now on: so many did not fit into the GPU's memory."""
+        first, self._most = self._most is None, max(1, frames // 2)
+        with self._at_work():
+            self._painter.forget()
+        if first:
+            _log.warning("the GPU's memory does not hold %d frames at once: drawing fewer", frames)
+
+    @contextmanager
+    def _at_work(self) -> Iterator[None]:
+        """On a GPU: one thread at a time, on the engine's own stream, and single precision is what it says."""
+        if self._stream is None:
+            yield
+            return
+        with self._lock, CUDNN_FLAGS, torch.cuda.stream(self._stream):
+            yield
+
+
+def _part(source: Source, begin: int, end: int, frames: int) -> Source:
+    """What frames `begin` to `end` of `frames` are drawn from."""
+    if len(source.compact) == 1 or (begin, end) == (0, frames):
+        return source
+    table = torch.unflatten(source.table, 0, (frames, -1))[begin:end].flatten(0, 1)
+    return Source(source.compact[begin:end], table, source.size)

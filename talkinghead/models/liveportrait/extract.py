@@ -14,8 +14,9 @@ from talkinghead.core.errors import FaceError
 from talkinghead.core.types import Face, Pixels
 from talkinghead.models.liveportrait import crop as cropping
 from talkinghead.models.liveportrait.crop import Ratios
-from talkinghead.models.liveportrait.engine import Engine, as_tensor
+from talkinghead.models.liveportrait.engine import Engine
 from talkinghead.models.liveportrait.head import lip_neutral
+from talkinghead.models.liveportrait.reading import as_tensor
 from talkinghead.motion.motion import Motion, Rest
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -14,29 +14,53 @@ from talkinghead.core.types import DrawnCrop, Portrait
 from talkinghead.models.liveportrait.engine import Engine
 from talkinghead.models.liveportrait.fast.warping import Source
 from talkinghead.models.liveportrait.head import N_KEYPOINTS, Head
+from talkinghead.models.liveportrait.pending import Pending
 from talkinghead.motion.motion import Motion, Rest
 from talkinghead.renderers.liveportrait.animate import Animator, SourceState
 from talkinghead.renderers.liveportrait.kalman import KalmanSmoother
+from talkinghead.renderers.liveportrait.patches import patcher
 from talkinghead.renderers.liveportrait.sources import ReadSource, SourceReader
+
+# Pieces of motion that are being drawn while the crops of earlier ones are used.
+_IN_FLIGHT = 2
 
 
 class StillDrawing:
-    """One picture: every frame of motion is drawn as soon as it comes, `batch` frames at once."""
+    """One picture: every frame of motion is drawn as soon as it comes, `at_once` frames in one piece.
 
-    def __init__(self, engine: Engine, animator: Animator, portrait: Portrait, source: ReadSource, batch: int) -> None:
+    The rules see `batch` frames together, and later pieces are begun before earlier ones are given out, so that a GPU
+    does not wait.
+    """
+
+    def __init__(
+        self, engine: Engine, animator: Animator, portrait: Portrait, source: ReadSource, at_once: int, batch: int
+    ) -> None:
         self._engine, self._animator, self._portrait, self._source = engine, animator, portrait, source
-        self.batch = batch
+        self.batch, self._at_once = batch, at_once
+        self._patcher = patcher(portrait, engine.device)
 
-    def draw(self, motion: Motion, portraits: Sequence[Portrait] = ()) -> list[DrawnCrop]:
-        """The crops (512, 512, 3) of T frames of motion."""
-        features, state = self._source
-        drawn: list[DrawnCrop] = []
+    def draw(self, motion: Motion, portraits: Sequence[Portrait] = ()) -> Iterator[DrawnCrop]:
+        """The crops (512, 512, 3) of T frames of motion, as they are ready."""
+        waiting: deque[Pending] = deque()
         for begin in range(0, len(motion), self.batch):
-            part = motion[begin : begin + self.batch]
-            with torch.inference_mode():
-                x = self._animator.keypoints(state, part, self._animator.moved(state, part))
-            drawn += [DrawnCrop(pixels, self._portrait) for pixels in self._engine.draw(features, x, state.x).numpy()]
-        return drawn
+            for x in torch.split(self._keypoints(motion[begin : begin + self.batch]), self._at_once):
+                waiting += self._engine.submit(self._source.features, x, self._source.state.x, self._patcher)
+                while len(waiting) > _IN_FLIGHT:
+                    yield from self._crops(waiting.popleft())
+        while waiting:
+            yield from self._crops(waiting.popleft())
+
+    def _keypoints(self, motion: Motion) -> Tensor:
+        """(T, K, 3): what the rules make of T frames."""
+        state = self._source.state
+        with torch.inference_mode():
+            return self._animator.keypoints(state, motion, self._animator.moved(state, motion))
+
+    def _crops(self, pending: Pending) -> Iterator[DrawnCrop]:
+        frames, patches = pending.wait()
+        for i, pixels in enumerate(frames):
+            patch = None if self._patcher is None or patches is None else self._patcher.patch(patches[i])
+            yield DrawnCrop(pixels, self._portrait, patch=patch)
 
     def finish(self) -> list[DrawnCrop]:
         """Nothing: a still picture's crops never wait."""
@@ -70,8 +94,8 @@ class VideoDrawing:
         Frames beyond the shorter of the two are left out.
         """
         drawn: list[DrawnCrop] = []
-        for i, portrait in zip(range(len(motion)), portraits):
-            frame, source = motion[i : i + 1], self._reader.read(portrait)
+        for i, (portrait, source) in enumerate(self._read(portraits[: len(motion)])):
+            frame = motion[i : i + 1]
             with torch.inference_mode():
                 moved = self._animator.moved(source.state, frame)
                 values = self._smoother.push(torch.cat([moved.exp[0], moved.rotation[0]]))
@@ -80,6 +104,12 @@ class VideoDrawing:
             if len(self._settled) == self.batch:
                 drawn += self._take()
         return drawn
+
+    def _read(self, portraits: Sequence[Portrait]) -> Iterator[tuple[Portrait, ReadSource]]:
+        """Portraits with what is read of them, `batch` at once."""
+        for begin in range(0, len(portraits), self.batch):
+            piece = portraits[begin : begin + self.batch]
+            yield from zip(piece, self._reader.read(piece))
 
     def finish(self) -> list[DrawnCrop]:
         """The crops of the frames that were still waiting for later ones."""

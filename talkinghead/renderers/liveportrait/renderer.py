@@ -19,8 +19,12 @@ from talkinghead.renderers.liveportrait.sources import SourceReader
 if TYPE_CHECKING:
     from talkinghead.core.settings import Settings
 
-# Frames drawn at once: what keeps a device busy.
-_BATCH = {"cpu": 1, "cuda": 8, "mps": 2}
+# Frames drawn at once: what keeps a device busy. More than 4 gain nothing with fused kernels, and take memory.
+_AT_ONCE = {"cpu": 1, "cuda": 4, "mps": 2}
+# In single precision a GPU is busy with fewer, and cuDNN asks for tens of gigabytes for more.
+_AT_ONCE_FP32 = 2
+# Pieces of that many frames whose rules are followed together on a GPU.
+_PIECES = 8
 
 
 class LivePortraitRenderer:
@@ -45,7 +49,7 @@ class LivePortraitRenderer:
     ) -> None:
         self.engine, self.options = engine, options or LivePortraitOptions()
         self._landmarks, self._reader = landmarks, SourceReader(engine, landmarks)
-        self._batch = batch or _BATCH.get(engine.device.type, 1)
+        self._at_once = batch or _at_once(engine)
 
     @property
     def extractor(self) -> Engine:
@@ -72,8 +76,15 @@ class LivePortraitRenderer:
         """
         animator = Animator(self.engine, self.options, single)
         if portrait is None:
-            return VideoDrawing(self.engine, animator, self._reader, self._batch)
-        return StillDrawing(self.engine, animator, portrait, self._reader.kept(portrait), self._batch)
+            return VideoDrawing(self.engine, animator, self._reader, self._at_once)
+        batch = self._at_once * (_PIECES if self.engine.device.type == "cuda" else 1)
+        return StillDrawing(self.engine, animator, portrait, self._reader.kept(portrait), self._at_once, batch)
+
+
+def _at_once(engine: Engine) -> int:
+    """How many frames suit the engine's device and precision."""
+    most = _AT_ONCE.get(engine.device.type, 1)
+    return min(most, _AT_ONCE_FP32) if engine.precision == "fp32" else most
 
 
 def open_renderer(settings: Settings) -> LivePortraitRenderer:
@@ -92,7 +103,7 @@ def open_renderer(settings: Settings) -> LivePortraitRenderer:
     options = settings.liveportrait
     animals = settings.renderer == "liveportrait-animals"
     paths = resolve("liveportrait-animals" if animals else "liveportrait", settings.checkpoints).paths
-    engine = Engine(load_models(paths), device, precision, options.compile)
+    engine = Engine(load_models(paths), device, precision, options.acceleration)
     return LivePortraitRenderer(engine, options, landmarks=_landmark_net(paths.values()))
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 
 from talkinghead.core.types import Portrait
 from talkinghead.models.liveportrait import crop as cropping
-from talkinghead.models.liveportrait.engine import Engine, as_tensor
+from talkinghead.models.liveportrait.engine import Engine
 from talkinghead.models.liveportrait.fast.warping import Source
+from talkinghead.models.liveportrait.head import Head
 from talkinghead.models.liveportrait.landmarks import LandmarkNet
+from talkinghead.models.liveportrait.reading import as_tensor
 from talkinghead.renderers.liveportrait.animate import SourceState, source_state
 
 # Portraits whose reading is kept, about 10 MB each: those of one picture with several faces.
@@ -38,20 +41,29 @@ class SourceReader:
         self._lock = threading.Lock()
         self._kept: list[tuple[Portrait, ReadSource]] = []
 
-    def read(self, portrait: Portrait) -> ReadSource:
-        """What the networks say of a portrait's crop."""
-        pictures = as_tensor([cropping.network_picture(portrait.image, portrait.crop, portrait.pixels)])
-        reading = self._engine.read(pictures)
+    def read(self, portraits: Sequence[Portrait]) -> list[ReadSource]:
+        """What the networks say of portraits' crops, read together."""
+        if not portraits:
+            return []
+        pictures = as_tensor([cropping.network_picture(p.image, p.crop, p.pixels) for p in portraits])
+        reading, features = self._engine.read(pictures), self._engine.source(pictures)
+        voxels = len(features.table) // len(portraits)
         with torch.inference_mode():
-            state = source_state(reading.canonical, reading.head, [self._ratios(portrait)])
-        return ReadSource(self._engine.source(pictures), state)
+            return [
+                ReadSource(
+                    Source(features.compact[i : i + 1], features.table[i * voxels : (i + 1) * voxels], features.size),
+                    source_state(reading.canonical[i : i + 1], Head(*[part[i : i + 1] for part in reading.head]),
+                                 [self._ratios(portrait)]),
+                )
+                for i, portrait in enumerate(portraits)
+            ]  # fmt: skip
 
     def kept(self, portrait: Portrait) -> ReadSource:
         """The same, read once for the last few portraits, whoever asks."""
         with self._lock:
             found = next((source for known, source in self._kept if known is portrait), None)
             if found is None:
-                found = self.read(portrait)
+                (found,) = self.read([portrait])
                 self._kept = [*self._kept[1 - _KEPT :], (portrait, found)]
             return found
 

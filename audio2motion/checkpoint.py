@@ -35,6 +35,14 @@ def embedded_checkpoint() -> Path:
     raise Audio2MotionError("the embedded speech model is missing: install the package again, or name a checkpoint")
 
 
+def embedded_encoder() -> Path:
+    """The file of the speech encoder that comes with the package; Audio2MotionError where it is missing."""
+    path = embedded_checkpoint().parent / "moonshine" / "encoder.onnx"
+    if not path.is_file():
+        raise Audio2MotionError("the embedded speech encoder is missing: install the package again")
+    return path
+
+
 def format_of(config: Mapping[str, Any]) -> int:
     """The format that a config states; Audio2MotionError where this version does not read it."""
     found = config.get("format", FORMAT)

@@ -5,6 +5,8 @@ Imports neither of the two.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from audio2motion.config import MOTION_RATE_HZ, SAMPLE_RATE_HZ, SAMPLES_PER_FRAME, EncoderConfig, ModelConfig
 
 # Log-mel features: one frame every 10 ms, which sees 12.5 ms each way.
@@ -19,6 +21,34 @@ VOICE_SIZE, VOICE_KERNEL, VOICE_DILATIONS = 48, 3, (1, 2, 4, 8, 16)
 N_EXPRESSION = 63  # LivePortrait's keypoint deltas
 # A hub model's convolutions see so many samples for one step.
 HUB_WINDOW = 400
+# Moonshine's frames, one every 24 ms: the samples of one, and the one in their middle that is its time.
+MOONSHINE_HOP, MOONSHINE_WINDOW, MOONSHINE_CENTRE = 384, 895, 447
+assert SAMPLES_PER_FRAME * 6 == MOONSHINE_HOP * 5
+
+
+class MoonshineWindows(NamedTuple):
+    """Frames that a window sees: `past` ones, `block` new ones that come out of it, and `ahead`; the first window gives
+    `first`, so that blocks end where the blocks of a stream do."""
+
+    first: int
+    block: int
+    past: int
+    ahead: int
+
+    def next_end(self, frames: int) -> int:
+        """How many frames have come out after the window that follows when `frames` have."""
+        return frames + self.block if frames else self.first
+
+
+def moonshine_windows(low_latency: bool) -> MoonshineWindows:
+    """Half a second at a time, or an eighth."""
+    return MoonshineWindows(1, 5, 21, 3) if low_latency else MoonshineWindows(8, 20, 42, 10)
+
+
+def moonshine_reach(low_latency: bool) -> int:
+    """Samples after a step's time that the encoder must know before the step can come out, its block aside."""
+    # A step may need the frame after its time.
+    return (moonshine_windows(low_latency).ahead + 1) * MOONSHINE_HOP + MOONSHINE_WINDOW - MOONSHINE_CENTRE
 
 
 def places(look_ahead: int) -> tuple[int, ...]:

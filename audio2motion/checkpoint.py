@@ -14,6 +14,8 @@ FORMAT = 3  # what this version writes
 READABLE = (2, 3)
 CONFORMER_SMALL = "conformer-small"  # the encoder that is trained here: see `audio2motion.config.EncoderConfig`
 
+MOONSHINE_TINY = "moonshine-tiny"  # the encoder of `checkpoints/moonshine`: see `audio2motion.config.FeatureConfig`
+
 # The names of format 2 and what they are called now. Everything else has kept its name.
 MODEL_KEYS_OF_2 = {"quick_look_ahead": "low_latency_look_ahead", "sealed_above": "closure_above"}
 ENCODERS_OF_2 = {"wav2vec2-bert": CONFORMER_SMALL}

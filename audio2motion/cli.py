@@ -127,6 +127,25 @@ def train(corpora: tuple[Path, ...], out: Path, encoder: str, tune_encoder: bool
 
 
 @main.command()
+@click.argument("corpora", type=_EXISTING, nargs=-1, required=True)
+@click.option("-o", "--out", type=_FOLDER, required=True, help="Folder for the checkpoint.")
+@click.option("--init", type=_EXISTING, help="Checkpoint to start from; by default the embedded one.")
+@click.option("--hours", type=float, default=1.0, show_default=True, help="Of the corpora, at most.")
+@click.option("--penalty", type=click.FloatRange(0, min_open=True), default=3e4, show_default=True,
+              help="Weight of the start, in steps of 20 ms of speech: the more, the less CORPORA change.")  # fmt: skip
+def fit(corpora: tuple[Path, ...], out: Path, init: Path | None, hours: float, penalty: float) -> None:
+    """Solve for the lips that speech features tell, on CORPORA: of synthesised speech, or of clips of your own.
+
+    It takes a minute or two, and leaves everything else of the checkpoint as it is.
+    """
+    from audio2motion.checkpoint import embedded_checkpoint
+    from audio2motion.training.feature_fit import FitConfig, fit_features
+
+    fit_features(corpora, init or embedded_checkpoint(), out, FitConfig(penalty, hours), report=click.echo)
+    click.echo(f"{out}: checkpoint; for prediction without PyTorch: audio2motion export {out}")
+
+
+@main.command()
 @click.argument("clips", type=_EXISTING)
 @click.option("--checkpoint", type=_EXISTING, help="Checkpoint folder; by default the embedded one.")
 @click.option("-o", "--out", type=_FOLDER, help="Folder for the figures as JSON and text, and a plot per clip.")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from audio2motion.arkit import BLENDSHAPE_NAMES
-from audio2motion.checkpoint import CONFORMER_SMALL, FORMAT, current_config
+from audio2motion.checkpoint import CONFORMER_SMALL, FORMAT, MOONSHINE_TINY, current_config
 from audio2motion.errors import Audio2MotionError
 from audio2motion.targets import LIP_BLENDSHAPES
 
@@ -59,8 +59,33 @@ class EncoderConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class FeatureConfig:
+    """Lips as linear functions of speech features, mixed with the motion transformer's.
+
+    The features are those of `encoder` "moonshine-tiny" (`audio2motion.network.moonshine`), which comes with the
+    package and is never trained. A step's lips are told from the features at `places`, in steps of 20 ms from its own;
+    in low latency from those at `low_latency_places`. `share`: how much of the lips they are, the rest is the motion
+    transformer's; visemes and voice activity are always the conformer's.
+    """
+
+    encoder: str = MOONSHINE_TINY
+    places: tuple[int, ...] = (-12, -9, -6, -4, -2, 0, 2)
+    low_latency_places: tuple[int, ...] = (-12, -9, -6, -4, -2, 0)
+    share: float = 0.8
+
+    def __post_init__(self) -> None:
+        if self.encoder != MOONSHINE_TINY:
+            raise Audio2MotionError(f"features come from {MOONSHINE_TINY}, not from {self.encoder!r}")
+        for places in (self.places, self.low_latency_places):
+            if not places or list(places) != sorted(set(places)) or places[0] > 0 > places[-1]:
+                raise Audio2MotionError(f"places of features must ascend, with 0 among or between them: {places}")
+        if not 0 < self.share <= 1:
+            raise Audio2MotionError(f"the features' share must be above 0 and at most 1, not {self.share}")
+
+
+@dataclass(frozen=True, slots=True)
 class ModelConfig:
-    """The whole model: encoder, motion transformer, heads.
+    """The whole model: encoder, motion transformer, heads, and what `features` add to the lips, if anything.
 
     `look_ahead` motion frames (20 ms each) are heard before a frame's motion is predicted; in low latency only
     `low_latency_look_ahead`: one model is trained for both. `output` "blendshapes" gives the ARKit weights named in
@@ -70,6 +95,7 @@ class ModelConfig:
     """
 
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
+    features: FeatureConfig | None = None
     hidden_size: int = 128
     layers: int = 2
     heads: int = 4
@@ -112,7 +138,9 @@ class ModelConfig:
         defaults."""
         values = current_config(values)
         encoder = EncoderConfig(**_known(EncoderConfig, values.pop("encoder", {}), "encoder"))
-        return ModelConfig(encoder=encoder, **_known(ModelConfig, values, "model"))
+        given = values.pop("features", None)
+        features = None if given is None else FeatureConfig(**_known(FeatureConfig, given, "features"))
+        return ModelConfig(encoder=encoder, features=features, **_known(ModelConfig, values, "model"))
 
     @staticmethod
     def read(path: Path) -> ModelConfig:
@@ -131,7 +159,9 @@ def read_values(path: Path) -> dict[str, Any]:
     return values
 
 
-def _known(kind: type[EncoderConfig] | type[ModelConfig], values: dict[str, Any], what: str) -> dict[str, Any]:
+def _known(
+    kind: type[EncoderConfig] | type[FeatureConfig] | type[ModelConfig], values: dict[str, Any], what: str
+) -> dict[str, Any]:
     names = {f.name for f in fields(kind)}
     unknown = sorted(set(values) - names)
     if unknown:

@@ -12,15 +12,13 @@ import numpy.typing as npt
 from audio2motion.behaviour import Behaviour, BehaviourFrames
 from audio2motion.config import MOTION_RATE_HZ, SAMPLE_RATE_HZ, SAMPLES_PER_FRAME, ModelConfig
 from audio2motion.errors import Audio2MotionError
-from audio2motion.network.layout import look_ahead_s
+from audio2motion.network.layout import block_samples, look_ahead_s
 from audio2motion.network.lip_postprocessor import REACH, LipPostprocessor
 from audio2motion.network.protocol import Floats, Network
 from audio2motion.prediction import Columns, Prediction, Track
 
-_BLOCK = SAMPLE_RATE_HZ // 2  # samples per run of the network: half a second at a time is cheap
-_LOW_LATENCY_BLOCK = 4 * SAMPLES_PER_FRAME  # in low latency, after the first motion: less costs as much per run
-_WARM_UP = 10 * SAMPLES_PER_FRAME  # samples that are heard before the first, where there is time
-_ENDING = 15 * SAMPLES_PER_FRAME  # the last samples, which mirrored are taken for the sound after the end
+WARM_UP = 24 * SAMPLES_PER_FRAME  # samples that are heard before the first, where there is time
+ENDING = 15 * SAMPLES_PER_FRAME  # the last samples, which mirrored are taken for the sound after the end
 
 
 def checked_sound(samples: npt.ArrayLike) -> Floats:
@@ -64,11 +62,10 @@ class PredictionStream:
         self._state = network.start(low_latency)
         self._behaviour = behaviour_for(network.config, seed, low_latency)
         # Blocks lie at fixed places, so that the result is the same to the last bit however the sound is pushed.
-        self._block = _LOW_LATENCY_BLOCK if low_latency else _BLOCK
-        self._next_block = round(self._look_ahead_s * SAMPLE_RATE_HZ) if low_latency else _BLOCK
+        self._next_block, self._block = block_samples(network.config, low_latency)
         self._waiting = self._last = np.zeros(0, np.float32)
         self._heard = self._given = 0  # samples pushed, frames out
-        self._warm_up = 0 if low_latency else _WARM_UP
+        self._warm_up = 0 if low_latency else WARM_UP
         self._lips = Track(-self._warm_up // SAMPLES_PER_FRAME)
         self._life = Track()
         self._finished = False
@@ -102,7 +99,7 @@ class PredictionStream:
         if self._warm_up:  # not a sample was heard
             self._begin(self._waiting)
         past_end = max(0, math.ceil(total * SAMPLE_RATE_HZ / self._fps) - self._heard)
-        ahead = round(self._look_ahead_s * SAMPLE_RATE_HZ)
+        ahead = round(self._look_ahead_s * SAMPLE_RATE_HZ) + self._block
         # What would have followed is not known, but silence it is not: a recording may end within a word.
         self._hear_lips(mirrored(self._last, past_end + ahead + (REACH + 3) * SAMPLES_PER_FRAME))
         self._add_behaviour(self._behaviour.finish())
@@ -115,7 +112,7 @@ class PredictionStream:
         if len(sound):
             if self._warm_up:
                 self._begin(sound)
-            self._last = np.concatenate([self._last, sound])[-_ENDING:]
+            self._last = np.concatenate([self._last, sound])[-ENDING:]
             self._hear_lips(sound)
             self._add_behaviour(self._behaviour.push(sound))
 

@@ -7,7 +7,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from audio2motion.config import MOTION_RATE_HZ, SAMPLE_RATE_HZ, SAMPLES_PER_FRAME, EncoderConfig, ModelConfig
+from audio2motion.config import (
+    MOTION_RATE_HZ,
+    SAMPLE_RATE_HZ,
+    SAMPLES_PER_FRAME,
+    EncoderConfig,
+    FeatureConfig,
+    ModelConfig,
+)
 
 # Log-mel features: one frame every 10 ms, which sees 12.5 ms each way.
 HOP = SAMPLE_RATE_HZ // 100
@@ -23,6 +30,7 @@ N_EXPRESSION = 63  # LivePortrait's keypoint deltas
 HUB_WINDOW = 400
 # Moonshine's frames, one every 24 ms: the samples of one, and the one in their middle that is its time.
 MOONSHINE_HOP, MOONSHINE_WINDOW, MOONSHINE_CENTRE = 384, 895, 447
+MOONSHINE_SIZE = 288  # features of a frame
 assert SAMPLES_PER_FRAME * 6 == MOONSHINE_HOP * 5
 
 
@@ -42,13 +50,20 @@ class MoonshineWindows(NamedTuple):
 
 def moonshine_windows(low_latency: bool) -> MoonshineWindows:
     """Half a second at a time, or an eighth."""
-    return MoonshineWindows(1, 5, 21, 3) if low_latency else MoonshineWindows(8, 20, 42, 10)
+    return MoonshineWindows(1, 5, 21, 3) if low_latency else MoonshineWindows(11, 20, 42, 7)
 
 
-def moonshine_reach(low_latency: bool) -> int:
-    """Samples after a step's time that the encoder must know before the step can come out, its block aside."""
-    # A step may need the frame after its time.
-    return (moonshine_windows(low_latency).ahead + 1) * MOONSHINE_HOP + MOONSHINE_WINDOW - MOONSHINE_CENTRE
+def feature_places(features: FeatureConfig, low_latency: bool) -> tuple[int, ...]:
+    """Steps, counted from a step's own, whose features tell its lips."""
+    return features.low_latency_places if low_latency else features.places
+
+
+def feature_reach(features: FeatureConfig, low_latency: bool) -> int:
+    """Samples after a step's time that its lips' features hear; the block of the encoder's window is not counted."""
+    # A step may lie before the frame that is centred after it.
+    frames = moonshine_windows(low_latency).ahead + 1
+    reach = frames * MOONSHINE_HOP + MOONSHINE_WINDOW - MOONSHINE_CENTRE
+    return reach + feature_places(features, low_latency)[-1] * SAMPLES_PER_FRAME
 
 
 def places(look_ahead: int) -> tuple[int, ...]:
@@ -80,7 +95,24 @@ def look_ahead_s(config: ModelConfig, low_latency: bool = False) -> float:
     """Sound that must be known after a step's time before its motion comes out."""
     frames = config.low_latency_look_ahead if low_latency else config.look_ahead
     settle = 0 if low_latency else settle_frames(config.encoder) * HOP
-    return (frames * SAMPLES_PER_FRAME + encoder_reach(config.encoder) + settle) / config.sample_rate_hz
+    heard = frames * SAMPLES_PER_FRAME + encoder_reach(config.encoder) + settle
+    if config.features is not None:
+        heard = max(heard, feature_reach(config.features, low_latency))
+    return heard / config.sample_rate_hz
+
+
+def block_samples(config: ModelConfig, low_latency: bool) -> tuple[int, int]:
+    """Samples of a stream's first block, and of those after it: as many as it takes for one window of features.
+
+    In low latency the first block is as short as a first motion allows.
+    """
+    windows = moonshine_windows(low_latency)
+    block = windows.block * MOONSHINE_HOP
+    if not low_latency:
+        return block, block
+    if config.features is None:
+        return round(look_ahead_s(config, low_latency) * config.sample_rate_hz), 4 * SAMPLES_PER_FRAME
+    return (windows.first + windows.ahead - 1) * MOONSHINE_HOP + MOONSHINE_WINDOW, block
 
 
 def channels(config: ModelConfig) -> int:

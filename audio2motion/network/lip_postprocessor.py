@@ -10,7 +10,7 @@ from audio2motion.phones import VISEMES
 from audio2motion.targets import opening_weights
 
 # Channels that part the lips; a closure takes these to zero and leaves the lips' shape alone.
-_GAP_CHANNELS = ("jawOpen", "mouthUpperUpLeft", "mouthUpperUpRight", "mouthLowerDownLeft", "mouthLowerDownRight")
+GAP_CHANNELS = ("jawOpen", "mouthUpperUpLeft", "mouthUpperUpRight", "mouthLowerDownLeft", "mouthLowerDownRight")
 _BILABIAL = VISEMES.index("p b m")
 # Steps (of 20 ms) by which closures are delayed: the network was taught that opening lips lead their sound, but a
 # closure is seen when it is heard.
@@ -52,7 +52,7 @@ class LipPostprocessor:
 
     def __init__(self, config: ModelConfig, low_latency: bool = False) -> None:
         self._config, self._bypass = config, config.output == "expression"
-        self._gap = [i for i, name in enumerate(config.channels) if name in _GAP_CHANNELS]
+        self._gap = [i for i, name in enumerate(config.channels) if name in GAP_CHANNELS]
         self._opening = opening_weights(config.channels)
         self._delayed: Floats | None = None  # closures that later steps will show
         self._gate: float | None = None

@@ -16,11 +16,11 @@ import torch
 from torch import nn
 
 from audio2motion.checkpoint import CONFIG_FILE, WEIGHTS_FILE, current_weights, format_of
-from audio2motion.config import ModelConfig, read_values
+from audio2motion.config import FeatureConfig, ModelConfig, read_values
 from audio2motion.errors import Audio2MotionError
 from audio2motion.network.attention import KeyValues, WindowedSelfAttention
 from audio2motion.network.encoder import Encoded, make_encoder
-from audio2motion.network.layout import channels, places
+from audio2motion.network.layout import MOONSHINE_SIZE, channels, feature_places, places
 from audio2motion.phones import VISEMES
 
 
@@ -76,6 +76,8 @@ class SpeechMotionModel(nn.Module):
         self.norm = nn.LayerNorm(config.hidden_size)
         self.motion_head = nn.Linear(config.hidden_size, channels(config))
         self.viseme_head = nn.Linear(config.hidden_size, len(VISEMES))
+        if config.features is not None:
+            self.feature_heads = feature_heads(config, config.features)
         nn.init.normal_(self.motion_head.weight, std=0.02)
         nn.init.zeros_(self.motion_head.bias)
 
@@ -106,6 +108,20 @@ class SpeechMotionModel(nn.Module):
         output = Output(self.motion_head(hidden), self.viseme_head(hidden), active)
         waiting = Encoded(heard[:, steps:], voice_activity[:, steps:])
         return output, ModelState(state.encoder, blocks, waiting, state.low_latency)
+
+
+def feature_heads(config: ModelConfig, features: FeatureConfig) -> nn.ModuleList:
+    """The linear functions of speech features, for either latency: they are solved for, not trained by steps.
+
+    They travel with the model's weights; `audio2motion.network.feature_lips` computes with them.
+    """
+    heads = nn.ModuleList(
+        nn.Linear(len(feature_places(features, low_latency)) * MOONSHINE_SIZE, channels(config))
+        for low_latency in (False, True)
+    )
+    for parameter in heads.parameters():
+        nn.init.zeros_(parameter)
+    return heads.requires_grad_(False)
 
 
 def save_model(model: SpeechMotionModel, folder: Path) -> None:

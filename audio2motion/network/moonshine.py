@@ -18,6 +18,7 @@ from audio2motion.checkpoint import embedded_encoder
 from audio2motion.config import SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
 from audio2motion.network.layout import MOONSHINE_CENTRE as CENTRE
 from audio2motion.network.layout import MOONSHINE_HOP as HOP
+from audio2motion.network.layout import MOONSHINE_SIZE as SIZE
 from audio2motion.network.layout import MOONSHINE_WINDOW as WINDOW
 from audio2motion.network.layout import MoonshineWindows, moonshine_windows
 from audio2motion.network.protocol import Floats
@@ -26,7 +27,6 @@ from audio2motion.runtime import cpu_session
 if TYPE_CHECKING:
     import onnxruntime
 
-SIZE = 288
 LAYER = "layer_3"
 _COLUMNS = 6  # of the first convolution, 4 ms each, to a frame
 _NORMALISED = 2 * SAMPLE_RATE_HZ // (HOP // _COLUMNS)  # columns that the normalisation knows

@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 
 from audio2motion.checkpoint import embedded_encoder
-from audio2motion.network.layout import moonshine_reach
-from audio2motion.network.moonshine import SIZE, Moonshine
+from audio2motion.config import FeatureConfig
+from audio2motion.network.layout import MOONSHINE_SIZE as SIZE
+from audio2motion.network.layout import feature_reach
+from audio2motion.network.moonshine import Moonshine
 from audio2motion.network.protocol import Floats
 from audio2motion.runtime import cpu_session
 
@@ -86,7 +88,7 @@ def test_steps_come_when_their_sound_is_there(encoder: Moonshine, low_latency: b
     for end in range(160, 48000, 160):
         steps, state = encoder.push(speech(3.0)[end - 160 : end], state)
         came += len(steps)
-        due = (end - moonshine_reach(low_latency) - block) // 320
+        due = (end - feature_reach(FeatureConfig(places=(0,), low_latency_places=(0,)), low_latency) - block) // 320
         assert came >= due
 
 

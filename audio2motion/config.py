@@ -31,9 +31,10 @@ class EncoderConfig:
     no other part of Wav2Vec2-BERT, none of its weights, none of its pre-training. The layers start from random numbers
     and are trained here, on synthesised speech.
 
-    Any other `name` is a Wav2Vec2, HuBERT or WavLM model of the hub (or a local folder) with its published weights,
-    run over windows: blocks of `block_s` with `context_s` before and `look_ahead_s` after; `frozen` keeps those
-    weights as they are in training.
+    Any other `name` is a Wav2Vec2, HuBERT, WavLM or Moonshine model of the hub (or a local folder) with its published
+    weights, run over windows: blocks of `block_s` with `context_s` before and `look_ahead_s` after. Its steps are the
+    output of `layer` (0: what its layers get, -1: the last one's), or where that is None a learnt mix of all; `frozen`
+    keeps the published weights as they are in training.
     """
 
     name: str = CONFORMER_SMALL
@@ -50,6 +51,7 @@ class EncoderConfig:
     block_s: float = 0.5
     context_s: float = 2.0
     look_ahead_s: float = 0.2
+    layer: int | None = -1
     frozen: bool = True
 
     @property
@@ -65,13 +67,15 @@ class FeatureConfig:
     The features are those of `encoder` "moonshine-tiny" (`audio2motion.network.moonshine`), which comes with the
     package and is never trained. A step's lips are told from the features at `places`, in steps of 20 ms from its own;
     in low latency from those at `low_latency_places`. `share`: how much of the lips they are, the rest is the motion
-    transformer's; visemes and voice activity are always the conformer's.
+    transformer's. Visemes and voice activity are always the conformer's; but a p, b or m of which the features are less
+    sure than `confirm` is none.
     """
 
     encoder: str = MOONSHINE_TINY
     places: tuple[int, ...] = (-12, -9, -6, -4, -2, 0, 2)
     low_latency_places: tuple[int, ...] = (-12, -9, -6, -4, -2, 0)
-    share: float = 0.8
+    share: float = 0.75
+    confirm: float = 0.2
 
     def __post_init__(self) -> None:
         if self.encoder != MOONSHINE_TINY:

@@ -1,7 +1,8 @@
 """A network whose lips are told from speech features too: `Network` around another one, whichever library runs that.
 
 Both hear the same sound. The features' lips are a matrix product; the other network's come to them with a smaller share
-(`FeatureConfig.share`), and its visemes and voice activity, which it hears every 10 ms, stay as they are.
+(`FeatureConfig.share`). Its visemes and voice activity, which it hears every 10 ms, stay as they are, but for a p, b or
+m that the features do not confirm: on synthesised speech it finds nearly all of them, on people many that are none.
 """
 
 from __future__ import annotations
@@ -18,19 +19,23 @@ from audio2motion.errors import Audio2MotionError
 from audio2motion.network.layout import MOONSHINE_SIZE, feature_places
 from audio2motion.network.moonshine import Moonshine, MoonshineState
 from audio2motion.network.protocol import Floats, Network, State, Steps
+from audio2motion.phones import VISEMES
 
+_BILABIAL = VISEMES.index("p b m")
+_DOUBT = np.float32(100)  # log-odds that a p, b or m loses for all that it lacks in `confirm`
 HEADS = "feature_heads"  # the name under which the weights file has them
 
 
 class FeatureHead(NamedTuple):
-    """`weight` (channels, places * 288) and `bias` (channels,) of the lips at one latency."""
+    """`weight` (channels + 1, places * 288) and `bias` (channels + 1,) at one latency."""
 
     weight: Floats
     bias: Floats
 
-    def lips(self, taps: Floats) -> Floats:
-        """Lips (T, channels) of features (T, places * 288)."""
-        return np.asarray(taps @ self.weight.T + self.bias, np.float32)
+    def __call__(self, taps: Floats) -> tuple[Floats, Floats]:
+        """Lips (T, channels) of features (T, places * 288), and how sure a p, b or m is (T,), about 0 to 1."""
+        told = np.asarray(taps @ self.weight.T + self.bias, np.float32)
+        return told[:, :-1], told[:, -1]
 
 
 def taps(features: Floats, places: tuple[int, ...], count: int) -> Floats:
@@ -106,9 +111,10 @@ class MixedNetwork(Generic[State]):
         ready = max(0, min(len(steps.motion), len(features) - (places[-1] - places[0])))
         now, later = Steps(*(part[:ready] for part in steps)), Steps(*(part[ready:] for part in steps))
         if ready:
-            told = self._heads[state.low_latency].lips(taps(features, places, ready))
-            share = np.float32(self._config.share)
-            now = now._replace(motion=now.motion * (1 - share) + told * share)
+            lips, closed = self._heads[state.low_latency](taps(features, places, ready))
+            share, visemes = np.float32(self._config.share), now.visemes.copy()
+            visemes[:, _BILABIAL] += _DOUBT * (closed - np.float32(self._config.confirm)).clip(max=0)
+            now = now._replace(motion=now.motion * (1 - share) + lips * share, visemes=visemes)
         return now, MixedState(state.low_latency, inner, encoder, later, features[ready:].copy())
 
 

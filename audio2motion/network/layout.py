@@ -26,8 +26,8 @@ AHEAD = 8  # log-mel frames after its own that a step sees
 # Voice activity: causal dilated convolutions, which hear 62 steps back.
 VOICE_SIZE, VOICE_KERNEL, VOICE_DILATIONS = 48, 3, (1, 2, 4, 8, 16)
 N_EXPRESSION = 63  # LivePortrait's keypoint deltas
-# A hub model's convolutions see so many samples for one step.
-HUB_WINDOW = 400
+# A hub model's convolutions see so many samples for one step, and a window has so many beyond its last step.
+HUB_WINDOW, HUB_MARGIN = 400, 80
 # Moonshine's frames, one every 24 ms: the samples of one, and the one in their middle that is its time.
 MOONSHINE_HOP, MOONSHINE_WINDOW, MOONSHINE_CENTRE = 384, 895, 447
 MOONSHINE_SIZE = 288  # features of a frame
@@ -50,7 +50,7 @@ class MoonshineWindows(NamedTuple):
 
 def moonshine_windows(low_latency: bool) -> MoonshineWindows:
     """Half a second at a time, or an eighth."""
-    return MoonshineWindows(1, 5, 21, 3) if low_latency else MoonshineWindows(11, 20, 42, 7)
+    return MoonshineWindows(1, 5, 21, 3) if low_latency else MoonshineWindows(9, 20, 42, 9)
 
 
 def feature_places(features: FeatureConfig, low_latency: bool) -> tuple[int, ...]:

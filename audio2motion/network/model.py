@@ -113,14 +113,17 @@ class SpeechMotionModel(nn.Module):
 def feature_heads(config: ModelConfig, features: FeatureConfig) -> nn.ModuleList:
     """The linear functions of speech features, for either latency: they are solved for, not trained by steps.
 
-    They travel with the model's weights; `audio2motion.network.feature_lips` computes with them.
+    They travel with the model's weights; `audio2motion.network.feature_lips` computes with them. Their outputs are the
+    channels of motion and, last, how sure a p, b or m is. Before they are solved, motion is none and every p is one.
     """
-    heads = nn.ModuleList(
-        nn.Linear(len(feature_places(features, low_latency)) * MOONSHINE_SIZE, channels(config))
-        for low_latency in (False, True)
-    )
-    for parameter in heads.parameters():
-        nn.init.zeros_(parameter)
+    heads = nn.ModuleList()
+    for low_latency in (False, True):
+        inputs = len(feature_places(features, low_latency)) * MOONSHINE_SIZE
+        head = nn.Linear(inputs, channels(config) + 1)
+        nn.init.zeros_(head.weight)
+        nn.init.zeros_(head.bias)
+        nn.init.ones_(head.bias[-1:])
+        heads.append(head)
     return heads.requires_grad_(False)
 
 

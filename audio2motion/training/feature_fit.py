@@ -19,7 +19,7 @@ from audio2motion.corpus.build import CorpusInfo, StoredTake, read_takes
 from audio2motion.errors import Audio2MotionError
 from audio2motion.network.feature_lips import FeatureHead, taps
 from audio2motion.network.layout import MOONSHINE_SIZE, channels, feature_places
-from audio2motion.network.lip_postprocessor import GAP_CHANNELS
+from audio2motion.network.lip_postprocessor import CLOSURE_DELAY, GAP_CHANNELS
 from audio2motion.network.model import SpeechMotionModel, load_model, save_model
 from audio2motion.network.moonshine import Moonshine
 from audio2motion.network.protocol import Floats
@@ -28,7 +28,7 @@ from audio2motion.stream import ENDING, WARM_UP, mirrored
 
 Doubles = npt.NDArray[np.float64]
 
-_SILENCE = VISEMES.index("silence")
+_SILENCE, _BILABIAL = VISEMES.index("silence"), VISEMES.index("p b m")
 _ABOUT_SPEECH = 10  # steps about a sound from which is learnt: what lips do in silence is voice activity's to say
 _AFTER_END = 16000  # samples that follow a take, so that the windows over its end are whole
 
@@ -44,7 +44,7 @@ class FitConfig:
     penalty: float = 3e4
     hours: float = 1.0
     lead: int = 2
-    shape_lead: int = 4
+    shape_lead: int = 3
 
 
 class _Sums:
@@ -95,7 +95,7 @@ def _leads(config: ModelConfig, fit: FitConfig, measured: bool) -> list[int]:
 def _rows(
     encoder: Moonshine, take: StoredTake, leads: Sequence[int], places: tuple[int, ...], low_latency: bool
 ) -> tuple[Floats, Floats]:
-    """What a take teaches: features (T, places * 288) and lips (T, channels)."""
+    """What a take teaches: features (T, places * 288), and lips (T, channels) and whether there is a p, b or m."""
     samples, motion, visemes = take
     count, now = len(motion), np.arange(len(motion))
     features = take_features(encoder, samples, count, low_latency)
@@ -103,8 +103,10 @@ def _rows(
     later = [np.minimum(now + lead, count - 1) for lead in leads]
     lips = np.stack([motion[at, channel] for channel, at in enumerate(later)], 1)
     spoken = np.convolve(visemes != _SILENCE, np.ones(2 * _ABOUT_SPEECH + 1))[_ABOUT_SPEECH:-_ABOUT_SPEECH] > 0.5
+    closed = np.convolve(visemes == _BILABIAL, np.ones(3))[1:-1] > 0.5  # give or take a step
+    said = np.column_stack([lips, closed[np.minimum(now + CLOSURE_DELAY, count - 1)]]).astype(np.float32)
     used = np.isfinite(lips).all(1) & spoken
-    return taps(features, places, count)[used], lips[used]
+    return taps(features, places, count)[used], said[used]
 
 
 def _linear(model: SpeechMotionModel, low_latency: bool) -> torch.nn.Linear:
@@ -153,15 +155,17 @@ def fit_features(
             raise Audio2MotionError(f"{folder} moves other channels than {init}: they must be the same")
     for low_latency in (False, True):
         places, linear = feature_places(features, low_latency), _linear(model, low_latency)
-        sums = _Sums(len(places) * MOONSHINE_SIZE, channels(model.config))
+        sums, sounds_known = _Sums(len(places) * MOONSHINE_SIZE, channels(model.config) + 1), False
         for measured, take in _takes(corpora, config.hours):
+            sounds_known = sounds_known or not measured
             sums.add(*_rows(encoder, take, _leads(model.config, config, measured), places, low_latency))
         if not sums.rows:
             raise Audio2MotionError(f"{corpora[0]} holds no speech whose lips are known")
         solved = sums.solve(config.penalty, FeatureHead(linear.weight.numpy(), linear.bias.numpy()))
+        known = None if sounds_known else -1  # of clips it is not known what is said: closures stay as they are
         with torch.no_grad():
-            linear.weight.copy_(torch.from_numpy(solved.weight))
-            linear.bias.copy_(torch.from_numpy(solved.bias))
+            linear.weight[:known] = torch.from_numpy(solved.weight)[:known]
+            linear.bias[:known] = torch.from_numpy(solved.bias)[:known]
         report(f"{'low latency' if low_latency else 'default'}: {sums.rows / 3000:.1f} minutes of speech")
     save_model(model, out)
     return out

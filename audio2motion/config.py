@@ -66,16 +66,18 @@ class FeatureConfig:
 
     The features are those of `encoder` "moonshine-tiny" (`audio2motion.network.moonshine`), which comes with the
     package and is never trained. A step's lips are told from the features at `places`, in steps of 20 ms from its own;
-    in low latency from those at `low_latency_places`. `share`: how much of the lips they are, the rest is the motion
-    transformer's. Visemes and voice activity are always the conformer's; but a p, b or m of which the features are less
-    sure than `confirm` is none.
+    in low latency from those at `low_latency_places`. `share`: how much of the lips' gap they are, and `shape_share` of
+    all else; the rest is the motion transformer's. Visemes and voice activity are always the conformer's; but a p, b or
+    m of which the features are less sure than `confirm` (`low_latency_confirm`) is none.
     """
 
     encoder: str = MOONSHINE_TINY
     places: tuple[int, ...] = (-12, -9, -6, -4, -2, 0, 2)
     low_latency_places: tuple[int, ...] = (-12, -9, -6, -4, -2, 0)
-    share: float = 0.75
-    confirm: float = 0.2
+    share: float = 0.7
+    shape_share: float = 1.0
+    confirm: float = 0.15
+    low_latency_confirm: float = 0.08
 
     def __post_init__(self) -> None:
         if self.encoder != MOONSHINE_TINY:
@@ -83,8 +85,9 @@ class FeatureConfig:
         for places in (self.places, self.low_latency_places):
             if not places or list(places) != sorted(set(places)) or places[0] > 0 > places[-1]:
                 raise Audio2MotionError(f"places of features must ascend, with 0 among or between them: {places}")
-        if not 0 < self.share <= 1:
-            raise Audio2MotionError(f"the features' share must be above 0 and at most 1, not {self.share}")
+        for share in (self.share, self.shape_share):
+            if not 0 < share <= 1:
+                raise Audio2MotionError(f"the features' share must be above 0 and at most 1, not {share}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from audio2motion.checkpoint import WEIGHTS_FILE
 from audio2motion.config import FeatureConfig, ModelConfig
 from audio2motion.errors import Audio2MotionError
 from audio2motion.network.layout import MOONSHINE_SIZE, feature_places
+from audio2motion.network.lip_postprocessor import GAP_CHANNELS
 from audio2motion.network.moonshine import Moonshine, MoonshineState
 from audio2motion.network.protocol import Floats, Network, State, Steps
 from audio2motion.phones import VISEMES
@@ -86,6 +87,9 @@ class MixedNetwork(Generic[State]):
         assert features is not None
         self.inner, self._encoder, self._heads = inner, encoder, heads
         self._config: FeatureConfig = features
+        names = inner.config.channels if inner.config.output == "blendshapes" else ()
+        shares = [features.share if name in GAP_CHANNELS else features.shape_share for name in names]
+        self._share = np.array(shares or [features.share], np.float32)
 
     @property
     def config(self) -> ModelConfig:
@@ -112,9 +116,10 @@ class MixedNetwork(Generic[State]):
         now, later = Steps(*(part[:ready] for part in steps)), Steps(*(part[ready:] for part in steps))
         if ready:
             lips, closed = self._heads[state.low_latency](taps(features, places, ready))
-            share, visemes = np.float32(self._config.share), now.visemes.copy()
-            visemes[:, _BILABIAL] += _DOUBT * (closed - np.float32(self._config.confirm)).clip(max=0)
-            now = now._replace(motion=now.motion * (1 - share) + lips * share, visemes=visemes)
+            confirm = self._config.low_latency_confirm if state.low_latency else self._config.confirm
+            visemes = now.visemes.copy()
+            visemes[:, _BILABIAL] += _DOUBT * (closed - np.float32(confirm)).clip(max=0)
+            now = now._replace(motion=now.motion * (1 - self._share) + lips * self._share, visemes=visemes)
         return now, MixedState(state.low_latency, inner, encoder, later, features[ready:].copy())
 
 

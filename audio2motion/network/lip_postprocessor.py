@@ -21,7 +21,7 @@ _CLOSURE_HOLD = 1  # steps by which a closure is held before and after, so that 
 _GATE_SHUT, _GATE_OPEN = 0.05, 0.2
 _GATE_PER_STEP = 0.125  # attack and release: 160 ms each
 # Standard deviations of the smoothing in steps. Smoothing delays, so in low latency there is none.
-_SMOOTH_LIPS, _SMOOTH_CLOSURES = 2.5, 1.0
+_SMOOTH_LIPS, _SMOOTH_CLOSURES = 1.75, 1.0
 REACH = 4  # steps that smoothing sees on either side
 
 

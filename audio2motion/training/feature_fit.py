@@ -35,7 +35,8 @@ _AFTER_END = 16000  # samples that follow a take, so that the windows over its e
 
 @dataclass(frozen=True, slots=True)
 class FitConfig:
-    """How to solve. `penalty`: rows' worth of ridge, over features of unit spread; `hours` of the corpus at most.
+    """How to solve. `penalty`: rows' worth of ridge, over features of unit spread, for the lips' gap, and
+    `shape_penalty` times as much for all else; `hours` of the corpus at most.
 
     `lead`: steps by which lips part and close before their sound; `shape_lead`: by which they spread and round before
     it. In a corpus of clips, where lips are measured, both are 0.
@@ -43,6 +44,7 @@ class FitConfig:
 
     penalty: float = 3e4
     hours: float = 1.0
+    shape_penalty: float = 10.0
     lead: int = 2
     shape_lead: int = 3
 
@@ -64,7 +66,7 @@ class _Sums:
         self._products += x.T @ y
 
     def solve(self, penalty: float, start: FeatureHead) -> FeatureHead:
-        """The head nearest to `start` for its error."""
+        """The head whose error and distance from `start`, times the penalty, are least together."""
         mean, target = self._squares[-1, :-1] / self.rows, self._products[-1] / self.rows
         centred = self._squares[:-1, :-1] - self.rows * np.outer(mean, mean)
         before = start.weight.T.astype(np.float64)
@@ -115,6 +117,14 @@ def _linear(model: SpeechMotionModel, low_latency: bool) -> torch.nn.Linear:
     return head
 
 
+def _solved(sums: _Sums, fit: FitConfig, start: FeatureHead, config: ModelConfig) -> FeatureHead:
+    """Shapes change slowly and are told by less, so that they take a larger penalty."""
+    near, far = sums.solve(fit.penalty, start), sums.solve(fit.penalty * fit.shape_penalty, start)
+    shapes = [name not in GAP_CHANNELS for name in config.channels] if config.output == "blendshapes" else []
+    kept = np.array([*shapes, *[False] * (len(start.bias) - len(shapes))])
+    return FeatureHead(np.where(kept[:, None], far.weight, near.weight), np.where(kept, far.bias, near.bias))
+
+
 def _featured(model: SpeechMotionModel) -> SpeechMotionModel:
     """The same model with heads for features, which tell nothing yet where it had none."""
     if model.config.features is not None:
@@ -161,7 +171,7 @@ def fit_features(
             sums.add(*_rows(encoder, take, _leads(model.config, config, measured), places, low_latency))
         if not sums.rows:
             raise Audio2MotionError(f"{corpora[0]} holds no speech whose lips are known")
-        solved = sums.solve(config.penalty, FeatureHead(linear.weight.numpy(), linear.bias.numpy()))
+        solved = _solved(sums, config, FeatureHead(linear.weight.numpy(), linear.bias.numpy()), model.config)
         known = None if sounds_known else -1  # of clips it is not known what is said: closures stay as they are
         with torch.no_grad():
             linear.weight[:known] = torch.from_numpy(solved.weight)[:known]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from audio2motion.arkit import BLENDSHAPE_NAMES
-from audio2motion.checkpoint import CONFORMER_SMALL, FORMAT, MOONSHINE_TINY, current_config
+from audio2motion.checkpoint import CONFORMER_SMALL, FORMAT, MOONSHINE_TINY
 from audio2motion.errors import Audio2MotionError
 from audio2motion.targets import LIP_BLENDSHAPES
 
@@ -123,7 +123,7 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         if self.format != FORMAT:
-            raise Audio2MotionError(f"a model's format is {FORMAT}, not {self.format}")
+            raise Audio2MotionError(f"this is a model of format {self.format}, this version reads {FORMAT}")
         if (self.sample_rate_hz, self.motion_rate_hz) != (SAMPLE_RATE_HZ, MOTION_RATE_HZ):
             raise Audio2MotionError(f"models hear {SAMPLE_RATE_HZ} Hz and move at {MOTION_RATE_HZ} Hz")
         for size, heads in ((self.hidden_size, self.heads), (self.encoder.hidden_size, self.encoder.heads)):
@@ -141,9 +141,8 @@ class ModelConfig:
 
     @staticmethod
     def from_dict(values: dict[str, Any]) -> ModelConfig:
-        """Read plain values back, also those of older formats; unknown keys are refused, missing ones take their
-        defaults."""
-        values = current_config(values)
+        """Read plain values back; unknown keys are refused, missing ones take their defaults."""
+        values = dict(values)
         encoder = EncoderConfig(**_known(EncoderConfig, values.pop("encoder", {}), "encoder"))
         given = values.pop("features", None)
         features = None if given is None else FeatureConfig(**_known(FeatureConfig, given, "features"))
@@ -156,7 +155,7 @@ class ModelConfig:
 
 
 def read_values(path: Path) -> dict[str, Any]:
-    """The plain values of a config.json, of whatever format; Audio2MotionError where there are none."""
+    """The plain values of a config.json; Audio2MotionError where there are none."""
     try:
         values = json.loads(path.read_text())
     except (OSError, ValueError) as error:

@@ -12,13 +12,11 @@ import numpy.typing as npt
 from audio2motion.behaviour import Behaviour, BehaviourFrames
 from audio2motion.config import MOTION_RATE_HZ, SAMPLE_RATE_HZ, SAMPLES_PER_FRAME, ModelConfig
 from audio2motion.errors import Audio2MotionError
+from audio2motion.network.ends import ENDING, WARM_UP, mirrored
 from audio2motion.network.layout import block_samples, look_ahead_s
 from audio2motion.network.lip_postprocessor import REACH, LipPostprocessor
 from audio2motion.network.protocol import Floats, Network
 from audio2motion.prediction import Columns, Prediction, Track
-
-WARM_UP = 24 * SAMPLES_PER_FRAME  # samples that are heard before the first, where there is time
-ENDING = 15 * SAMPLES_PER_FRAME  # the last samples, which mirrored are taken for the sound after the end
 
 
 def checked_sound(samples: npt.ArrayLike) -> Floats:
@@ -33,13 +31,6 @@ def checked_sound(samples: npt.ArrayLike) -> Floats:
     if not np.isfinite(sound).all():
         raise Audio2MotionError("sound holds values that are not finite: check the recording")
     return sound
-
-
-def mirrored(sound: Floats, count: int) -> Floats:
-    """`count` samples to follow `sound` (N,): it backwards, forwards, backwards, ...; silence after none."""
-    if not len(sound):
-        return np.zeros(count, np.float32)
-    return np.resize(np.concatenate([sound[::-1], sound]), count)
 
 
 def behaviour_for(config: ModelConfig, seed: int, low_latency: bool) -> Behaviour:

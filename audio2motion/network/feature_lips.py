@@ -35,7 +35,8 @@ class FeatureHead(NamedTuple):
 
     def __call__(self, taps: Floats) -> tuple[Floats, Floats]:
         """Lips (T, channels) of features (T, places * 288), and how sure a p, b or m is (T,), about 0 to 1."""
-        told = np.asarray(taps @ self.weight.T + self.bias, np.float32)
+        # Not by the BLAS: it would wake its threads for so little, and they spin on.
+        told = np.asarray(np.einsum("tk,ck->tc", taps, self.weight) + self.bias, np.float32)
         return told[:, :-1], told[:, -1]
 
 

@@ -18,8 +18,8 @@ CLOSURE_DELAY = 2
 _CLOSURE_RAMP = 0.05  # below `closure_above` by less than this probability, an opening shrinks
 _CLOSURE_HOLD = 1  # steps by which a closure is held before and after, so that smoothing leaves its middle closed
 # The voice activity gate: shut below the first probability, open above the second.
-_GATE_SHUT, _GATE_OPEN = 0.05, 0.2
-_GATE_PER_STEP = 0.125  # attack and release: 160 ms each
+_GATE_SHUT, _GATE_OPEN = 0.1, 0.35
+_GATE_PER_STEP = 0.25  # attack and release: 80 ms each
 # Standard deviations of the smoothing in steps. Smoothing delays, so in low latency there is none.
 _SMOOTH_LIPS, _SMOOTH_CLOSURES = 1.75, 1.0
 REACH = 4  # steps that smoothing sees on either side

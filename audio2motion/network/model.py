@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
-from audio2motion.checkpoint import CONFIG_FILE, WEIGHTS_FILE, current_weights, format_of
-from audio2motion.config import FeatureConfig, ModelConfig, read_values
+from audio2motion.checkpoint import CONFIG_FILE, WEIGHTS_FILE
+from audio2motion.config import FeatureConfig, ModelConfig
 from audio2motion.errors import Audio2MotionError
 from audio2motion.network.attention import KeyValues, WindowedSelfAttention
 from audio2motion.network.encoder import Encoded, make_encoder
@@ -128,7 +128,7 @@ def feature_heads(config: ModelConfig, features: FeatureConfig) -> nn.ModuleList
 
 
 def save_model(model: SpeechMotionModel, folder: Path) -> None:
-    """Write config.json and model.safetensors in the current format; a frozen hub encoder's weights stay on the hub."""
+    """Write config.json and model.safetensors; a frozen hub encoder's weights stay on the hub."""
     from safetensors.torch import save_file
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -146,17 +146,16 @@ def _own_weights(model: SpeechMotionModel) -> dict[str, torch.Tensor]:
 
 
 def load_model(folder: Path, device: str | torch.device = "cpu") -> SpeechMotionModel:
-    """Read a checkpoint folder of any format onto a device, ready for inference.
+    """Read a checkpoint folder onto a device, ready for inference.
 
     Audio2MotionError where there is no such device, or a file is missing, damaged or does not fit its config.
     """
     where = _device(device)
-    values = read_values(folder / CONFIG_FILE)
-    config = ModelConfig.from_dict(values)
+    config = ModelConfig.read(folder / CONFIG_FILE)
     path = folder / WEIGHTS_FILE
     if not path.is_file():
         raise Audio2MotionError(f"{path} is missing: {folder} is not a whole audio2motion checkpoint")
-    tensors = current_weights(_read_weights(path), format_of(values))
+    tensors = _read_weights(path)
     model = SpeechMotionModel(config, encoder_weights=config.encoder.frozen)
     wanted = {name: tuple(value.shape) for name, value in _own_weights(model).items()}
     given = {name: tuple(value.shape) for name, value in tensors.items()}

@@ -17,6 +17,7 @@ import torch
 from audio2motion.config import SAMPLES_PER_FRAME, FeatureConfig, ModelConfig
 from audio2motion.corpus.build import CorpusInfo, StoredTake, read_takes
 from audio2motion.errors import Audio2MotionError
+from audio2motion.network.ends import ENDING, WARM_UP, mirrored
 from audio2motion.network.feature_lips import FeatureHead, taps
 from audio2motion.network.layout import MOONSHINE_SIZE, channels, feature_places
 from audio2motion.network.lip_postprocessor import CLOSURE_DELAY, GAP_CHANNELS
@@ -24,7 +25,6 @@ from audio2motion.network.model import SpeechMotionModel, load_model, save_model
 from audio2motion.network.moonshine import Moonshine
 from audio2motion.network.protocol import Floats
 from audio2motion.phones import VISEMES
-from audio2motion.stream import ENDING, WARM_UP, mirrored
 
 Doubles = npt.NDArray[np.float64]
 

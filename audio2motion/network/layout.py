@@ -101,6 +101,18 @@ def look_ahead_s(config: ModelConfig, low_latency: bool = False) -> float:
     return heard / config.sample_rate_hz
 
 
+def samples_for(config: ModelConfig, steps: int, low_latency: bool) -> int:
+    """How many samples must have been heard for so many steps to come out, the block of features with them."""
+    heard = round(look_ahead_s(config, low_latency) * config.sample_rate_hz) + steps * SAMPLES_PER_FRAME
+    if config.features is None:
+        return heard
+    windows = moonshine_windows(low_latency)
+    last = steps - 1 + feature_places(config.features, low_latency)[-1]
+    frames = (last * SAMPLES_PER_FRAME - MOONSHINE_CENTRE) // MOONSHINE_HOP + 2
+    end = windows.first + max(0, -(-(frames - windows.first) // windows.block)) * windows.block
+    return max(heard, (end + windows.ahead - 1) * MOONSHINE_HOP + MOONSHINE_WINDOW)
+
+
 def block_samples(config: ModelConfig, low_latency: bool) -> tuple[int, int]:
     """Samples of a stream's first block, and of those after it: as many as it takes for one window of features.
 

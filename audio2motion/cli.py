@@ -78,6 +78,16 @@ def corpus(out: Path, videos: Path | None, extractor: str, engines: str, **optio
     click.echo(f"{out}: {info.shards} shards, from {', '.join(info.engines) or 'video'}")
 
 
+def _layer(text: str) -> int | None:
+    """The value of --encoder-layer."""
+    if text == "mix":
+        return None
+    try:
+        return int(text)
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is neither a number nor mix", param_hint="--encoder-layer") from None
+
+
 @main.command()
 @click.argument("corpora", type=_EXISTING, nargs=-1, required=True)
 @click.option("-o", "--out", type=_FOLDER, required=True, help="Folder of the run and, at its end, the checkpoint.")
@@ -88,6 +98,8 @@ def corpus(out: Path, videos: Path | None, extractor: str, engines: str, **optio
 @click.option("--patience", type=click.IntRange(1), default=6, show_default=True, help="Epochs without gain.")
 @click.option("--encoder", default=CONFORMER_SMALL, show_default=True,
               help="The small one, trained here, or a hub model such as facebook/wav2vec2-base-960h.")  # fmt: skip
+@click.option("--encoder-layer", default="-1", show_default=True, metavar="N|mix",
+              help="Which of a hub encoder's layers, or a learnt mix of all.")  # fmt: skip
 @click.option("--tune-encoder", is_flag=True, help="Train a hub encoder's weights too.")
 @click.option("--mixed-precision", type=click.Choice(["no", "fp16", "bf16"]), default="no", show_default=True)
 @click.option("--workers", type=click.IntRange(0), default=0, show_default=True, help="Processes that read the corpus.")
@@ -98,8 +110,8 @@ def corpus(out: Path, videos: Path | None, extractor: str, engines: str, **optio
               help="Share of --init in the result: about 0.5 keeps what your clips do not show.")  # fmt: skip
 @click.option("--look-ahead", type=click.IntRange(0), help="Frames of 20 ms that are heard ahead: 10, or --init's.")
 @click.option("--settle", type=click.FloatRange(0), help="Seconds ahead that tell level and colour: 0, or --init's.")
-def train(corpora: tuple[Path, ...], out: Path, encoder: str, tune_encoder: bool, resume: bool, init: Path | None,
-          look_ahead: int | None, settle: float | None, **options: Any) -> None:  # fmt: skip
+def train(corpora: tuple[Path, ...], out: Path, encoder: str, encoder_layer: str, tune_encoder: bool, resume: bool,
+          init: Path | None, look_ahead: int | None, settle: float | None, **options: Any) -> None:  # fmt: skip
     """Train a model on CORPORA. Under `accelerate launch -m audio2motion train ...` it uses every GPU."""
     from audio2motion.checkpoint import CONFIG_FILE
     from audio2motion.config import EncoderConfig, ModelConfig
@@ -111,7 +123,7 @@ def train(corpora: tuple[Path, ...], out: Path, encoder: str, tune_encoder: bool
     info = CorpusInfo.read(corpora[0])
     keypoints = bool(info.channels) and info.channels[0].startswith("keypoint")
     model_config = ModelConfig(
-        encoder=EncoderConfig(name=encoder, frozen=not tune_encoder),
+        encoder=EncoderConfig(name=encoder, layer=_layer(encoder_layer), frozen=not tune_encoder),
         output="expression" if keypoints else "blendshapes",
         channels=() if keypoints else info.channels,
     )
@@ -124,6 +136,25 @@ def train(corpora: tuple[Path, ...], out: Path, encoder: str, tune_encoder: bool
     run(list(corpora), out, model_config, TrainConfig(**options), resume=resume, report=click.echo, init=init)
     plot_history(out, out / "training.png")
     click.echo(f"{out}: checkpoint and training.png")
+
+
+@main.command()
+@click.argument("corpora", type=_EXISTING, nargs=-1, required=True)
+@click.option("-o", "--out", type=_FOLDER, required=True, help="Folder for the checkpoint.")
+@click.option("--init", type=_EXISTING, help="Checkpoint to start from; by default the embedded one.")
+@click.option("--hours", type=float, default=1.0, show_default=True, help="Of the corpora, at most.")
+@click.option("--penalty", type=click.FloatRange(0, min_open=True), default=3e4, show_default=True,
+              help="Weight of the start, in steps of 20 ms of speech: the more, the less CORPORA change.")  # fmt: skip
+def fit(corpora: tuple[Path, ...], out: Path, init: Path | None, hours: float, penalty: float) -> None:
+    """Solve for the lips that speech features tell, on CORPORA: of synthesised speech, or of clips of your own.
+
+    It takes a minute or two, and leaves everything else of the checkpoint as it is.
+    """
+    from audio2motion.checkpoint import embedded_checkpoint
+    from audio2motion.training.feature_fit import FitConfig, fit_features
+
+    fit_features(corpora, init or embedded_checkpoint(), out, FitConfig(penalty, hours), report=click.echo)
+    click.echo(f"{out}: checkpoint; for prediction without PyTorch: audio2motion export {out}")
 
 
 @main.command()

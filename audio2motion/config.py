@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from audio2motion.arkit import BLENDSHAPE_NAMES
-from audio2motion.checkpoint import CONFORMER_SMALL, FORMAT, current_config
+from audio2motion.checkpoint import CONFORMER_SMALL, FORMAT, MOONSHINE_TINY
 from audio2motion.errors import Audio2MotionError
 from audio2motion.targets import LIP_BLENDSHAPES
 
@@ -31,9 +31,10 @@ class EncoderConfig:
     no other part of Wav2Vec2-BERT, none of its weights, none of its pre-training. The layers start from random numbers
     and are trained here, on synthesised speech.
 
-    Any other `name` is a Wav2Vec2, HuBERT or WavLM model of the hub (or a local folder) with its published weights,
-    run over windows: blocks of `block_s` with `context_s` before and `look_ahead_s` after; `frozen` keeps those
-    weights as they are in training.
+    Any other `name` is a Wav2Vec2, HuBERT, WavLM or Moonshine model of the hub (or a local folder) with its published
+    weights, run over windows: blocks of `block_s` with `context_s` before and `look_ahead_s` after. Its steps are the
+    output of `layer` (0: what its layers get, -1: the last one's), or where that is None a learnt mix of all; `frozen`
+    keeps the published weights as they are in training.
     """
 
     name: str = CONFORMER_SMALL
@@ -50,6 +51,7 @@ class EncoderConfig:
     block_s: float = 0.5
     context_s: float = 2.0
     look_ahead_s: float = 0.2
+    layer: int | None = -1
     frozen: bool = True
 
     @property
@@ -59,8 +61,38 @@ class EncoderConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class FeatureConfig:
+    """Lips as linear functions of speech features, mixed with the motion transformer's.
+
+    The features are those of `encoder` "moonshine-tiny" (`audio2motion.network.moonshine`), which comes with the
+    package and is never trained. A step's lips are told from the features at `places`, in steps of 20 ms from its own;
+    in low latency from those at `low_latency_places`. `share`: how much of the lips' gap they are, and `shape_share` of
+    all else; the rest is the motion transformer's. Visemes and voice activity are always the conformer's; but a p, b or
+    m of which the features are less sure than `confirm` (`low_latency_confirm`) is none.
+    """
+
+    encoder: str = MOONSHINE_TINY
+    places: tuple[int, ...] = (-12, -9, -6, -4, -2, 0, 2)
+    low_latency_places: tuple[int, ...] = (-12, -9, -6, -4, -2, 0)
+    share: float = 0.7
+    shape_share: float = 1.0
+    confirm: float = 0.15
+    low_latency_confirm: float = 0.08
+
+    def __post_init__(self) -> None:
+        if self.encoder != MOONSHINE_TINY:
+            raise Audio2MotionError(f"features come from {MOONSHINE_TINY}, not from {self.encoder!r}")
+        for places in (self.places, self.low_latency_places):
+            if not places or list(places) != sorted(set(places)) or places[0] > 0 > places[-1]:
+                raise Audio2MotionError(f"places of features must ascend, with 0 among or between them: {places}")
+        for share in (self.share, self.shape_share):
+            if not 0 < share <= 1:
+                raise Audio2MotionError(f"the features' share must be above 0 and at most 1, not {share}")
+
+
+@dataclass(frozen=True, slots=True)
 class ModelConfig:
-    """The whole model: encoder, motion transformer, heads.
+    """The whole model: encoder, motion transformer, heads, and what `features` add to the lips, if anything.
 
     `look_ahead` motion frames (20 ms each) are heard before a frame's motion is predicted; in low latency only
     `low_latency_look_ahead`: one model is trained for both. `output` "blendshapes" gives the ARKit weights named in
@@ -70,6 +102,7 @@ class ModelConfig:
     """
 
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
+    features: FeatureConfig | None = None
     hidden_size: int = 128
     layers: int = 2
     heads: int = 4
@@ -90,7 +123,7 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         if self.format != FORMAT:
-            raise Audio2MotionError(f"a model's format is {FORMAT}, not {self.format}")
+            raise Audio2MotionError(f"this is a model of format {self.format}, this version reads {FORMAT}")
         if (self.sample_rate_hz, self.motion_rate_hz) != (SAMPLE_RATE_HZ, MOTION_RATE_HZ):
             raise Audio2MotionError(f"models hear {SAMPLE_RATE_HZ} Hz and move at {MOTION_RATE_HZ} Hz")
         for size, heads in ((self.hidden_size, self.heads), (self.encoder.hidden_size, self.encoder.heads)):
@@ -108,11 +141,12 @@ class ModelConfig:
 
     @staticmethod
     def from_dict(values: dict[str, Any]) -> ModelConfig:
-        """Read plain values back, also those of older formats; unknown keys are refused, missing ones take their
-        defaults."""
-        values = current_config(values)
+        """Read plain values back; unknown keys are refused, missing ones take their defaults."""
+        values = dict(values)
         encoder = EncoderConfig(**_known(EncoderConfig, values.pop("encoder", {}), "encoder"))
-        return ModelConfig(encoder=encoder, **_known(ModelConfig, values, "model"))
+        given = values.pop("features", None)
+        features = None if given is None else FeatureConfig(**_known(FeatureConfig, given, "features"))
+        return ModelConfig(encoder=encoder, features=features, **_known(ModelConfig, values, "model"))
 
     @staticmethod
     def read(path: Path) -> ModelConfig:
@@ -121,7 +155,7 @@ class ModelConfig:
 
 
 def read_values(path: Path) -> dict[str, Any]:
-    """The plain values of a config.json, of whatever format; Audio2MotionError where there are none."""
+    """The plain values of a config.json; Audio2MotionError where there are none."""
     try:
         values = json.loads(path.read_text())
     except (OSError, ValueError) as error:
@@ -131,7 +165,9 @@ def read_values(path: Path) -> dict[str, Any]:
     return values
 
 
-def _known(kind: type[EncoderConfig] | type[ModelConfig], values: dict[str, Any], what: str) -> dict[str, Any]:
+def _known(
+    kind: type[EncoderConfig] | type[FeatureConfig] | type[ModelConfig], values: dict[str, Any], what: str
+) -> dict[str, Any]:
     names = {f.name for f in fields(kind)}
     unknown = sorted(set(values) - names)
     if unknown:

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from audio2motion.checkpoint import embedded_checkpoint
 from audio2motion.config import MOTION_RATE_HZ, SAMPLE_RATE_HZ, ModelConfig
+from audio2motion.network.feature_lips import with_features
 from audio2motion.network.layout import look_ahead_s
 from audio2motion.network.lip_postprocessor import REACH
 from audio2motion.network.onnx_network import OnnxNetwork
@@ -50,11 +51,11 @@ class Predictor:
         """
         folder = Path(path) if path is not None else embedded_checkpoint()
         if str(device) == "cpu" and (network := OnnxNetwork.beside(folder)) is not None:
-            return cls(network)
+            return cls(with_features(network, folder))
         from audio2motion.network.model import load_model
         from audio2motion.network.torch_network import TorchNetwork
 
-        return cls(TorchNetwork(load_model(folder, device)))
+        return cls(with_features(TorchNetwork(load_model(folder, device)), folder))
 
     @property
     def config(self) -> ModelConfig:

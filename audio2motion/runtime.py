@@ -41,8 +41,10 @@ def onnx_runtime() -> ModuleType:
     return module
 
 
-def cpu_session(path: Path) -> onnxruntime.InferenceSession:
+def cpu_session(path: Path, fused: bool = False) -> onnxruntime.InferenceSession:
     """A network for small inputs, on the CPU: it computes on the calling thread and starts no others.
+
+    `fused`: operators are fused and weights packed, for larger inputs, to which that is worth its time.
 
     Raises Audio2MotionError where ONNX Runtime is missing or the file cannot be loaded.
     """
@@ -51,8 +53,11 @@ def cpu_session(path: Path) -> onnxruntime.InferenceSession:
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = _ERRORS_ONLY
     # Small matrices gain nothing by being fused and packed, and that takes longer than loading them.
-    options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    options.add_session_config_entry("session.disable_prepacking", "1")
+    if fused:
+        options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
+    else:
+        options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_DISABLE_ALL
+        options.add_session_config_entry("session.disable_prepacking", "1")
     try:
         return runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's errors have no common public base

@@ -12,15 +12,11 @@ import numpy.typing as npt
 from audio2motion.behaviour import Behaviour, BehaviourFrames
 from audio2motion.config import MOTION_RATE_HZ, SAMPLE_RATE_HZ, SAMPLES_PER_FRAME, ModelConfig
 from audio2motion.errors import Audio2MotionError
-from audio2motion.network.layout import look_ahead_s
+from audio2motion.network.ends import ENDING, WARM_UP, mirrored
+from audio2motion.network.layout import block_samples, look_ahead_s, samples_for
 from audio2motion.network.lip_postprocessor import REACH, LipPostprocessor
 from audio2motion.network.protocol import Floats, Network
 from audio2motion.prediction import Columns, Prediction, Track
-
-_BLOCK = SAMPLE_RATE_HZ // 2  # samples per run of the network: half a second at a time is cheap
-_LOW_LATENCY_BLOCK = 4 * SAMPLES_PER_FRAME  # in low latency, after the first motion: less costs as much per run
-_WARM_UP = 10 * SAMPLES_PER_FRAME  # samples that are heard before the first, where there is time
-_ENDING = 15 * SAMPLES_PER_FRAME  # the last samples, which mirrored are taken for the sound after the end
 
 
 def checked_sound(samples: npt.ArrayLike) -> Floats:
@@ -35,13 +31,6 @@ def checked_sound(samples: npt.ArrayLike) -> Floats:
     if not np.isfinite(sound).all():
         raise Audio2MotionError("sound holds values that are not finite: check the recording")
     return sound
-
-
-def mirrored(sound: Floats, count: int) -> Floats:
-    """`count` samples to follow `sound` (N,): it backwards, forwards, backwards, ...; silence after none."""
-    if not len(sound):
-        return np.zeros(count, np.float32)
-    return np.resize(np.concatenate([sound[::-1], sound]), count)
 
 
 def behaviour_for(config: ModelConfig, seed: int, low_latency: bool) -> Behaviour:
@@ -60,15 +49,14 @@ class PredictionStream:
         if fps <= 0:
             raise Audio2MotionError(f"the frame rate must be positive, not {fps}")
         self._network, self._fps = network, fps
-        self._look_ahead_s = look_ahead_s(network.config, low_latency)
+        self._config, self._low_latency = network.config, low_latency
         self._state = network.start(low_latency)
         self._behaviour = behaviour_for(network.config, seed, low_latency)
         # Blocks lie at fixed places, so that the result is the same to the last bit however the sound is pushed.
-        self._block = _LOW_LATENCY_BLOCK if low_latency else _BLOCK
-        self._next_block = round(self._look_ahead_s * SAMPLE_RATE_HZ) if low_latency else _BLOCK
+        self._next_block, self._block = block_samples(network.config, low_latency)
         self._waiting = self._last = np.zeros(0, np.float32)
         self._heard = self._given = 0  # samples pushed, frames out
-        self._warm_up = 0 if low_latency else _WARM_UP
+        self._warm_up = self._before = 0 if low_latency else WARM_UP
         self._lips = Track(-self._warm_up // SAMPLES_PER_FRAME)
         self._life = Track()
         self._finished = False
@@ -101,10 +89,10 @@ class PredictionStream:
         self._hear(self._waiting)
         if self._warm_up:  # not a sample was heard
             self._begin(self._waiting)
-        past_end = max(0, math.ceil(total * SAMPLE_RATE_HZ / self._fps) - self._heard)
-        ahead = round(self._look_ahead_s * SAMPLE_RATE_HZ)
+        steps = math.ceil(total * MOTION_RATE_HZ / self._fps) + self._before // SAMPLES_PER_FRAME + REACH + 3
+        known = self._before + self._heard
         # What would have followed is not known, but silence it is not: a recording may end within a word.
-        self._hear_lips(mirrored(self._last, past_end + ahead + (REACH + 3) * SAMPLES_PER_FRAME))
+        self._hear_lips(mirrored(self._last, max(0, samples_for(self._config, steps, self._low_latency) - known)))
         self._add_behaviour(self._behaviour.finish())
         return self._frames(total)
 
@@ -115,7 +103,7 @@ class PredictionStream:
         if len(sound):
             if self._warm_up:
                 self._begin(sound)
-            self._last = np.concatenate([self._last, sound])[-_ENDING:]
+            self._last = np.concatenate([self._last, sound])[-ENDING:]
             self._hear_lips(sound)
             self._add_behaviour(self._behaviour.push(sound))
 

@@ -87,6 +87,10 @@ def measure(checkpoint: Path | None, device: str, audio: Path, seconds: float) -
 
     predictor = Predictor.load(checkpoint, device)
     load_s = time.perf_counter() - begin
+    from audio2motion.network.feature_lips import MixedNetwork
+
+    network = predictor.network
+    inner = network.inner if isinstance(network, MixedNetwork) else network
     samples = sound(audio, seconds)
     predictor.predict(samples[: 2 * RATE_HZ], FPS)
 
@@ -106,7 +110,7 @@ def measure(checkpoint: Path | None, device: str, audio: Path, seconds: float) -
     behaviour.push(samples)
     behaviour.finish()
     return Result(
-        machine=platform.processor() or platform.machine(), library=type(predictor.network).__name__,
+        machine=platform.processor() or platform.machine(), library=type(inner).__name__,
         seconds=seconds, load_s=load_s, look_ahead_ms=1000 * predictor.low_latency_look_ahead_s,
         rtf_whole=rtf_whole, rtf_stream=rtf_stream, rtf_low_latency=rtf_low, rtf_behaviour=watch.per(seconds),
         first_motion_ms=lateness[0], latency_mean_ms=float(np.mean(lateness)),

@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-from collections.abc import Callable
+import zipfile
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -95,6 +96,36 @@ def save_shard(
             visemes=np.concatenate(visemes).astype(np.int8),
         )
     beside.replace(path)
+
+
+class StoredTake(NamedTuple):
+    """Sound (N,) of a take, its `motion` (T, C), NaN where unknown, and `visemes` (T,) classes, -1 where unknown."""
+
+    samples: Floats
+    motion: Floats
+    visemes: npt.NDArray[np.int64]
+
+
+def read_takes(folder: Path) -> Iterator[StoredTake]:
+    """Every take of a corpus, shard by shard.
+
+    Raises Audio2MotionError for a shard that is damaged.
+    """
+    for path in sorted(folder.glob("shard-*.npz")):
+        try:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as data:
+                samples, motion, visemes = (data[name] for name in ("samples", "motion", "visemes"))
+                ends = zip(data["sample_ends"].tolist(), data["motion_ends"].tolist())
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            raise Audio2MotionError(
+                f"the shard {path} is damaged: delete it and make the corpus again ({error})"
+            ) from None
+        heard = seen = 0
+        for sound_end, motion_end in ends:
+            sound = samples[heard:sound_end].astype(np.float32) / 32768
+            lips, classes = motion[seen:motion_end].astype(np.float32), visemes[seen:motion_end].astype(np.int64)
+            yield StoredTake(sound, lips, classes)
+            heard, seen = sound_end, motion_end
 
 
 def take_motion(take: Take) -> tuple[Floats, npt.NDArray[np.int64]]:

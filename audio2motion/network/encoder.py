@@ -2,13 +2,11 @@
 
 `ConformerEncoder` is the project's own, "conformer-small": conformer layers (arXiv 2005.08100) of the structure of
 Wav2Vec2-BERT's, few and narrow, run step by step with a streaming state, so that attention reaches a fixed way back and
-never ahead. `PretrainedEncoder` runs any published Wav2Vec2, HuBERT or WavLM of the hub over windows at fixed places.
+never ahead. Published encoders of the hub run over windows: `audio2motion.network.pretrained`.
 """
 
 from __future__ import annotations
 
-import math
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -16,14 +14,13 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
-from audio2motion.config import SAMPLE_RATE_HZ, SAMPLES_PER_FRAME, EncoderConfig
-from audio2motion.errors import Audio2MotionError
+from audio2motion.config import EncoderConfig
 from audio2motion.network.attention import KeyValues, windowed_attention
 from audio2motion.network.augment import augmented
 from audio2motion.network.conformer import ConformerLayer, Convolution, SelfAttention
 from audio2motion.network.features import FeatureState, LogMel
 from audio2motion.network.front import FeatureEncoder, FrontState
-from audio2motion.network.layout import hub_steps, settle_frames
+from audio2motion.network.layout import settle_frames
 from audio2motion.network.voice_activity import VoiceActivity, VoiceActivityState
 
 
@@ -156,75 +153,10 @@ def _convolve(module: Convolution, x: torch.Tensor, past: torch.Tensor | None) -
     return module.dropout(x), tail
 
 
-@dataclass
-class WindowState:
-    """Streaming state: `samples` (B, n) that later windows still need, from sample `first`; `done` steps given out."""
-
-    samples: torch.Tensor
-    first: int
-    done: int
-    voice_activity: VoiceActivityState
-
-
-class PretrainedEncoder(SpeechEncoder):
-    """A hub model over windows at fixed places: block b is steps b n to (b + 1) n, with context on both sides.
-
-    Models that give 50 steps a second from 16 kHz sound fit; HF_HUB_OFFLINE is honoured.
-    """
-
-    def __init__(self, config: EncoderConfig, weights: bool = True) -> None:
-        super().__init__()
-        self.hub = _hub_model(config.name, weights)
-        self.size = int(self.hub.config.hidden_size)
-        self.voice_activity = VoiceActivity(self.size)
-        self.block, self.context, self.look_ahead = hub_steps(config)
-        if config.frozen:
-            self.hub.requires_grad_(False)
-
-    def start(self, batch: int = 1, low_latency: bool = False) -> WindowState:
-        """The streaming state before any sound: silence, as long as the context."""
-        device = next(self.hub.parameters()).device
-        before = self.context * SAMPLES_PER_FRAME
-        return WindowState(torch.zeros(batch, before, device=device), -before, 0, self.voice_activity.start(batch))
-
-    def forward(self, samples: torch.Tensor, state: WindowState) -> tuple[Encoded, WindowState]:
-        """Sound (B, N) to the steps of every block that is complete."""
-        waiting = torch.cat([state.samples, samples.to(state.samples)], 1)
-        first, done = state.first, state.done
-        blocks = []
-        while (done + self.block + self.look_ahead) * SAMPLES_PER_FRAME + 80 <= first + waiting.shape[1]:
-            start = (done - self.context) * SAMPLES_PER_FRAME - first
-            # The feature encoder's receptive field is 400 samples at a stride of 320.
-            stop = (done + self.block + self.look_ahead) * SAMPLES_PER_FRAME + 80 - first
-            blocks.append(self._encode(waiting[:, start:stop])[:, self.context : self.context + self.block])
-            done += self.block
-        drop = max(0, (done - self.context) * SAMPLES_PER_FRAME - first)
-        steps = torch.cat(blocks, 1) if blocks else waiting.new_zeros(len(waiting), 0, self.size)
-        log_odds, voice_activity = self.voice_activity(steps, state.voice_activity)
-        return Encoded(steps, log_odds), WindowState(waiting[:, drop:], first + drop, done, voice_activity)
-
-    def _encode(self, window: torch.Tensor) -> torch.Tensor:
-        scale = window.std(1, keepdim=True).clamp(min=1e-4)
-        hidden: torch.Tensor = self.hub((window - window.mean(1, keepdim=True)) / scale).last_hidden_state
-        return hidden
-
-
-def _hub_model(name: str, weights: bool) -> Any:
-    from transformers import AutoConfig, AutoModel
-
-    offline = bool(os.environ.get("HF_HUB_OFFLINE"))
-    try:
-        config = AutoConfig.from_pretrained(name, local_files_only=offline)
-        if math.prod(config.to_dict().get("conv_stride", ())) != SAMPLE_RATE_HZ // 50:
-            raise Audio2MotionError(f"the encoder {name!r} does not give 50 steps a second from raw sound")
-        if weights:
-            return AutoModel.from_pretrained(name, local_files_only=offline)
-        return AutoModel.from_config(config)
-    except (OSError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise Audio2MotionError(f"the encoder {name!r} cannot be loaded: {reason}") from error
-
-
 def make_encoder(config: EncoderConfig, weights: bool = True) -> SpeechEncoder:
     """The encoder that a config names; `weights`: load a hub model's own weights (not when a checkpoint follows)."""
-    return PretrainedEncoder(config, weights) if config.pretrained else ConformerEncoder(config)
+    if not config.pretrained:
+        return ConformerEncoder(config)
+    from audio2motion.network.pretrained import PretrainedEncoder
+
+    return PretrainedEncoder(config, weights)

@@ -10,7 +10,7 @@ from audio2motion.phones import VISEMES
 from audio2motion.targets import opening_weights
 
 # Channels that part the lips; a closure takes these to zero and leaves the lips' shape alone.
-_GAP_CHANNELS = ("jawOpen", "mouthUpperUpLeft", "mouthUpperUpRight", "mouthLowerDownLeft", "mouthLowerDownRight")
+GAP_CHANNELS = ("jawOpen", "mouthUpperUpLeft", "mouthUpperUpRight", "mouthLowerDownLeft", "mouthLowerDownRight")
 _BILABIAL = VISEMES.index("p b m")
 # Steps (of 20 ms) by which closures are delayed: the network was taught that opening lips lead their sound, but a
 # closure is seen when it is heard.
@@ -18,8 +18,8 @@ CLOSURE_DELAY = 2
 _CLOSURE_RAMP = 0.05  # below `closure_above` by less than this probability, an opening shrinks
 _CLOSURE_HOLD = 1  # steps by which a closure is held before and after, so that smoothing leaves its middle closed
 # The voice activity gate: shut below the first probability, open above the second.
-_GATE_SHUT, _GATE_OPEN = 0.15, 0.45
-_GATE_PER_STEP = 0.125  # attack and release: 160 ms each
+_GATE_SHUT, _GATE_OPEN = 0.1, 0.35
+_GATE_PER_STEP = 0.25  # attack and release: 80 ms each
 # Standard deviations of the smoothing in steps. Smoothing delays, so in low latency there is none.
 _SMOOTH_LIPS, _SMOOTH_CLOSURES = 1.75, 1.0
 REACH = 4  # steps that smoothing sees on either side
@@ -52,7 +52,7 @@ class LipPostprocessor:
 
     def __init__(self, config: ModelConfig, low_latency: bool = False) -> None:
         self._config, self._bypass = config, config.output == "expression"
-        self._gap = [i for i, name in enumerate(config.channels) if name in _GAP_CHANNELS]
+        self._gap = [i for i, name in enumerate(config.channels) if name in GAP_CHANNELS]
         self._opening = opening_weights(config.channels)
         self._delayed: Floats | None = None  # closures that later steps will show
         self._gate: float | None = None

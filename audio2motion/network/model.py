@@ -15,12 +15,12 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
-from audio2motion.checkpoint import CONFIG_FILE, WEIGHTS_FILE, current_weights, format_of
-from audio2motion.config import ModelConfig, read_values
+from audio2motion.checkpoint import CONFIG_FILE, WEIGHTS_FILE
+from audio2motion.config import FeatureConfig, ModelConfig
 from audio2motion.errors import Audio2MotionError
 from audio2motion.network.attention import KeyValues, WindowedSelfAttention
 from audio2motion.network.encoder import Encoded, make_encoder
-from audio2motion.network.layout import channels, places
+from audio2motion.network.layout import MOONSHINE_SIZE, channels, feature_places, places
 from audio2motion.phones import VISEMES
 
 
@@ -76,6 +76,8 @@ class SpeechMotionModel(nn.Module):
         self.norm = nn.LayerNorm(config.hidden_size)
         self.motion_head = nn.Linear(config.hidden_size, channels(config))
         self.viseme_head = nn.Linear(config.hidden_size, len(VISEMES))
+        if config.features is not None:
+            self.feature_heads = feature_heads(config, config.features)
         nn.init.normal_(self.motion_head.weight, std=0.02)
         nn.init.zeros_(self.motion_head.bias)
 
@@ -108,8 +110,25 @@ class SpeechMotionModel(nn.Module):
         return output, ModelState(state.encoder, blocks, waiting, state.low_latency)
 
 
+def feature_heads(config: ModelConfig, features: FeatureConfig) -> nn.ModuleList:
+    """The linear functions of speech features, for either latency: they are solved for, not trained by steps.
+
+    They travel with the model's weights; `audio2motion.network.feature_lips` computes with them. Their outputs are the
+    channels of motion and, last, how sure a p, b or m is. Before they are solved, motion is none and every p is one.
+    """
+    heads = nn.ModuleList()
+    for low_latency in (False, True):
+        inputs = len(feature_places(features, low_latency)) * MOONSHINE_SIZE
+        head = nn.Linear(inputs, channels(config) + 1)
+        nn.init.zeros_(head.weight)
+        nn.init.zeros_(head.bias)
+        nn.init.ones_(head.bias[-1:])
+        heads.append(head)
+    return heads.requires_grad_(False)
+
+
 def save_model(model: SpeechMotionModel, folder: Path) -> None:
-    """Write config.json and model.safetensors in the current format; a frozen hub encoder's weights stay on the hub."""
+    """Write config.json and model.safetensors; a frozen hub encoder's weights stay on the hub."""
     from safetensors.torch import save_file
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -127,17 +146,16 @@ def _own_weights(model: SpeechMotionModel) -> dict[str, torch.Tensor]:
 
 
 def load_model(folder: Path, device: str | torch.device = "cpu") -> SpeechMotionModel:
-    """Read a checkpoint folder of any format onto a device, ready for inference.
+    """Read a checkpoint folder onto a device, ready for inference.
 
     Audio2MotionError where there is no such device, or a file is missing, damaged or does not fit its config.
     """
     where = _device(device)
-    values = read_values(folder / CONFIG_FILE)
-    config = ModelConfig.from_dict(values)
+    config = ModelConfig.read(folder / CONFIG_FILE)
     path = folder / WEIGHTS_FILE
     if not path.is_file():
         raise Audio2MotionError(f"{path} is missing: {folder} is not a whole audio2motion checkpoint")
-    tensors = current_weights(_read_weights(path), format_of(values))
+    tensors = _read_weights(path)
     model = SpeechMotionModel(config, encoder_weights=config.encoder.frozen)
     wanted = {name: tuple(value.shape) for name, value in _own_weights(model).items()}
     given = {name: tuple(value.shape) for name, value in tensors.items()}

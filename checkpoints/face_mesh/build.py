@@ -12,10 +12,8 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
-import subprocess
 import sys
 import tempfile
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +24,9 @@ from pictures import pictures
 from tflite import Graph, read
 
 HERE = Path(__file__).parent
+sys.path.append(str(HERE.parent))
+from wheels import contents, download  # noqa: E402
+
 VERSION, SHA256 = "0.10.21", "05dc4a9e593655a79558d05d6227d31018c2537a4bd3362b51e230cf22aecfe3"
 DETECTOR = "mediapipe/modules/face_detection/face_detection_short_range.tflite"
 MESH = "mediapipe/modules/face_landmark/face_landmark_with_attention.tflite"
@@ -35,27 +36,14 @@ TOLERANCE = 5e-3  # in pixels of the networks' inputs, or in logits; half a per 
 Floats = npt.NDArray[np.float32]
 
 
-def download(folder: Path) -> Path:
-    """The wheel, from the package index."""
-    subprocess.run(
-        [sys.executable, "-m", "pip", "download", f"mediapipe=={VERSION}", "--no-deps", "--only-binary=:all:",
-         "--python-version", "3.11", "--platform", "manylinux_2_28_x86_64", "--dest", str(folder)], check=True,
-    )  # fmt: skip
-    (wheel,) = folder.glob("mediapipe-*.whl")
-    return wheel
-
-
 def networks(wheel: Path) -> tuple[Graph, Graph]:
     """Detector and mesh, as published.
 
     Raises:
         SystemExit: the wheel is not the published one.
     """
-    found = hashlib.sha256(wheel.read_bytes()).hexdigest()
-    if found != SHA256:
-        raise SystemExit(f"{wheel} has sha256 {found}, not {SHA256}: it is not the wheel that was published")
-    with zipfile.ZipFile(wheel) as content:
-        return read(content.read(DETECTOR)), read(content.read(MESH))
+    detector, mesh = contents(wheel, SHA256, DETECTOR, MESH)
+    return read(detector), read(mesh)
 
 
 def detector(graph: Graph) -> onnx.ModelProto:
@@ -155,7 +143,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=HERE, help="where to write (default: beside this script)")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        graphs = networks(options.wheel or download(Path(folder)))
+        wheel = options.wheel or download(f"mediapipe=={VERSION}", "3.11", "manylinux_2_28_x86_64", Path(folder))
+        graphs = networks(wheel)
     made = {"detector.onnx": detector(graphs[0]), "mesh.onnx": mesh(graphs[1])}
     check(made["detector.onnx"], made["mesh.onnx"], graphs[1])
     for name, model in made.items():

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import torch
 
 from audio2motion.config import EncoderConfig
-from audio2motion.errors import Audio2MotionError
 from audio2motion.network.attention import WindowedSelfAttention
 from audio2motion.network.augment import augmented, warp_throat
-from audio2motion.network.encoder import ConformerEncoder, PretrainedEncoder
+from audio2motion.network.encoder import ConformerEncoder
 from audio2motion.network.features import LogMel
 from audio2motion.network.layout import look_ahead_s
 from audio2motion.network.model import SpeechMotionModel
@@ -151,28 +148,3 @@ def test_a_gradient_reaches_every_weight(small_model: SpeechMotionModel, sound: 
     missing = [name for name, weight in small_model.named_parameters() if weight.grad is None]
     small_model.zero_grad()
     assert missing == []
-
-
-def test_a_hub_model_streams_over_windows_at_fixed_places(tmp_path: Path) -> None:
-    from transformers import Wav2Vec2Config, Wav2Vec2Model
-
-    torch.manual_seed(0)
-    hub = Wav2Vec2Config(hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16,
-                         conv_dim=(8,) * 7, num_conv_pos_embeddings=8, num_conv_pos_embedding_groups=2)  # fmt: skip
-    Wav2Vec2Model(hub).save_pretrained(tmp_path)
-    encoder = PretrainedEncoder(EncoderConfig(name=str(tmp_path), block_s=0.2, context_s=0.4)).eval()
-    sound = torch.randn(1, 24000)
-    with torch.inference_mode():
-        whole, _ = encoder(sound, encoder.start())
-        state, parts = encoder.start(), []
-        for start in range(0, 24000, 1234):
-            part, state = encoder(sound[:, start : start + 1234], state)
-            parts.append(part.steps)
-    assert whole.steps.shape[1] == whole.voice_activity.shape[1] == 60
-    assert torch.allclose(torch.cat(parts, 1), whole.steps, atol=1e-5)
-
-
-def test_a_hub_model_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    with pytest.raises(Audio2MotionError, match="nobody"):
-        PretrainedEncoder(EncoderConfig(name=str(tmp_path / "nobody")))

@@ -12,8 +12,8 @@ import torch
 
 from audio2motion.arkit import BLENDSHAPE_NAMES
 from audio2motion.errors import Audio2MotionError
+from audio2motion.network.ends import mirrored
 from audio2motion.predictor import Prediction, PredictionStream, Predictor
-from audio2motion.stream import mirrored
 from audio2motion.targets import opening_of
 
 

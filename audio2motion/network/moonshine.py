@@ -1,0 +1,98 @@
+"""Moonshine's first three layers (arXiv 2410.15608), streaming: sound in, 288 speech features at 50 steps a second out.
+
+The weights, which are not ours, lie in `checkpoints/moonshine` with their licence. The encoder was made for whole
+utterances: it normalises its first convolution over all of the sound, and every frame attends to every other. Here it
+runs over windows at fixed places: a window's new frames see `PAST` frames before them and `AHEAD` after them, and the
+normalisation knows the last two seconds. Frame k (24 ms) is centred on sample 384 k + 447; steps (20 ms) lie between
+two frames. The convolutions run once over the sound, the layers once more over what a window sees of the past.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from audio2motion.checkpoint import embedded_encoder
+from audio2motion.config import SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
+from audio2motion.network.layout import MOONSHINE_CENTRE as CENTRE
+from audio2motion.network.layout import MOONSHINE_HOP as HOP
+from audio2motion.network.layout import MOONSHINE_SIZE as SIZE
+from audio2motion.network.layout import MOONSHINE_WINDOW as WINDOW
+from audio2motion.network.layout import MoonshineWindows, moonshine_windows
+from audio2motion.network.protocol import Floats
+from audio2motion.runtime import cpu_session
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+LAYER = "layer_3"
+_COLUMNS = 6  # of the first convolution, 4 ms each, to a frame
+_NORMALISED = 2 * SAMPLE_RATE_HZ // (HOP // _COLUMNS)  # columns that the normalisation knows
+
+
+class MoonshineState(NamedTuple):
+    """Streaming state: `sound` (n,) whose frames are not convolved; `heard` (m, 2) of the columns before it; the
+    convolved frames `before` (p, 288) that the next window sees; `frames` and `steps` that came out; the `last` frame
+    (0 or 1, 288), between which and the next one a step may lie."""
+
+    windows: MoonshineWindows
+    sound: Floats
+    heard: Floats
+    before: Floats
+    frames: int
+    steps: int
+    last: Floats
+
+
+class Moonshine:
+    """The encoder; any number of streams may run on it, also in different threads."""
+
+    def __init__(self, session: onnxruntime.InferenceSession) -> None:
+        self._session = session
+
+    @classmethod
+    def load(cls, path: Path | None = None) -> Moonshine:
+        """Read the encoder (by default the embedded one); Audio2MotionError where it is missing or damaged."""
+        return cls(cpu_session(path or embedded_encoder(), fused=True))
+
+    def start(self, low_latency: bool = False) -> MoonshineState:
+        """The streaming state before any sound."""
+        none = np.zeros((0, SIZE), np.float32)
+        heard = np.zeros((0, 2), np.float32)
+        return MoonshineState(moonshine_windows(low_latency), heard[:, 0], heard, none, 0, 0, none)
+
+    def push(self, sound: Floats, state: MoonshineState) -> tuple[Floats, MoonshineState]:
+        """The steps (T, 288) that `sound` (N,) completes, none or more, the first being time 0; and the state."""
+        state = state._replace(sound=np.concatenate([state.sound, sound]))
+        parts = [state.last[:0]]
+        while True:
+            windows, known = state.windows, max(0, (len(state.sound) - WINDOW) // HOP + 1)
+            convolved = state.frames + windows.ahead if state.frames else 0
+            end = windows.next_end(state.frames)
+            new = end + windows.ahead - convolved
+            if known < new:
+                return np.concatenate(parts), state
+            steps, state = self._window(new, end, state)
+            parts.append(steps)
+
+    def _window(self, new: int, end: int, state: MoonshineState) -> tuple[Floats, MoonshineState]:
+        """One window, of `new` convolved frames, which gives the frames from `state.frames` to `end`."""
+        given = {"sound": state.sound[: (new - 1) * HOP + WINDOW], "heard": state.heard, "before": state.before}
+        layer, convolved, columns = self._session.run([LAYER, "convolved", "columns"], given)
+        windows = state.windows
+        seen = np.concatenate([state.before, convolved])
+        first = end + windows.ahead - len(seen)  # the frame that the window begins with
+        frames = np.concatenate([state.last, layer[state.frames - first : end - first]])
+        # Where steps lie between frames: before the centre of frame 0 nothing is known but that frame.
+        steps = -(-((end - 1) * HOP + CENTRE) // SAMPLES_PER_FRAME)
+        places = (np.arange(state.steps, steps) * SAMPLES_PER_FRAME - CENTRE).clip(min=0)
+        low = places // HOP - (end - len(frames))
+        part = ((places % HOP) / np.float32(HOP)).astype(np.float32)[:, None]
+        high = np.minimum(low + 1, len(frames) - 1)
+        between = frames[low] * (1 - part) + frames[high] * part
+        heard = np.concatenate([state.heard, columns[: new * _COLUMNS]])[-_NORMALISED:]
+        sound, keep = state.sound[new * HOP :].copy(), windows.past + windows.ahead
+        after = MoonshineState(windows, sound, heard, seen[-keep:].copy(), end, steps, frames[-1:].copy())
+        return np.asarray(between, np.float32), after

@@ -1,0 +1,181 @@
+"""Solving for the lips as linear functions of speech features: ridge regression, whose result no chance is in.
+
+A larger head on these features learns synthesised speech, not people: convolutions and a recurrent layer follow people
+less well than this does. On a corpus of people's clips the same regression starts from the heads that there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from audio2motion.config import SAMPLES_PER_FRAME, FeatureConfig, ModelConfig
+from audio2motion.corpus.build import CorpusInfo, StoredTake, read_takes
+from audio2motion.errors import Audio2MotionError
+from audio2motion.network.ends import ENDING, WARM_UP, mirrored
+from audio2motion.network.feature_lips import FeatureHead, taps
+from audio2motion.network.layout import MOONSHINE_SIZE, channels, feature_places
+from audio2motion.network.lip_postprocessor import CLOSURE_DELAY, GAP_CHANNELS
+from audio2motion.network.model import SpeechMotionModel, load_model, save_model
+from audio2motion.network.moonshine import Moonshine
+from audio2motion.network.protocol import Floats
+from audio2motion.phones import VISEMES
+
+Doubles = npt.NDArray[np.float64]
+
+_SILENCE, _BILABIAL = VISEMES.index("silence"), VISEMES.index("p b m")
+_ABOUT_SPEECH = 10  # steps about a sound from which is learnt: what lips do in silence is voice activity's to say
+_AFTER_END = 16000  # samples that follow a take, so that the windows over its end are whole
+
+
+@dataclass(frozen=True, slots=True)
+class FitConfig:
+    """How to solve. `penalty`: rows' worth of ridge, over features of unit spread, for the lips' gap, and
+    `shape_penalty` times as much for all else; `hours` of the corpus at most.
+
+    `lead`: steps by which lips part and close before their sound; `shape_lead`: by which they spread and round before
+    it. In a corpus of clips, where lips are measured, both are 0.
+    """
+
+    penalty: float = 3e4
+    hours: float = 1.0
+    shape_penalty: float = 10.0
+    lead: int = 2
+    shape_lead: int = 3
+
+
+class _Sums:
+    """Sums over rows, from which ridge regression is solved: x x', x y' of inputs (n,) with a one after them."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        self._squares, self._products = np.zeros((inputs + 1, inputs + 1)), np.zeros((inputs + 1, outputs))
+
+    @property
+    def rows(self) -> float:
+        return float(self._squares[-1, -1])
+
+    def add(self, x: Floats, y: Floats) -> None:
+        """Rows (T, n) and (T, outputs)."""
+        x = np.concatenate([x, np.ones((len(x), 1), np.float32)], 1)
+        self._squares += x.T @ x
+        self._products += x.T @ y
+
+    def solve(self, penalty: float, start: FeatureHead) -> FeatureHead:
+        """The head whose error and distance from `start`, times the penalty, are least together."""
+        mean, target = self._squares[-1, :-1] / self.rows, self._products[-1] / self.rows
+        centred = self._squares[:-1, :-1] - self.rows * np.outer(mean, mean)
+        before = start.weight.T.astype(np.float64)
+        left = self._products[:-1] - self.rows * np.outer(mean, target) - centred @ before
+        spread = np.sqrt(np.diag(centred) / self.rows) + 1e-6
+        scaled = centred / np.outer(spread, spread) + penalty * np.eye(len(spread))
+        weight = before + np.linalg.solve(scaled, left / spread[:, None]) / spread[:, None]
+        return FeatureHead(weight.T.astype(np.float32), (target - mean @ weight).astype(np.float32))
+
+
+def take_features(encoder: Moonshine, samples: Floats, count: int, low_latency: bool) -> Floats:
+    """Features (count, 288) of a recording as a stream hears it, with what it takes for what was before and after."""
+    before = 0 if low_latency else WARM_UP
+    begin, end = mirrored(samples[:before][::-1], before)[::-1], mirrored(samples[-ENDING:], _AFTER_END)
+    sound = np.concatenate([begin, samples, end])
+    steps, _ = encoder.push(sound, encoder.start(low_latency))
+    return steps[before // SAMPLES_PER_FRAME :][:count]
+
+
+def _leads(config: ModelConfig, fit: FitConfig, measured: bool) -> list[int]:
+    """Steps by which each channel leads its sound."""
+    if measured:
+        return [0] * channels(config)
+    names = config.channels if config.output == "blendshapes" else ("",) * channels(config)
+    return [fit.lead if name in GAP_CHANNELS or not name else fit.shape_lead for name in names]
+
+
+def _rows(
+    encoder: Moonshine, take: StoredTake, leads: Sequence[int], places: tuple[int, ...], low_latency: bool
+) -> tuple[Floats, Floats]:
+    """What a take teaches: features (T, places * 288), and lips (T, channels) and whether there is a p, b or m."""
+    samples, motion, visemes = take
+    count, now = len(motion), np.arange(len(motion))
+    features = take_features(encoder, samples, count, low_latency)
+    features = np.pad(features, ((-places[0], max(places[-1], 0)), (0, 0)), mode="edge")
+    later = [np.minimum(now + lead, count - 1) for lead in leads]
+    lips = np.stack([motion[at, channel] for channel, at in enumerate(later)], 1)
+    spoken = np.convolve(visemes != _SILENCE, np.ones(2 * _ABOUT_SPEECH + 1))[_ABOUT_SPEECH:-_ABOUT_SPEECH] > 0.5
+    closed = np.convolve(visemes == _BILABIAL, np.ones(3))[1:-1] > 0.5  # give or take a step
+    said = np.column_stack([lips, closed[np.minimum(now + CLOSURE_DELAY, count - 1)]]).astype(np.float32)
+    used = np.isfinite(lips).all(1) & spoken
+    return taps(features, places, count)[used], said[used]
+
+
+def _linear(model: SpeechMotionModel, low_latency: bool) -> torch.nn.Linear:
+    head = model.feature_heads[int(low_latency)]
+    assert isinstance(head, torch.nn.Linear)
+    return head
+
+
+def _solved(sums: _Sums, fit: FitConfig, start: FeatureHead, config: ModelConfig) -> FeatureHead:
+    """Shapes change slowly and are told by less, so that they take a larger penalty."""
+    near, far = sums.solve(fit.penalty, start), sums.solve(fit.penalty * fit.shape_penalty, start)
+    shapes = [name not in GAP_CHANNELS for name in config.channels] if config.output == "blendshapes" else []
+    kept = np.array([*shapes, *[False] * (len(start.bias) - len(shapes))])
+    return FeatureHead(np.where(kept[:, None], far.weight, near.weight), np.where(kept, far.bias, near.bias))
+
+
+def _featured(model: SpeechMotionModel) -> SpeechMotionModel:
+    """The same model with heads for features, which tell nothing yet where it had none."""
+    if model.config.features is not None:
+        return model
+    other = SpeechMotionModel(replace(model.config, features=FeatureConfig()), encoder_weights=False)
+    other.load_state_dict({**other.state_dict(), **model.state_dict()})
+    return other
+
+
+def _takes(corpora: Sequence[Path], hours: float) -> Iterator[tuple[bool, StoredTake]]:
+    """Takes until they are `hours` long together, and whether their lips are measured ones."""
+    left = hours * 3600
+    for folder in corpora:
+        measured = CorpusInfo.read(folder).seed is None
+        for take in read_takes(folder):
+            if left <= 0:
+                return
+            left -= len(take.samples) / 16000
+            yield measured, take
+
+
+def fit_features(
+    corpora: Sequence[Path],
+    init: Path,
+    out: Path,
+    config: FitConfig,
+    report: Callable[[str], None] = print,
+) -> Path:
+    """Write the checkpoint `init` into `out` with heads for speech features solved on corpora; returns `out`.
+
+    Raises Audio2MotionError where a corpus moves other channels than the checkpoint, or teaches nothing.
+    """
+    model = _featured(load_model(init))
+    wanted, features, encoder = model.config.channels, model.config.features, Moonshine.load()
+    assert features is not None
+    for folder in corpora:
+        if model.config.output == "blendshapes" and CorpusInfo.read(folder).channels != wanted:
+            raise Audio2MotionError(f"{folder} moves other channels than {init}: they must be the same")
+    for low_latency in (False, True):
+        places, linear = feature_places(features, low_latency), _linear(model, low_latency)
+        sums, sounds_known = _Sums(len(places) * MOONSHINE_SIZE, channels(model.config) + 1), False
+        for measured, take in _takes(corpora, config.hours):
+            sounds_known = sounds_known or not measured
+            sums.add(*_rows(encoder, take, _leads(model.config, config, measured), places, low_latency))
+        if not sums.rows:
+            raise Audio2MotionError(f"{corpora[0]} holds no speech whose lips are known")
+        solved = _solved(sums, config, FeatureHead(linear.weight.numpy(), linear.bias.numpy()), model.config)
+        known = None if sounds_known else -1  # of clips it is not known what is said: closures stay as they are
+        with torch.no_grad():
+            linear.weight[:known] = torch.from_numpy(solved.weight)[:known]
+            linear.bias[:known] = torch.from_numpy(solved.bias)[:known]
+        report(f"{'low latency' if low_latency else 'default'}: {sums.rows / 3000:.1f} minutes of speech")
+    save_model(model, out)
+    return out

@@ -35,7 +35,7 @@ from talkinghead.core.settings import (
 from talkinghead.core.types import Pixels
 from talkinghead.drivers.driving import Driving
 from talkinghead.drivers.opening import SpeechModel, open_driving
-from talkinghead.drivers.speech import EMBEDDED, SoundDriver
+from talkinghead.drivers.speech import SoundDriver
 from talkinghead.faces import doubtful
 from talkinghead.media.kinds import is_video
 from talkinghead.media.sheet import sheet
@@ -350,44 +350,15 @@ class Avatar:
         return f"; transparent parts are {self.settings.background} in a video" if self._source.is_transparent else ""
 
     def _tell(self, text: str, voice: str | Voice | SpeechEngine | None, settings: Settings) -> Clip:
-        """The text becomes speech first; lips follow its phones where they are known and no other model is wanted."""
-        from talkinghead.tts.opening import Chosen, Voice, choose
-        from talkinghead.tts.tags import has_tags, without_tags
-        from talkinghead.tts.telling import Telling
+        """The text becomes speech; lips follow its phones where they are known and no other model is wanted."""
+        from talkinghead.spoken_text import spoken_text
 
         if settings.face == "all":
             raise InputError("a text is for one face: several faces take recordings")
-        named = Voice(voice) if isinstance(voice, str) else voice
-        bare = without_tags(text)
-        chosen = choose(bare, named) if named is None or isinstance(named, Voice) else Chosen(named, "")
-        note, fps = f"; {chosen.note}" if chosen.note else "", settings.fps or DEFAULT_FPS
-        if has_tags(text):
-            return self._tell_tagged(text, chosen.engine, settings, note)
-        telling = Telling(chosen.engine, text)
-        if telling.knows_phones and self.motion_model.name == EMBEDDED:
-            from talkinghead.drivers.phonemes import told
-
-            driving: Driving[Any] = told(telling.pieces, telling.sound, fps, seed=settings.seed)
-        else:
-            driving = self.motion_model.driving(telling.sound, fps, seed=settings.seed)
-        duration_s = telling.sound.duration_s if telling.sound.has_ended else None
-        return Clip([self._part(driving, settings)], self._renderer, sound=telling.sound, duration_s=duration_s,
-                    note=f"{self.note}{note}{self._background_note}")  # fmt: skip
-
-    def _tell_tagged(self, text: str, engine: SpeechEngine, settings: Settings, note: str) -> Clip:
-        """A text with emotions in it: when each begins is known once all of it is spoken."""
-        from talkinghead.media.sound import SpokenSound
-        from talkinghead.tts.tags import speak_tagged
-
-        speech, cues = speak_tagged(engine, text)
-        sound, fps = SpokenSound(speech.samples, speech.rate_hz), settings.fps or DEFAULT_FPS
-        if speech.phones is not None and self.motion_model.name == EMBEDDED:
-            from talkinghead.drivers.phonemes import spoken
-
-            driving: Driving[Any] = spoken(speech.phones, speech.samples, speech.rate_hz, fps, seed=settings.seed)
-        else:
-            driving = self.motion_model.driving(sound, fps, seed=settings.seed)
-        return self._clip([self._part(driving, settings, cues=cues)], sound, note)
+        said = spoken_text(text, voice, self.motion_model, settings.fps or DEFAULT_FPS, settings.seed)
+        note = f"{self.note}{said.note}{self._background_note}"
+        return Clip([self._part(said.driving, settings, cues=said.cues)], self._renderer, sound=said.sound,
+                    duration_s=said.duration_s, note=note)  # fmt: skip
 
     def _speak_together(self, sound: Sound, tracks: Mapping[int, SoundLike], settings: Settings) -> Clip:
         """Every face moves: the largest speaks `sound`, face N speaks its track, the rest are silent."""

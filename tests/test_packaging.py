@@ -27,8 +27,8 @@ IMPORTED_AS = {"opencv-python": "cv2", "pillow": "PIL", "hibari-tts": "hibari"}
 NOT_IMPORTED = {"tensorboard", "websockets", "python-multipart"}
 IMPORT_MODULE = re.compile(r"(?:\w+\.)?import_module\(f?'(\w+)")
 # The doctor asks whether torchaudio loads: where it does not fit torch, it breaks `import transformers`. Piper, by its
-# licence, runs in a process of its own, of whichever Python has it.
-FOREIGN = {"torchaudio", "piper"}
+# licence, runs in a process of its own, of whichever Python has it. Triton comes with PyTorch's CUDA builds.
+FOREIGN = {"torchaudio", "piper", "triton"}
 
 
 def package(requirement: str) -> str:

@@ -17,7 +17,7 @@ from talkinghead.media.kinds import is_video
 from talkinghead.server.limits import Limits, RefusedError
 
 # What acts on whoever runs the server, or names a file of his.
-NOT_OFFERED = frozenset({"checkpoints", "device", "compile"})
+NOT_OFFERED = frozenset({"checkpoints", "device", "acceleration"})
 
 
 async def form_of(request: Any) -> dict[str, Any]:

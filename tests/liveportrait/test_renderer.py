@@ -98,8 +98,8 @@ def test_an_emotion_moves_the_keypoints_along_its_directions(image: Image, face:
     drawing, speech = renderer.open(renderer.crop(image, face)), replace(spoken_motion(1), rest=Rest())
     speech = replace(speech, blendshapes=0.3 * speech.blendshapes, expression=0.3 * speech.expression)
     felt = Emotions(speech.fps, Emotion("happy"), at_once=True).over(speech)
-    drawing.draw(speech)
-    drawing.draw(felt)
+    list(drawing.draw(speech))
+    list(drawing.draw(felt))
     moved = (engine.seen[1] - engine.seen[0]).flatten().numpy()
     wanted = to_expression(felt.blendshapes - speech.blendshapes).reshape(-1)
     assert np.abs(moved).max() > 0.005

@@ -155,6 +155,7 @@ class Clip:
         motion_to: Path | None = None,
         report_to: Path | None = None,
         opened_s: float = 0.0,
+        nvenc: bool = False,
     ) -> Path:
         """Draw everything into the file `path`, with the sound; the file appears whole or not at all.
 
@@ -165,6 +166,7 @@ class Clip:
                 motion-face1.npz, motion-face2.npz, ...
             report_to: also measure the drawn frames and write a report (see `talkinghead.quality.report`); `opened_s`
                 is how long it took to open the clip, for that report.
+            nvenc: let an NVIDIA GPU encode H.264.
 
         Raises:
             OutputError: a file exists and `force` is not set, or it cannot be written.
@@ -180,7 +182,8 @@ class Clip:
         with self._observed(report_to) as observer, self._heard() as sound:
             frames = self._watched(observer, chunks, progress, is_folder(path) and self._is_transparent)
             known = self.sound.info if isinstance(self.sound, FileSound) else None
-            write_video(path, frames, self.fps, sound, duration_s=self.duration_s, force=force, known=known)
+            write_video(path, frames, self.fps, sound, duration_s=self.duration_s, force=force, known=known,
+                        nvenc=nvenc)  # fmt: skip
             if observer is not None and report_to is not None:
                 observer.stages.add("open", opened_s)
                 self._report(observer).save(report_to, force=force)

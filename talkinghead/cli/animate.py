@@ -57,6 +57,7 @@ def command(
     force: bool,
     save_motion: Path | None,
     report: Path | None,
+    nvenc: bool,
     quiet: bool,
     verbose: bool,
     **options: Any,
@@ -80,9 +81,9 @@ def command(
     single = Path(out).suffix.lower() in _PICTURES and not out.endswith("/")
     if single:
         _check_single(out, force, {"--save-motion": save_motion, "--report": report, "--fps": settings.fps,
-                                   "--audio": audio}, (source, driving))  # fmt: skip
+                                   "--audio": audio, "--nvenc": nvenc or None}, (source, driving))  # fmt: skip
     else:
-        check_targets(out, save_motion, report, force, made_from=(source, driving, audio))
+        check_targets(out, save_motion, report, force, made_from=(source, driving, audio), nvenc=nvenc)
     with stop_at_once():
         from talkinghead.calls import animate
 
@@ -94,7 +95,8 @@ def command(
     if single:
         _write_single(clip, Path(out), force, quiet)
         return
-    save(clip, out, force=force, motion_to=save_motion, report=report, quiet=quiet, verbose=verbose, begin_s=begin)
+    save(clip, out, force=force, motion_to=save_motion, report=report, quiet=quiet, verbose=verbose, begin_s=begin,
+         nvenc=nvenc)  # fmt: skip
     _warn_of_lost_faces(clip, quiet)
 
 

@@ -158,6 +158,7 @@ output_options = together(
            help="Also write the driving motion: .npz, .csv (ARKit) or .pkl (LivePortrait)."),
     option("--report", section="make", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.json",
            help="Measure the result and write timings and quality figures."),
+    option("--nvenc", section="make", is_flag=True, help="Let an NVIDIA GPU encode the video (H.264)."),
 )  # fmt: skip
 
 RENDERER = ("renderer", "checkpoints", "device", "precision")

@@ -16,21 +16,28 @@ if TYPE_CHECKING:
 
 
 def check_targets(
-    out: str, motion_to: Path | None, report: Path | None, force: bool, made_from: Iterable[Path | None] = ()
+    out: str,
+    motion_to: Path | None,
+    report: Path | None,
+    force: bool,
+    made_from: Iterable[Path | None] = (),
+    nvenc: bool = False,
 ) -> None:
     """Whether everything can be written that was asked for: told before the work, not after.
 
     Raises:
         click.UsageError: two of them are the same file.
-        OutputError: an unknown suffix, something there already without `force`, a folder that cannot be written, or a
-            file that the result is `made_from`.
+        OutputError: an unknown suffix, something there already without `force`, a folder that cannot be written, a
+            file that the result is `made_from`, or one that no GPU here encodes though it shall.
     """
     from talkinghead.core.output import check_not_input, check_writable
     from talkinghead.media.streams import stream_of
-    from talkinghead.media.video import check_target
+    from talkinghead.media.video import check_nvenc, check_target
     from talkinghead.motion.files import check_suffix
 
     check_target(out, force)
+    if nvenc:
+        check_nvenc(out)
     if force and stream_of(out) is not None:
         raise click.UsageError("--force is for files: a stream overwrites nothing")
     if motion_to is not None:
@@ -69,6 +76,7 @@ def save(
     quiet: bool,
     verbose: bool,
     begin_s: float,
+    nvenc: bool = False,
 ) -> None:
     """Draw `clip` into the file `out` and say so; `begin_s` is the monotonic time at which the command began."""
     from talkinghead.media.streams import stream_of

@@ -106,6 +106,7 @@ def command(
     force: bool,
     save_motion: Path | None,
     report: Path | None,
+    nvenc: bool,
     quiet: bool,
     verbose: bool,
     **options: Any,
@@ -134,7 +135,7 @@ def command(
     said = "text" if text is not None else "stdin" if str(audio) == "-" else audio.stem if audio else ""
     out = output or f"{source.stem}--{said}.mp4"
     with stop_at_once(), loading_networks():
-        check_targets(out, save_motion, report, force, made_from=(source, audio))
+        check_targets(out, save_motion, report, force, made_from=(source, audio), nvenc=nvenc)
         from talkinghead.calls import speak
         from talkinghead.tts.opening import Voice
 
@@ -143,4 +144,5 @@ def command(
                      settings=settings)  # fmt: skip
         check_motion_files(clip, save_motion, force)
     say(clip.note, quiet)
-    save(clip, out, force=force, motion_to=save_motion, report=report, quiet=quiet, verbose=verbose, begin_s=begin)
+    save(clip, out, force=force, motion_to=save_motion, report=report, quiet=quiet, verbose=verbose, begin_s=begin,
+         nvenc=nvenc)  # fmt: skip

@@ -12,13 +12,13 @@ from types import TracebackType
 
 import numpy as np
 
-from talkinghead.core.errors import AudioError, VideoError
+from talkinghead.core.errors import AudioError, OutputError, VideoError
 from talkinghead.core.output import check_name, check_writable, whole_file
 from talkinghead.core.settings import DEFAULT_FPS, MAX_FPS
 from talkinghead.core.types import Pixels
 from talkinghead.media.audio import WHAT as SOUND
 from talkinghead.media.audio import AudioInfo, probe_audio
-from talkinghead.media.containers import Container, container_of
+from talkinghead.media.containers import Container, container_of, on_gpu
 from talkinghead.media.decoding import picture_filters
 from talkinghead.media.ffmpeg import FFmpeg, check_file, explain, input_arguments
 from talkinghead.media.frame_folder import check_folder, write_frames
@@ -161,6 +161,7 @@ def write_video(
     metadata: Mapping[str, str] | None = None,
     quality: int | None = None,
     known: AudioInfo | None = None,
+    nvenc: bool = False,
 ) -> WriteResult:
     """Write frames (H, W, 3) RGB uint8, all of one size, with the first sound track of `audio`.
 
@@ -173,7 +174,8 @@ def write_video(
     - `duration_s`: where the sound ends at the latest, None for all of it;
     - `comment`, `metadata`: the container's tags; an empty comment leaves that tag out;
     - `quality`: the codec's constant rate factor, lower is better (H.264: 0 to 51, default 18; VP9: 0 to 63, 24);
-    - `known`: what `probe_audio` has said of `audio`, where somebody has asked already.
+    - `known`: what `probe_audio` has said of `audio`, where somebody has asked already;
+    - `nvenc`: let an NVIDIA GPU encode H.264 (see `check_nvenc`).
 
     Raises:
         OutputError: the file exists and `force` is not set, it cannot be written, or there are no frames.
@@ -195,6 +197,7 @@ def write_video(
     takes_sound = stream is not None or is_playlist(path) or container_of(Path(path)).encoded is not None
     info = growing.info if growing else (known or probe_audio(sound)) if sound is not None and takes_sound else None
     with _written(path, force) as (part, container):
+        container = on_gpu(container) if nvenc else container
         heard = (growing or sound) if info and container.encoded else None
         encoder = VideoEncoder(part, container, rate, heard, info, duration_s, tags, quality, stream)
         try:
@@ -206,6 +209,21 @@ def write_video(
             if isinstance(frames, Generator):  # stops what draws ahead, now and not at the next collection
                 frames.close()
     return WriteResult(Path(path), encoder.frames, rate, encoder.size_px, encoder.sound)
+
+
+def check_nvenc(path: str | os.PathLike[str]) -> None:
+    """Whether an NVIDIA GPU can encode what `path` names: asked by encoding a frame of nothing.
+
+    Raises:
+        OutputError: the file holds no H.264, or this machine's ffmpeg, driver or GPU does not encode.
+    """
+    stream = stream_of(path)
+    on_gpu(container_of(Path(path)) if stream is None else stream.container)
+    arguments = ["-loglevel", "error", "-f", "lavfi", "-i", "color=size=256x256", "-frames:v", "1",
+                 "-c:v", "h264_nvenc", "-f", "null", "-"]  # fmt: skip
+    with FFmpeg(arguments) as ffmpeg:
+        if not ffmpeg.finish():
+            raise OutputError(f"no GPU here encodes video ({ffmpeg.complaint}): leave --nvenc out")
 
 
 @contextmanager

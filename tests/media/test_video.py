@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -22,9 +23,10 @@ import soundfile
 from talkinghead.core.errors import OutputError, VideoError
 from talkinghead.core.types import Floats, Pixels
 from talkinghead.media.audio import probe_audio, read_audio_blocks
+from talkinghead.media.containers import container_of, on_gpu
 from talkinghead.media.ffmpeg import find_ffmpeg
 from talkinghead.media.probe import describe
-from talkinghead.media.video import SYNTHETIC_VIDEO, VideoReader, check_target, write_video
+from talkinghead.media.video import SYNTHETIC_VIDEO, VideoReader, check_nvenc, check_target, write_video
 
 NTSC_FILM = Fraction(24000, 1001)
 
@@ -419,3 +421,25 @@ def test_frames_of_an_earlier_run_stay_until_the_new_ones_are_there(tmp_path: Pa
     write_video(f"{folder}/", [grey(90)] * 2, Fraction(25), force=True)
     assert names(folder) == ["000000.png", "000001.png"]
     assert names(tmp_path) == ["frames"]
+
+
+def test_a_gpu_encodes_h264_alone_and_only_where_there_is_one(tmp_path: Path) -> None:
+    box = on_gpu(container_of(tmp_path / "a.mp4"))
+    assert box.video[:2] == ("-c:v", "h264_nvenc")
+    assert box.quality == ("-cq", 18)
+    for name in ("a.webm", "a.gif"):
+        with pytest.raises(OutputError, match="leave --nvenc out"):
+            check_nvenc(tmp_path / name)
+
+
+def test_a_gpu_encodes_or_one_line_says_why_not(tmp_path: Path) -> None:
+    path, caught = tmp_path / "a.mp4", None
+    try:
+        check_nvenc(path)
+    except OutputError as error:
+        caught = str(error)
+    if caught is not None:
+        assert re.fullmatch(r"no GPU here encodes video \(.+\): leave --nvenc out", caught)
+        return
+    write_video(path, [np.zeros((64, 64, 3), np.uint8)] * 5, Fraction(25), nvenc=True)
+    assert sum(1 for _ in VideoReader(path)) == 5

@@ -35,7 +35,7 @@ from talkinghead.core.settings import (
 from talkinghead.core.types import Pixels
 from talkinghead.drivers.driving import Driving
 from talkinghead.drivers.opening import SpeechModel, open_driving
-from talkinghead.drivers.speech import SoundDriver
+from talkinghead.drivers.speech import EMBEDDED, SoundDriver
 from talkinghead.faces import doubtful
 from talkinghead.media.kinds import is_video
 from talkinghead.media.sheet import sheet
@@ -351,13 +351,19 @@ class Avatar:
 
     def _tell(self, text: str, voice: str | Voice | SpeechEngine | None, settings: Settings) -> Clip:
         """The text becomes speech; lips follow its phones where they are known and no other model is wanted."""
-        from talkinghead.spoken_text import spoken_text
+        from talkinghead.tts.spoken import spoken_text
 
         if settings.face == "all":
             raise InputError("a text is for one face: several faces take recordings")
-        said = spoken_text(text, voice, self.motion_model, settings.fps or DEFAULT_FPS, settings.seed)
+        said, fps = spoken_text(text, voice), settings.fps or DEFAULT_FPS
+        if said.pieces is not None and self.motion_model.name == EMBEDDED:
+            from talkinghead.drivers.phonemes import told
+
+            driving: Driving[Any] = told(said.pieces, said.rate_hz, fps, duration_s=said.duration_s, seed=settings.seed)
+        else:
+            driving = self.motion_model.driving(said.sound, fps, seed=settings.seed)
         note = f"{self.note}{said.note}{self._background_note}"
-        return Clip([self._part(said.driving, settings, cues=said.cues)], self._renderer, sound=said.sound,
+        return Clip([self._part(driving, settings, cues=said.cues)], self._renderer, sound=said.sound,
                     duration_s=said.duration_s, note=note)  # fmt: skip
 
     def _speak_together(self, sound: Sound, tracks: Mapping[int, SoundLike], settings: Settings) -> Clip:

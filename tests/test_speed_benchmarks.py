@@ -104,5 +104,5 @@ def test_closures_are_counted_on_drawn_frames(tmp_path: Path, monkeypatch: pytes
     # Three frames that are closed at the middle of a /p/ and in a silence, open at the vowel between.
     speech = closures.Speech("pa", tmp_path / "pa.wav", [0.04], [0.08], [(0.12, 0.2)])
     gaps = np.array([0.1, 0.0, 0.2, 0.0, 0.0])
-    monkeypatch.setattr(closures, "openings", lambda picture, audio: (gaps, 25.0))
-    assert closures.row(Path("her.png"), [speech]) == "| her.png | pa | 1 of 1 | 2 of 2 | 0.200 |"
+    monkeypatch.setattr(closures, "openings", lambda picture, audio, *emotion: (gaps, 25.0))
+    assert closures.row(Path("her.png"), [speech], "neutral") == "| her.png | pa | 1 of 1 | 2 of 2 | 0.200 |"

@@ -17,7 +17,6 @@ from audio2motion import (
 )
 from talkinghead.core.types import Floats, TrackReport
 from talkinghead.drivers.driving import Driving
-from talkinghead.media.growing import GrowingSound
 from talkinghead.media.resample import Resampler
 from talkinghead.motion.blendshapes import N_BLENDSHAPES
 from talkinghead.motion.motion import Motion
@@ -161,12 +160,19 @@ def spoken(phones: Sequence[Phone], samples: Floats, rate_hz: int, fps: Fraction
 
 
 def told(
-    pieces: Callable[[], Iterator[tuple[Floats, Sequence[Phone]]]], sound: GrowingSound, fps: Fraction, *, seed: int = 0
+    pieces: Callable[[], Iterator[tuple[Floats, Sequence[Phone]]]],
+    rate_hz: int,
+    fps: Fraction,
+    *,
+    duration_s: float | None = None,
+    seed: int = 0,
 ) -> Driving[tuple[Floats, Sequence[Phone]]]:
-    """The motion of speech that is still being made, `pieces` giving the `sound` from its beginning; see
-    `PieceDriver`."""
-    frames = round(sound.duration_s * Fraction(fps)) if sound.has_ended else None
-    return Driving(lambda: (PieceDriver(sound.rate_hz, fps, seed=seed), pieces()), fps, frames=frames)
+    """The motion of speech, `pieces` giving its sound of `rate_hz` from the beginning; see `PieceDriver`.
+
+    `duration_s`: None where it is still being made.
+    """
+    frames = None if duration_s is None else max(1, round(duration_s * Fraction(fps)))
+    return Driving(lambda: (PieceDriver(rate_hz, fps, seed=seed), pieces()), fps, frames=frames)
 
 
 def phone_levels_db(phones: Sequence[Phone], samples: Floats, rate_hz: int) -> list[float]:

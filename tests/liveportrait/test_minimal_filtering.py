@@ -10,6 +10,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from talkinghead.core.renderer_options import Acceleration
 from talkinghead.models.liveportrait.engine import Engine
 from talkinghead.models.liveportrait.fast import FastGenerator, FastWarping
 from talkinghead.models.liveportrait.fast.filtered import FilteredModulation, filter_convolutions, joined, pays
@@ -142,13 +143,14 @@ def test_small_convolutions_stay_direct() -> None:
 
 
 @pytest.mark.parametrize(
-    ("precision", "compiled", "expected"), [("fp32", False, True), ("bf16", False, False), ("fp32", True, False)]
+    ("precision", "acceleration", "expected"),
+    [("fp32", "auto", True), ("bf16", "auto", False), ("fp32", "compile", False)],
 )
 def test_only_single_precision_on_a_cpu_is_filtered(
-    monkeypatch: pytest.MonkeyPatch, precision: str, compiled: bool, expected: bool
+    monkeypatch: pytest.MonkeyPatch, precision: str, acceleration: Acceleration, expected: bool
 ) -> None:
     anything = partial(filter_convolutions, choose=lambda conv: True)
     monkeypatch.setattr("talkinghead.models.liveportrait.engine.filter_convolutions", anything)
-    engine = Engine(narrow.models(), precision=precision, compiled=compiled)
+    engine = Engine(narrow.models(), precision=precision, acceleration=acceleration)
     for network in (engine.warping, engine.generator):
         assert any(isinstance(part, FilteredConv) for part in network.modules()) == expected

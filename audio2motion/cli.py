@@ -167,6 +167,8 @@ def fit(corpora: tuple[Path, ...], out: Path, init: Path | None, hours: float, p
 @click.option("--texts", type=_EXISTING, help="Folder of <language>*.txt to read from instead of what is installed.")
 @click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Processes that make takes.")
 @click.option("--batch-s", type=click.FloatRange(4), default=400.0, show_default=True, help="Seconds of sound a step.")
+@click.option("--held-out", type=click.IntRange(1), default=16, show_default=True,
+              help="Takes of either kind on which the student is compared with its teacher.")  # fmt: skip
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--device", default="auto", show_default=True)
 def distil(out: Path, recordings: Path | None, texts: Path | None, workers: int, seed: int, device: str,

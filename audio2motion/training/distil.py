@@ -104,7 +104,11 @@ class Distiller:
     def run(self, takes: Takes) -> None:
         """Learn from takes as they come, until it is time to save."""
         held_out = self._held_out(takes)
+        self._say(f"{time.monotonic() - self._began:.0f} s: held-out takes are there")
+        patient = self._began + 0.25 * (self._ends - self._began)
         while self.store.takes < min(self.config.first, len(self.store.sound)):
+            if self.store.takes > 1 and time.monotonic() > patient:
+                break
             self.store.add(takes.ready(64))
             time.sleep(0.05)
         self._mean, self._spread = self.store.moments()
@@ -199,6 +203,10 @@ def distil(
     folder.mkdir(parents=True, exist_ok=True)
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    with torch.backends.cudnn.flags(enabled=True, benchmark=True):
+    chosen = torch.backends.cudnn.benchmark
+    torch.backends.cudnn.benchmark = True
+    try:
         Distiller(config, folder, torch.device(device), takes.began, report).run(takes)
+    finally:
+        torch.backends.cudnn.benchmark = chosen
     return folder

@@ -12,6 +12,7 @@ import time
 from itertools import count
 from multiprocessing.pool import AsyncResult
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import ClassVar, NamedTuple
 
 import numpy as np
@@ -68,7 +69,7 @@ class Listener:
         self._encoder = cpu_session(embedded_encoder(), fused=True)
 
     def take(self, number: int, human: bool | None = None) -> Heard:
-        """Take `number`, always the same; `human`: from a recording or not, by default by chance.
+        """Take `number`, of the same choices every time; `human`: from a recording or not, by default by chance.
 
         Recordings that are held out are heard as they are.
         """
@@ -109,18 +110,30 @@ class _Process:
     """What a process keeps: its listeners, for what is learnt from and what is held out."""
 
     config = TakesConfig()
+    folder = Path()
     listeners: ClassVar[dict[bool, Listener]] = {}
 
 
-def _start(config: TakesConfig) -> None:
+def _start(config: TakesConfig, folder: Path) -> None:
     os.nice(3)  # a process of our own, which only listens: the one that trains goes first
-    _Process.config = config
+    _Process.config, _Process.folder = config, folder
 
 
-def _take(number: int, held_out: bool = False, human: bool | None = None) -> Heard:
+def _take(number: int, held_out: bool = False, human: bool | None = None) -> Path:
+    """The file of a take: a pipe full of takes would keep a process from ending."""
     if held_out not in _Process.listeners:
         _Process.listeners[held_out] = Listener(_Process.config, held_out)
-    return _Process.listeners[held_out].take(number, human)
+    take = _Process.listeners[held_out].take(number, human)
+    path = _Process.folder / f"{number}-{held_out:d}-{human}.npz"
+    np.savez(path, **take._asdict())
+    return path
+
+
+def _read(path: Path) -> Heard:
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as data:
+        take = Heard(data["sound"], data["features"], bool(data["human"]))
+    path.unlink()
+    return take
 
 
 class Takes:
@@ -130,14 +143,17 @@ class Takes:
         self.began = time.monotonic()
         if config.recordings is not None:
             recordings(config.recordings, False)  # what is wrong with them is said here
-        self._pool = multiprocessing.get_context("spawn").Pool(workers, _start, (config,))
+        self._folder = TemporaryDirectory(prefix="audio2motion-takes-")
+        started = (config, Path(self._folder.name))
+        self._pool = multiprocessing.get_context("spawn").Pool(workers, _start, started)
         self._numbers, self._ahead = count(), ahead * workers
-        self._waiting: list[AsyncResult[Heard]] = []
+        self._waiting: list[AsyncResult[Path]] = []
         self._made = self._failed = 0
 
     def held_out(self, most: int, human: bool) -> list[Heard]:
         """The first takes of those that are not learnt from; waits for them."""
-        return self._pool.starmap(_take, [(number, True, human) for number in range(most)], chunksize=1)
+        wanted = [(number, True, human) for number in range(most)]
+        return list(map(_read, self._pool.starmap(_take, wanted, chunksize=1)))
 
     def __enter__(self) -> Takes:
         return self
@@ -145,6 +161,7 @@ class Takes:
     def __exit__(self, *_: object) -> None:
         self._pool.terminate()
         self._pool.join()
+        self._folder.cleanup()
 
     def ready(self, most: int) -> list[Heard]:
         """The takes that are done, `most` at most; perhaps none.
@@ -157,7 +174,7 @@ class Takes:
         for result in [result for result in self._waiting if result.ready()][:most]:
             self._waiting.remove(result)
             try:
-                takes.append(result.get())
+                takes.append(_read(result.get()))
             except Audio2MotionError:
                 self._failed += 1
                 if self._failed > self._made + len(takes):

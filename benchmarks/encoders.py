@@ -23,7 +23,7 @@ import torch
 from scipy.ndimage import gaussian_filter1d
 from torch import nn
 
-from audio2motion.arkit import N_BLENDSHAPES
+from audio2motion.arkit import BLENDSHAPE_INDEX, BLENDSHAPE_NAMES
 from audio2motion.config import SAMPLES_PER_FRAME, EncoderConfig, FeatureConfig
 from audio2motion.corpus.build import StoredTake, read_takes
 from audio2motion.evaluation.clips import Clip, read_clips
@@ -32,6 +32,7 @@ from audio2motion.network.layout import feature_places
 from audio2motion.network.moonshine import Moonshine
 from audio2motion.network.pretrained import PretrainedEncoder
 from audio2motion.network.protocol import Floats
+from audio2motion.targets import LIP_BLENDSHAPES, opening_of, width_of
 from audio2motion.training.feature_fit import take_features
 
 Hear = Callable[[Floats, int], Floats]  # samples (n,), steps -> features (steps, size) at 50 Hz
@@ -127,9 +128,7 @@ def in_first_half(clips: list[Clip]) -> list[bool]:
 
 def follow(lips: Floats, channels: list[int], clip: Clip) -> tuple[float, float]:
     """r of opening and width with a clip's mouth at zero lag."""
-    from audio2motion.targets import opening_of, width_of
-
-    blendshapes = np.zeros((len(lips), N_BLENDSHAPES), np.float32)
+    blendshapes = np.zeros((len(lips), len(BLENDSHAPE_NAMES)), np.float32)
     blendshapes[:, channels] = gaussian_filter1d(lips, SMOOTHED, axis=0, mode="nearest")
     pairs = ((opening_of(blendshapes), clip.aperture), (width_of(blendshapes), clip.width))
     opening, width = (correlation(Trace(np.asarray(told, np.float64), 50).at(measured.times_s), measured.values)
@@ -139,9 +138,6 @@ def follow(lips: Floats, channels: list[int], clip: Clip) -> tuple[float, float]
 
 def scores(name: str, hear: Hear, takes: list[StoredTake], clips: list[Clip], places: tuple[int, ...]) -> list[Score]:
     """What an encoder reaches with each penalty."""
-    from audio2motion.arkit import BLENDSHAPE_INDEX
-    from audio2motion.targets import LIP_BLENDSHAPES
-
     channels = [BLENDSHAPE_INDEX[channel] for channel in LIP_BLENDSHAPES]
     regression, half = Regression(takes, hear, places), np.array(in_first_half(clips))
     heard = [taps(hear(clip.samples, len(clip.samples) // SAMPLES_PER_FRAME), places) for clip in clips]

@@ -124,7 +124,8 @@ class Distiller:
                 self._note(losses, held_out)
                 self.save(held_out)
                 losses, saved = [], time.monotonic()
-        self._note(losses, held_out)
+        if losses or not self.history:
+            self._note(losses, held_out)
         self.save(held_out)
 
     def _step(self, share: float) -> torch.Tensor:
@@ -175,7 +176,8 @@ class Distiller:
     def _note(self, losses: list[torch.Tensor], held_out: dict[str, Store]) -> None:
         row = {"seconds": time.monotonic() - self._began, "steps": float(self.steps),
                "hours": self.store.takes * self.config.takes.take_s / 3600}  # fmt: skip
-        row["loss"] = float(torch.stack(losses).mean()) if losses else math.nan
+        if losses:
+            row["loss"] = float(torch.stack(losses).mean())
         row |= {f"cosine {name}": self.agreement(store) for name, store in held_out.items()}
         self.history.append(row)
         self._say(", ".join(f"{name} {value:.4g}" for name, value in row.items()))

@@ -158,6 +158,34 @@ def fit(corpora: tuple[Path, ...], out: Path, init: Path | None, hours: float, p
 
 
 @main.command()
+@click.argument("out", type=_FOLDER)
+@click.option("--minutes", type=click.FloatRange(0, min_open=True), default=60.0, show_default=True,
+              help="Of the whole run; the learning rate falls to zero by then.")  # fmt: skip
+@click.option("--hours", type=click.FloatRange(0, min_open=True), default=40.0, show_default=True,
+              help="Hours of sound that are learnt from, at most.")  # fmt: skip
+@click.option("--recordings", type=_EXISTING, help="Folder of recordings of people, to be learnt from as well.")
+@click.option("--texts", type=_EXISTING, help="Folder of <language>*.txt to read from instead of what is installed.")
+@click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Processes that make takes.")
+@click.option("--batch-s", type=click.FloatRange(4), default=400.0, show_default=True, help="Seconds of sound a step.")
+@click.option("--held-out", type=click.IntRange(1), default=16, show_default=True,
+              help="Takes of either kind on which the student is compared with its teacher.")  # fmt: skip
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--device", default="auto", show_default=True)
+def distil(out: Path, recordings: Path | None, texts: Path | None, workers: int, seed: int, device: str,
+           **options: Any) -> None:  # fmt: skip
+    """Distil the embedded speech encoder into a small Wav2Vec2 in OUT, a checkpoint for --encoder, on a GPU best."""
+    from audio2motion.training.distil_settings import DistilConfig, TakesConfig
+    from audio2motion.training.distil_takes import Takes
+
+    config = DistilConfig(takes=TakesConfig(recordings=recordings, texts=texts, seed=seed), **options)
+    with Takes(config.takes, workers) as takes:  # they begin while PyTorch is imported
+        from audio2motion.training.distil import distil as run
+
+        run(out, config, takes, device, report=click.echo)
+    click.echo(f"{out}: checkpoint and report")
+
+
+@main.command()
 @click.argument("clips", type=_EXISTING)
 @click.option("--checkpoint", type=_EXISTING, help="Checkpoint folder; by default the embedded one.")
 @click.option("-o", "--out", type=_FOLDER, help="Folder for the figures as JSON and text, and a plot per clip.")

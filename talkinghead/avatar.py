@@ -123,10 +123,9 @@ class Avatar:
             audio: a path of any audio or video file, "-" for standard input, or (samples, rate): samples (n,) or (n,
                 channels), float in -1..1 or int16.
             text: spoken instead, sentence by sentence while it is drawn, in the language that it is guessed to be in,
-                or in the `voice` named ("de", "en-gb", "fr+f2"), or as a `talkinghead.tts.opening.Voice` says, or by
-                an engine of `talkinghead.tts`. Where the engine tells its phones and no other motion model is named,
-                lips follow exactly those. Emotions stand in it as tags, "[happy] Hello. [sad=0.5] Goodbye.": it is
-                then spoken whole before it is drawn.
+                in the `voice` named ("de", "en-gb", "fr+f2") or by an engine of `talkinghead.tts`. Lips follow its
+                phones where they are told and no other motion model is named. Emotions stand in it as tags, "[happy]
+                Hello. [sad=0.5] Goodbye."; it is then spoken whole before it is drawn.
             tracks: with `face="all"`: what other faces speak, by their numbers; the first speaks `audio`, and those
                 without a recording are silent.
             fps, seed, still, gains, emotion: instead of the avatar's own settings; emotion "neutral" is none.
@@ -350,7 +349,6 @@ class Avatar:
         return f"; transparent parts are {self.settings.background} in a video" if self._source.is_transparent else ""
 
     def _tell(self, text: str, voice: str | Voice | SpeechEngine | None, settings: Settings) -> Clip:
-        """The text becomes speech; lips follow its phones where they are known and no other model is wanted."""
         from talkinghead.tts.spoken import spoken_text
 
         if settings.face == "all":

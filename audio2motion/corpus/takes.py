@@ -58,9 +58,9 @@ class TakeMaker:
     ) -> None:
         self._voices, self._texts, self._speechless = voices, texts, speechless
 
-    def make(self, rng: np.random.Generator, longest_s: float = 16.0) -> Take:
-        """One take of 5 to `longest_s` seconds."""
-        seconds = float(rng.uniform(min(5.0, longest_s), longest_s))
+    def make(self, rng: np.random.Generator, longest_s: float = 16.0, shortest_s: float = 5.0) -> Take:
+        """One take of `shortest_s` to `longest_s` seconds."""
+        seconds = float(rng.uniform(min(shortest_s, longest_s), longest_s))
         if rng.random() < self._speechless:
             return _without_speech(int(seconds * RATE_HZ), rng)
         return self.record(*self._speech(seconds, rng), rng)

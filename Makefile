@@ -7,6 +7,8 @@ BIN := $(VENV)/bin
 PARALLEL ?= -n auto --dist loadfile
 # What is installed for the tests: EXTRAS=dev,tts adds packages whose tests are skipped without them.
 EXTRAS ?= dev
+# Which tests: all of them, or some folders and files.
+TESTS ?=
 
 .PHONY: demo test coverage lint packages checkpoint clean
 
@@ -16,7 +18,7 @@ demo: $(VENV)/.installed
 	@echo "The video is at $(CURDIR)/out/demo.mp4"
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest $(PARALLEL)
+	$(BIN)/python -m pytest $(PARALLEL) $(TESTS)
 
 # The tests once more: which lines of the packages they ran. From Python 3.12 on COVERAGE_CORE=sysmon makes it cheap.
 coverage: $(VENV)/.installed-dev

@@ -8,6 +8,7 @@ m that the features do not confirm: on synthesised speech it finds nearly all of
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, NamedTuple
 
@@ -69,7 +70,8 @@ def _tensor(stored: bytes, begin: int, described: dict[str, Any]) -> Floats:
     return np.asarray(values.reshape(described["shape"]), np.float32)
 
 
-class MixedState(NamedTuple, Generic[State]):
+@dataclass(frozen=True)
+class MixedState(Generic[State]):
     """Streaming state: of the other network and of the encoder; `steps` of the former that wait for features, and the
     `features` (n, 288) of the steps that are still needed, the first at the first place of the next step."""
 

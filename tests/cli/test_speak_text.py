@@ -8,7 +8,6 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
@@ -20,16 +19,11 @@ from talkinghead.media.video import VideoReader
 from talkinghead.motion.blendshapes import BLENDSHAPE_INDEX
 from talkinghead.motion.files import load_motion
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
 Run = Callable[..., Result]
 
 
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("TALKINGHEAD_CHECKPOINTS", raising=False)
-    picture = cv2.imread(str(EXAMPLES / "astronaut.png"))
-    cv2.imwrite("face.png", cv2.resize(picture, (256, 256), interpolation=cv2.INTER_AREA))
+def run(beside_a_face: None) -> Run:
     return lambda *args: CliRunner().invoke(main, ["speak", "face.png", *(str(arg) for arg in args)])
 
 

@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-import cv2
 import pytest
 from click.testing import CliRunner, Result
 
@@ -14,17 +13,11 @@ from talkinghead.cli import main
 from talkinghead.media.audio import probe_audio
 from talkinghead.tts.hibari import is_installed
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
 Run = Callable[..., Result]
 
 
 @pytest.fixture
-def speak(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("TALKINGHEAD_CHECKPOINTS", raising=False)
-    picture = cv2.imread(str(EXAMPLES / "astronaut.png"))
-    cv2.imwrite("face.png", cv2.resize(picture, (256, 256), interpolation=cv2.INTER_AREA))
-
+def speak(beside_a_face: None) -> Run:
     def run(*arguments: str, stdin: str | bytes | None = None) -> Result:
         return CliRunner().invoke(main, ["speak", "face.png", *arguments, "-o", "out.mp4"], input=stdin)
 

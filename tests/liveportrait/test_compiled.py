@@ -12,9 +12,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from talkinghead.models.liveportrait.compiled import Compiled, in_powers_of_two
+from talkinghead.models.liveportrait.compiled import Compiled
 from talkinghead.models.liveportrait.fast.warping import Source
 from talkinghead.models.liveportrait.kernels import CUDNN_FLAGS, SharedContext
+from talkinghead.models.liveportrait.padding import in_powers_of_two
 
 
 def draw(source: Source, kp_driving: Tensor, kp_source: Tensor) -> Tensor:

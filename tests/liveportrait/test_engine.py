@@ -19,7 +19,7 @@ from talkinghead.faces.paste import feathered_placement, paste_back
 from talkinghead.models.liveportrait.drawing import EagerPainter, Networks
 from talkinghead.models.liveportrait.engine import Engine
 from talkinghead.models.liveportrait.fast.warping import Source
-from talkinghead.models.liveportrait.graphs import filled_up, power_of_two
+from talkinghead.models.liveportrait.padding import filled_up, power_of_two
 from talkinghead.renderers.liveportrait.patches import Patcher
 from talkinghead.renderers.liveportrait.renderer import LivePortraitRenderer
 from tests.liveportrait import narrow

@@ -53,24 +53,3 @@ class Compiled:
             first, self._compiled = self._compiled is not None, None
         if first:
             _log.warning("torch.compile does not work here, drawing goes on without it: %s", one_line(error))
-
-
-def in_powers_of_two(draw: Draw) -> Draw:
-    """`draw`, which only ever sees 1, 2, 4, 8 ... frames: the last one fills up what is missing.
-
-    Compiling a size takes half a minute, drawing a frame too many some milliseconds; and PyTorch compiles no more than
-    eight sizes of a function.
-    """
-
-    def padded(source: Source, kp_driving: Tensor, kp_source: Tensor) -> Tensor:
-        frames = len(kp_driving)
-        whole = 1 << (frames - 1).bit_length()
-        if whole == frames:
-            return draw(source, kp_driving, kp_source)
-        at = torch.arange(whole, device=kp_driving.device).clamp(max=frames - 1)
-        if len(source.compact) > 1:
-            table = torch.unflatten(source.table, 0, (frames, -1))[at].flatten(0, 1)
-            source = Source(source.compact[at], table, source.size)
-        return draw(source, kp_driving[at], kp_source[at])[:frames]
-
-    return padded

@@ -11,8 +11,9 @@ from torch import Tensor
 from talkinghead.core.errors import DeviceError
 from talkinghead.models.liveportrait.fast import FastGenerator, FastWarping
 from talkinghead.models.liveportrait.fast.warping import Source
-from talkinghead.models.liveportrait.graphs import Graphs, filled_up, power_of_two
+from talkinghead.models.liveportrait.graphs import Graphs
 from talkinghead.models.liveportrait.making import Draw, Making, fused, one_line
+from talkinghead.models.liveportrait.padding import in_powers_of_two
 
 _log = logging.getLogger("talkinghead")
 
@@ -88,6 +89,7 @@ class GraphPainter:
         self._networks, self._device, self._fuse = networks, device, fuse
         self._pool = torch.cuda.graph_pool_handle()
         self._draw: Draw = networks.draw
+        self._replayed = in_powers_of_two(self._replay)
         self._graphs: dict[tuple[int, int, int], Graphs] = {}
         self._making: Making | None = None
         self._drawn = 0
@@ -102,18 +104,12 @@ class GraphPainter:
     def __call__(self, source: Source, kp_driving: Tensor, kp_source: Tensor) -> Tensor:
         """See `Painter`."""
         self._change_over(source)
-        frames, still = len(kp_driving), kp_source.expand_as(kp_driving)
-        self._drawn += frames
+        still = kp_source.expand_as(kp_driving)
+        self._drawn += len(kp_driving)
         if self.kernels == "eager":
             return self._draw(source, kp_driving.to(self._device), still.to(self._device))
-        whole = power_of_two(frames)
-        table, compact = source.table, source.compact
-        if len(compact) > 1 and whole > frames:
-            table = filled_up(torch.unflatten(table, 0, (frames, -1)), whole).flatten(0, 1)
-            compact = filled_up(compact, whole)
-        inputs = (compact, table, filled_up(kp_driving, whole), filled_up(still, whole))
         try:
-            (out,) = self._recorded(source.size)(inputs, lasting=2)
+            return self._replayed(source, kp_driving, still)
         except torch.OutOfMemoryError:
             raise
         except RuntimeError as error:
@@ -121,12 +117,15 @@ class GraphPainter:
             self._draw, self.kernels = self._networks.draw, "eager"
             self.forget()
             return self._draw(source, kp_driving.to(self._device), still.to(self._device))
-        return out[:frames]
 
     def forget(self) -> None:
         """See `Painter`."""
         self._graphs = {}
         torch.cuda.empty_cache()
+
+    def _replay(self, source: Source, kp_driving: Tensor, kp_source: Tensor) -> Tensor:
+        (out,) = self._recorded(source.size)((source.compact, source.table, kp_driving, kp_source), lasting=2)
+        return out
 
     def _recorded(self, size: tuple[int, int, int]) -> Graphs:
         """The graphs for sources of this size."""

@@ -15,14 +15,15 @@ from torch import Tensor, nn
 
 from talkinghead.core.errors import DeviceError
 from talkinghead.core.renderer_options import Acceleration
-from talkinghead.models.liveportrait.compiled import Compiled, in_powers_of_two
+from talkinghead.models.liveportrait.compiled import Compiled
 from talkinghead.models.liveportrait.drawing import EagerPainter, GraphPainter, Kernels, Networks, Painter
 from talkinghead.models.liveportrait.fast import FastAppearance, FastGenerator, FastWarping
 from talkinghead.models.liveportrait.fast.filtered import filter_convolutions
 from talkinghead.models.liveportrait.fast.warping import Source
-from talkinghead.models.liveportrait.graphs import Graphs, filled_up, power_of_two
+from talkinghead.models.liveportrait.graphs import Graphs
 from talkinghead.models.liveportrait.kernels import CUDNN_FLAGS
 from talkinghead.models.liveportrait.networks.motion import RawMotion
+from talkinghead.models.liveportrait.padding import filled_up, in_powers_of_two, power_of_two
 from talkinghead.models.liveportrait.pending import After, Pending
 from talkinghead.models.liveportrait.reading import RAW_SIZES, Reading, read_raw
 from talkinghead.models.liveportrait.weights import Models

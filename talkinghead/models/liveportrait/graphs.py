@@ -82,14 +82,3 @@ class Graphs:
             torch.cuda.empty_cache()
             self._graphs[sizes] = Graph(self._work, inputs, self._device, self._pool)
         return self._graphs[sizes](inputs, lasting)
-
-
-def power_of_two(count: int) -> int:
-    """The next power of two, at least `count`: there is a graph for each number of frames, so there are to be few."""
-    return 1 << (count - 1).bit_length()
-
-
-def filled_up(tensor: Tensor, count: int) -> Tensor:
-    """`tensor` (n, ...) with its last row repeated, so that there are `count`."""
-    missing = count - len(tensor)
-    return tensor if missing <= 0 else torch.cat([tensor, tensor[-1:].expand(missing, *tensor.shape[1:])])

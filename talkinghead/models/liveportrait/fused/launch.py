@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 import torch
-import triton
 from torch import Tensor, nn
 from torch.nn import functional
 
 from talkinghead.models.liveportrait.fused import kernels
+from talkinghead.models.liveportrait.padding import power_of_two
 
 EPSILON = 1e-5
 # Values that a program holds in registers: enough work to hide memory's latency, few enough to need no spilling.
@@ -30,13 +30,9 @@ class Stats(NamedTuple):
     scale: Tensor
 
 
-def _power(n: int) -> int:
-    return int(triton.next_power_of_2(n))
-
-
 def _blocks(channels: int, tile: int = _TILE) -> tuple[int, int]:
     """(pixels, channels) of a program's tile."""
-    block = min(128, _power(channels))
+    block = min(128, power_of_two(channels))
     return max(1, tile // block), block
 
 
@@ -82,8 +78,8 @@ def _planes(x: Tensor) -> tuple[int, int, int, int]:
 def stats(x: Tensor) -> Stats:
     """Mean and 1 / standard deviation of each channel of each sample of `x` (B, C, H, W)."""
     batch, channels, height, width = x.shape
-    pixels, block = height * width, min(64, _power(channels))
-    rows = max(_STATS_TILE // block, _power(-(-pixels // _MOST_CHUNKS)))
+    pixels, block = height * width, min(64, power_of_two(channels))
+    rows = max(_STATS_TILE // block, power_of_two(-(-pixels // _MOST_CHUNKS)))
     chunks = -(-pixels // rows)
     means, squares = x.new_empty(2, batch, chunks, channels, dtype=torch.float32)
     kernels.partial_stats[chunks, -(-channels // block), batch](
@@ -91,7 +87,7 @@ def stats(x: Tensor) -> Stats:
     )
     mean, scale = x.new_empty(2, batch, channels, dtype=torch.float32)
     kernels.final_stats[-(-channels // 32), batch](
-        means, squares, mean, scale, pixels, channels, chunks, rows, EPSILON, chunk_block=_power(chunks), block=32
+        means, squares, mean, scale, pixels, channels, chunks, rows, EPSILON, chunk_block=power_of_two(chunks), block=32
     )
     return Stats(mean, scale)
 

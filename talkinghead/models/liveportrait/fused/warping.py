@@ -13,6 +13,7 @@ from talkinghead.models.liveportrait.fused import launch, warp_kernels
 from talkinghead.models.liveportrait.fused.generator import bias_of
 from talkinghead.models.liveportrait.fused.launch import convolved, convolved_relu, empty
 from talkinghead.models.liveportrait.networks.warping import KEYPOINT_VARIANCE
+from talkinghead.models.liveportrait.padding import power_of_two
 
 
 class FusedUpStep(nn.Module):
@@ -99,7 +100,7 @@ class FusedWarping(nn.Module):
         warp_kernels.candidates[depth * height, n + 2, batch](
             source.compact, kp_driving, kp_source, out, depth, height, width, KEYPOINT_VARIANCE,
             keypoints=n, out_channels=self.in_channels, of_each=len(source.compact) > 1,
-            features=source.compact.shape[1], block=_power(width), num_warps=2,
+            features=source.compact.shape[1], block=power_of_two(width), num_warps=2,
         )  # fmt: skip
         return out
 
@@ -110,21 +111,17 @@ class FusedWarping(nn.Module):
         out = empty(self.third.weight, batch, depth * channels, height, width)
         warp_kernels.warp[depth * height, batch](
             parts, self.mask_bias, kp_driving, kp_source, source.table, out, depth, height, width, n, parts.shape[1],
-            channels, of_each=len(source.compact) > 1, taps=self.taps, several=_power(n + 1), block=_power(width),
-            channel_block=_power(channels),
+            channels, of_each=len(source.compact) > 1, taps=self.taps, several=power_of_two(n + 1),
+            block=power_of_two(width), channel_block=power_of_two(channels),
         )  # fmt: skip
         return out
 
     def _dimmed(self, x: Tensor, parts: Tensor, depth: int) -> Tensor:
         batch, channels, height, width = x.shape
-        out, pixels, block = torch.empty_like(x), height * width, _power(channels)
+        out, pixels, block = torch.empty_like(x), height * width, power_of_two(channels)
         rows = max(1, 2048 // block)
         warp_kernels.dim[-(-pixels // rows), batch](
             x, self.fourth_bias, parts, self.occlusion_bias, out, pixels, channels, parts.shape[1],
             self.taps * self.candidates, depth=depth, rows=rows, block=block,
         )  # fmt: skip
         return out
-
-
-def _power(n: int) -> int:
-    return 1 << (n - 1).bit_length()

@@ -32,7 +32,7 @@ from talkinghead.motion.protocols import Renderer
 from talkinghead.motion.release import Release
 
 # How long the frames last that `interrupt` gives back: the mouth is closed at their end.
-INTERRUPT_S = 0.2
+INTERRUPT_S = 0.16
 
 
 @dataclass(frozen=True)
@@ -165,7 +165,7 @@ class Session:
         """Fall silent at once: what was heard and not yet drawn is dropped.
 
         Returns:
-            Frames of 200 ms in which the mouth closes; the head comes to rest under what is pushed after them. Show
+            Frames of 160 ms in which the mouth closes; the head comes to rest under what is pushed after them. Show
             them instead of whatever this session gave before and nobody has seen yet.
 
         Raises:

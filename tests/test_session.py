@@ -134,7 +134,7 @@ def test_an_interruption_closes_the_mouth_and_drops_what_was_not_drawn(examples:
         open_before = jaw(frames[-1:])[0]
         eased = session.interrupt()
         assert open_before > 0.08
-        assert len(eased) == 5  # 200 ms
+        assert len(eased) == 4  # 160 ms
         openings = jaw(eased)
         assert openings[-1] < CLOSED
         assert openings == sorted(openings, reverse=True) or max(np.diff(openings)) < 0.01

@@ -11,8 +11,9 @@ from talkinghead.core.settings import Gains
 from talkinghead.motion.gains import apply_gains
 from talkinghead.motion.motion import Motion
 
-# Lips close within 200 ms of an interruption; a head that came to rest as quickly would jerk.
-MOUTH_S, FACE_S = 0.16, 0.8
+# Lips are closed in the third frame at 25 per second, so that a client sees them shut within 200 ms, what it takes to
+# draw and send them included; a head that came to rest as quickly would jerk.
+MOUTH_S, FACE_S = 0.12, 0.8
 
 
 class Release:

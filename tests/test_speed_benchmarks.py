@@ -106,3 +106,12 @@ def test_closures_are_counted_on_drawn_frames(tmp_path: Path, monkeypatch: pytes
     gaps = np.array([0.1, 0.0, 0.2, 0.0, 0.0])
     monkeypatch.setattr(closures, "openings", lambda picture, audio, *emotion: (gaps, 25.0))
     assert closures.row(Path("her.png"), [speech], "neutral") == "| her.png | pa | 1 of 1 | 2 of 2 | 0.200 |"
+
+
+def test_a_loop_is_told_from_a_wandering_head() -> None:
+    idle = load("idle")
+    wandering = np.cumsum(np.random.default_rng(0).standard_normal((1200, 3)), axis=0)
+    loop = np.tile(wandering[:300], (4, 1))
+    assert idle.nearest_deg(loop, 4).max() < 1e-5
+    assert idle.nearest_deg(wandering, 4).min() > 0.1
+    assert idle.most_like_itself(loop[:, 0]) > 0.99

@@ -9,6 +9,7 @@ This is the only place where these meet, for every command and every front; a fi
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -85,7 +86,10 @@ class Session:
         self._portraits: Iterator[Portrait] | None = None if canvas.portrait else canvas.portraits()
         self._hearing = hearing
         self._ear = None if hearing is None else _Ear(hearing, 0)
-        self._stretch = self._stretch_begin = self._number = 0
+        self._stretch = self._stretch_begin = 0
+        self._moved = self._number = 0  # frames of motion so far, and of them those that are past
+        self._numbers: deque[int] = deque()  # of the frames that are being drawn
+        self._draw_every = 1
         self._last: Motion | None = None
         self._release: Release | None = None
         # One picture has no time in which to ease anything in.
@@ -107,14 +111,31 @@ class Session:
 
     @property
     def frames(self) -> int:
-        """How many frames have come out."""
+        """How many frames have come out, left out ones between them included."""
         return self._number
+
+    @property
+    def draw_every(self) -> int:
+        """1: every frame is drawn. n: every n-th one, and the rest are left out, for who would fall behind the clock.
+
+        Those that come keep their numbers, times and pixels.
+
+        Raises:
+            InputError: it is set to less than 1.
+        """
+        return self._draw_every
+
+    @draw_every.setter
+    def draw_every(self, every: int) -> None:
+        if every < 1:
+            raise InputError("draw_every counts frames: give 1 or more")
+        self._draw_every = every
 
     @property
     def time_s(self) -> float:
         """The time, on the frames' clock, to which what is pushed next belongs."""
         if self._ear is None:
-            return float(self._number / self.fps)
+            return float(self._moved / self.fps)
         return float(self._stretch_begin / self.fps + self._ear.heard_s)
 
     def push_audio(self, samples: npt.ArrayLike) -> list[Frame]:
@@ -181,7 +202,7 @@ class Session:
         if self._last is not None:
             self._release = Release(self._last)
             frames = list(self.draw(self._release.rest(INTERRUPT_S)))
-        self._stretch_begin = self._number
+        self._stretch_begin = self._moved
         self._emotions.cut(self.time_s)
         return frames
 
@@ -246,15 +267,20 @@ class Session:
         motion = self._emotions.over(apply_gains(motion, self._look.gains, self._look.still))
         if self._watch is not None:
             self._watch(motion)
-        for drawn in self._drawing.draw(motion, portraits):
-            yield self._framed(drawn)
+        kept = slice(-self._moved % self._draw_every, len(motion), self._draw_every)
+        numbers = range(self._moved, self._moved + len(motion))[kept]
+        self._moved += len(motion)
+        self._numbers.extend(numbers)
+        if numbers:
+            for drawn in self._drawing.draw(motion[kept], portraits[kept]):
+                yield self._framed(drawn)
 
     def _framed(self, drawn: DrawnCrop) -> Frame:
         """A drawn crop as it belongs into the stream: pasted back, or the crop alone."""
         pixels = self._canvas.placed(drawn) if self._look.framing == "picture" else drawn.pixels
-        frame = Frame(pixels, self._number, float(self._number / self.fps), drawn)
-        self._number += 1
-        return frame
+        number = self._numbers.popleft()
+        self._number = number + 1
+        return Frame(pixels, number, float(number / self.fps), drawn)
 
     def _drawn(self, motion: Motion | None) -> list[Frame]:
         return [] if motion is None else list(self.draw(motion))

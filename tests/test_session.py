@@ -152,6 +152,40 @@ def test_an_interruption_closes_the_mouth_and_drops_what_was_not_drawn(examples:
         assert max(jumps) < 4.0
 
 
+def test_who_is_late_draws_fewer_frames_the_same_ones_at_the_same_times(
+    avatar: Avatar, speech: npt.NDArray[np.float32]
+) -> None:
+    whole = run(avatar.session(low_latency=True), iter([speech]))
+    thinned: list[Frame] = []
+    with avatar.session(low_latency=True) as session:
+        for number, piece in enumerate(np.array_split(speech, 19)):
+            session.draw_every = 3 if 4 <= number < 15 else 1
+            thinned += session.push_audio(piece)
+        thinned += session.finish()
+        assert session.frames == len(whole)
+    numbers = [frame.number for frame in thinned]
+    gaps = np.diff(numbers)
+    assert set(gaps) == {1, 3}
+    assert numbers[-1] == len(whole) - 1
+    assert all(same([frame], [whole[frame.number].pixels]) for frame in thinned)
+    assert all(frame.time_s == whole[frame.number].time_s for frame in thinned)
+    with avatar.session() as session, pytest.raises(InputError, match="1 or more"):
+        session.draw_every = 0
+
+
+def test_frames_left_out_before_an_interruption_still_took_their_time(
+    avatar: Avatar, speech: npt.NDArray[np.float32]
+) -> None:
+    with avatar.session(low_latency=True) as every, avatar.session(low_latency=True) as fourth:
+        fourth.draw_every = 4
+        for session in (every, fourth):
+            session.push_audio(speech)
+            session.interrupt()
+        assert fourth.time_s == every.time_s
+        fourth.draw_every = 1
+        assert [frame.number for frame in fourth.idle(1.0)] == [frame.number for frame in every.idle(1.0)]
+
+
 def test_an_interruption_before_anything_was_heard_is_nothing(avatar: Avatar) -> None:
     with avatar.session() as session:
         assert session.interrupt() == []

@@ -13,7 +13,7 @@ or in a process of its own, which joins the room by `serve_room(Avatar("face.png
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import numpy as np
 
@@ -40,6 +40,8 @@ class TalkingHeadVideo(agents_avatar.VideoGenerator):  # type: ignore[misc]  # n
 
     def __init__(self, face: AgentFace) -> None:
         self.face = face
+        self.on_speech: Callable[[], None] = lambda: None
+        """Called before the first picture of an utterance comes out."""
 
     @property
     def options(self) -> agents_avatar.AvatarOptions:
@@ -61,10 +63,14 @@ class TalkingHeadVideo(agents_avatar.VideoGenerator):  # type: ignore[misc]  # n
         self.face.interrupt()
 
     async def __aiter__(self) -> AsyncIterator[rtc.VideoFrame | rtc.AudioFrame | agents_avatar.AudioSegmentEnd]:
+        speaking = False
         async for item in self.face:
             if not isinstance(item, Shown):
                 yield agents_avatar.AudioSegmentEnd()
                 continue
+            if len(item.sound) and not speaking:
+                self.on_speech()
+            speaking = len(item.sound) > 0
             height, width = item.pixels.shape[:2]
             yield rtc.VideoFrame(width, height, rtc.VideoBufferType.RGB24, item.pixels.tobytes())
             if len(item.sound):
@@ -82,6 +88,9 @@ class FaceInRoom:
         self.runner = agents_avatar.AvatarRunner(
             room, audio_recv=audio, video_gen=self.video, options=self.video.options
         )
+        # It keeps pictures to a schedule, which idle ones may have fallen behind: what it then hurries would be seen before
+        # it is heard.
+        self.video.on_speech = self.runner.av_sync.reset
         self._audio = audio
         self._clearing: set[asyncio.Task[None]] = set()
 
@@ -150,11 +159,10 @@ class AvatarSession(agents_avatar.AvatarSession[str]):  # type: ignore[misc]  # 
                 destination_identity=self._worker,
                 sample_rate=RATE_HZ,
                 wait_remote_track=rtc.TrackKind.KIND_VIDEO,
-                wait_playback_start=True,
             )
             return
         assert self._avatar is not None
-        voice = agents_avatar.QueueAudioOutput(sample_rate=RATE_HZ, wait_playback_start=True)
+        voice = agents_avatar.QueueAudioOutput(sample_rate=RATE_HZ)
         # Loading what draws may take a while, and the agent is in a call already.
         self._face = FaceInRoom(self._avatar, room, voice, fps=self._fps, longest_px=self._longest_px)
         await self._face.start()

@@ -3,7 +3,8 @@
     python tools/check_neighbours.py [NAME ...] [-c CONSTRAINTS] [--timeout SECONDS]
 
 Asks pip to resolve this checkout together with each NAME (by default: voice agents and a speech engine that people put
-a face on), or with several of its own extras (`'[livekit,pipecat,tts]'`), as if nothing were installed, without installing anything, and says in a line each whether it can be done;
+a face on), or with several of its own extras at once (`'[livekit,pipecat,tts]'`), as if nothing were installed, without
+installing anything, and says in a line each whether it can be done;
 the exit code is 1 where one cannot. Pip reads the packages' metadata alone where the index serves them apart, and
 downloads whole packages, PyTorch among them, where it does not.
 """

@@ -80,8 +80,9 @@ class Participant:
             raise rtc.RpcError(rtc.RpcError.ErrorCode.UNSUPPORTED_METHOD, method)
         return called._rpc_handlers[method](rtc.RpcInvocationData("1", self.identity, payload, 10.0))
 
-    async def stream_bytes(self, name: str, *, topic: str, destination_identities: list[str], attributes: dict[str, str],
-                           ) -> Stream:  # fmt: skip
+    async def stream_bytes(
+        self, name: str, *, topic: str, destination_identities: list[str], attributes: dict[str, str]
+    ) -> Stream:
         assert self._room.other is not None
         stream = Stream(Info(attributes))
         self._room.other.handlers[topic](stream, self.identity)

@@ -28,7 +28,7 @@ def avatar(examples: Path) -> Avatar:
 def speech(examples: Path) -> Floats:
     """A second that ends within a frame."""
     samples, _ = soundfile.read(examples / "speech.wav", dtype="float32")
-    return np.asarray(samples[:RATE_HZ + 100], np.float32)
+    return np.asarray(samples[: RATE_HZ + 100], np.float32)
 
 
 class Shown:

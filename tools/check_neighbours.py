@@ -23,8 +23,8 @@ ROOT = Path(__file__).parents[1]
 # Everything that a voice agent may want of us at once, and the packages of others.
 NEIGHBOURS = ("[livekit,pipecat,serve,app,tts]", "pipecat-ai", "livekit-agents", "kokoro-onnx")
 # What such conflicts are usually about.
-TOLD = ("numpy", "onnxruntime", "protobuf", "soundfile", "soxr", "pillow", "transformers", "livekit-agents", "pipecat-ai",
-        "gradio")  # fmt: skip
+TOLD = ("numpy", "onnxruntime", "protobuf", "soundfile", "soxr", "pillow", "transformers", "livekit-agents",
+        "pipecat-ai", "gradio")  # fmt: skip
 
 
 def normalized(name: str) -> str:

@@ -15,6 +15,7 @@ import numpy as np
 
 from talkinghead.avatar import Avatar, Rate
 from talkinghead.core.emotions import Emotion
+from talkinghead.core.errors import InputError
 from talkinghead.core.types import Floats, Frame
 from talkinghead.integrations.outlet import Mark, Outlet, Samples, Shown
 from talkinghead.media.fitting import fitted, scaled
@@ -26,6 +27,8 @@ from talkinghead.realtime.sounds import Sound, SoundQueue
 _LONGEST_S = 600
 # What an agent plays has no time stamps: it is drawn so far ahead that an uneven pace of drawing is not heard.
 _AHEAD_S = 0.4
+# And idling after speech, by what a session hears ahead.
+_SETTLE_S = 0.25
 _ENDING_S = 10.0
 
 
@@ -128,19 +131,22 @@ class AgentFace:
         if not len(samples):
             return
         with self._lock:
-            if self._drawn_turn == self._outlet.turn:
-                self._outlet.expect(len(samples))
-                self._queue.hear(samples)
-            else:
-                self._outlet.expect(len(samples))
+            self._outlet.expect(len(samples))
+            if self._drawn_turn != self._outlet.turn:
                 self._held.append(samples)
+                return
+            try:
+                self._queue.hear(samples)
+            except InputError:
+                self._outlet.expect(-len(samples))
+                raise
 
     def _run(self) -> None:
         failure: Exception | None = None
         try:
             with self._session as session:
                 clocked = RealTime(session, self.rate_hz, self._queue, self._show, is_over=lambda: self._ended,
-                                   ahead_s=_AHEAD_S)  # fmt: skip
+                                   ahead_s=_AHEAD_S, settle_s=_SETTLE_S)  # fmt: skip
                 while not self._closed.is_set() and not session.has_ended:
                     if self._felt:
                         session.set_emotion(self._felt.popleft())

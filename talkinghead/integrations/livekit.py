@@ -77,19 +77,21 @@ class TalkingHeadVideo(agents_avatar.VideoGenerator):  # type: ignore[misc]  # n
                 yield rtc.AudioFrame(item.sound.tobytes(), self.face.rate_hz, 1, len(item.sound))
 
 
-class FaceInRoom:
-    """`avatar` as the picture and the sound of a participant: what `audio` receives, said by a face in `room`."""
+async def opened(avatar: Avatar, fps: Rate, longest_px: int | None) -> AgentFace:
+    """A face at LiveKit's rate, without keeping the event loop waiting."""
+    return await asyncio.to_thread(AgentFace, avatar, fps=fps, rate_hz=RATE_HZ, longest_px=longest_px)
 
-    def __init__(
-        self, avatar: Avatar, room: rtc.Room, audio: agents_avatar.AudioReceiver, *, fps: Rate = 25,
-        longest_px: int | None = None,
-    ) -> None:  # fmt: skip
-        self.video = TalkingHeadVideo(AgentFace(avatar, fps=fps, rate_hz=RATE_HZ, longest_px=longest_px))
+
+class FaceInRoom:
+    """`face` as the picture and the sound of a participant of `room`: it says what `audio` receives."""
+
+    def __init__(self, face: AgentFace, room: rtc.Room, audio: agents_avatar.AudioReceiver) -> None:
+        self.video = TalkingHeadVideo(face)
         self.runner = agents_avatar.AvatarRunner(
             room, audio_recv=audio, video_gen=self.video, options=self.video.options
         )
-        # It keeps pictures to a schedule, which idle ones may have fallen behind: what it then hurries would be seen before
-        # it is heard.
+        # It keeps pictures to a schedule, which idle ones may have fallen behind: what it then hurries would be seen
+        # before it is heard.
         self.video.on_speech = self.runner.av_sync.reset
         self._audio = audio
         self._clearing: set[asyncio.Task[None]] = set()
@@ -163,8 +165,8 @@ class AvatarSession(agents_avatar.AvatarSession[str]):  # type: ignore[misc]  # 
             return
         assert self._avatar is not None
         voice = agents_avatar.QueueAudioOutput(sample_rate=RATE_HZ)
-        # Loading what draws may take a while, and the agent is in a call already.
-        self._face = FaceInRoom(self._avatar, room, voice, fps=self._fps, longest_px=self._longest_px)
+        face = await opened(self._avatar, self._fps, self._longest_px)
+        self._face = FaceInRoom(face, room, voice)
         await self._face.start()
         agent_session.output.audio = voice
 
@@ -194,7 +196,7 @@ async def serve_room(
     room.on("disconnected", lambda *_: gone.set())
     await room.connect(url, token)
     audio = agents_avatar.DataStreamAudioReceiver(room, sender_identity=agent)
-    face = FaceInRoom(avatar, room, audio, fps=fps, longest_px=longest_px)
+    face = FaceInRoom(await opened(avatar, fps, longest_px), room, audio)
     try:
         await face.start()
         await gone.wait()

@@ -59,7 +59,7 @@ class Outlet:
         self._closed = False
         self._error: Exception | None = None
         self._taker: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
-        self._taken_s = 0.0  # when the last frame was
+        self._taken_s = 0.0  # when the last frame is seen: those with sound are taken before
 
     def expect(self, samples: int) -> None:
         """So many more samples of speech will come."""
@@ -114,6 +114,7 @@ class Outlet:
             self._lead.clear()
             self._marks.clear()
             self._heard = self._shown = 0
+            self._taken_s = 0.0
             self._changed.notify_all()
         return [mark.value for mark in lost]
 

@@ -120,12 +120,7 @@ class TalkingHeadService(AIService):  # type: ignore[misc]  # not looked into
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
         """What the class says of each kind."""
-        if isinstance(frame, StartFrame):
-            # Every processor is to see it before anything else, the first picture too.
-            await self.push_frame(frame, direction)
         await super().process_frame(frame, direction)
-        if isinstance(frame, StartFrame):
-            return
         if isinstance(frame, InterruptionFrame):
             await self._interrupt()
         if self._face is None or self._showing is None or self._showing.done():

@@ -23,6 +23,8 @@ AHEAD_S = 0.2
 # Sound may come unevenly: so long is waited before silence is put into it.
 _GRACE_S = 0.12
 _STEP_S = 0.04
+# Idling that is ahead of the clock loses so much of it in a second: slower by a tenth, which is not seen.
+_SETTLING = 0.1
 Show = Callable[[list[Frame], list[Sound]], None]
 
 
@@ -32,7 +34,8 @@ class RealTime:
     - `show` gets frames, one after the other, with the sound beneath them, silence included; it may wait.
     - `tell` hears that the face begins to speak (True) or to idle (False), and at which time of the frames.
     - `is_over` tells whether an utterance has been heard to its end, so that nothing need be waited for.
-    - `ahead_s`: how far ahead of the clock speech is drawn.
+    - `ahead_s`: how far ahead of the clock speech is drawn; `settle_s`: how far idling is right after speech, so that
+      it is there when the last sound has been played; it shrinks while the face idles.
     """
 
     def __init__(
@@ -45,10 +48,11 @@ class RealTime:
         tell: Callable[[bool, float], None] = lambda speaking, time_s: None,
         is_over: Callable[[], bool] = lambda: False,
         ahead_s: float = AHEAD_S,
+        settle_s: float = 0.0,
     ) -> None:
         self._session, self._rate_hz, self._queue = session, rate_hz, queue
         self._show, self._tell, self._is_over = show, tell, is_over
-        self._ahead_s = ahead_s
+        self._ahead_s, self._settle_s, self._idle_s = ahead_s, settle_s, 0.0
         self._due: deque[Sound] = deque()  # pushed into the session, its frames not yet drawn
         self._speaking = False
         self._shown_samples = 0
@@ -66,15 +70,17 @@ class RealTime:
         ended = self._is_over()
         # The end of an utterance is held by the look-ahead: silence behind it is as urgent as the sound was.
         hurried = self._queue.has_sound or (ended and any(not sound.is_silence for sound in self._due))
-        if ahead_s > (self._ahead_s if hurried else 0.0):
+        early_s = ahead_s - (self._ahead_s if hurried else self._idle_s)
+        if early_s > 0:
             if hurried:
-                time.sleep(min(0.01, ahead_s - self._ahead_s))
+                time.sleep(min(0.01, early_s))
             else:
-                self._queue.wait(min(_STEP_S, ahead_s))
+                self._queue.wait(min(_STEP_S, early_s))
             return
         heard = self._queue.take(round(_STEP_S * self._rate_hz))
         if heard:
             self._change(True, self._session.time_s)
+            self._idle_s = self._settle_s
             for sound in heard:
                 self._push(sound)
             return
@@ -84,6 +90,7 @@ class RealTime:
         self._change(False, self._session.time_s)
         if ahead_s < -2 * _STEP_S:  # what was missed is not made up for: time goes on from here
             self._clock_s = time.monotonic() - self._session.time_s
+        self._idle_s = max(0.0, self._idle_s - _SETTLING * _STEP_S)
         self._push(Sound(np.zeros(round(_STEP_S * self._rate_hz), np.float32), is_silence=True))
 
     def interrupt(self) -> None:
@@ -94,6 +101,7 @@ class RealTime:
         self._put_out(frames)
         self._speaking = True
         self._change(False, self.time_s)
+        self._idle_s = 0.0
         self._clock_s = time.monotonic() - self.time_s
 
     def finish(self) -> None:

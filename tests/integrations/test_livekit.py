@@ -169,7 +169,7 @@ def test_a_worker_of_its_own_is_the_face(avatar: Avatar, speech: Samples) -> Non
         agents = Room("agent")
         workers = Room("face", agents)
         receiver = agents_avatar.DataStreamAudioReceiver(workers, sender_identity="agent")  # type: ignore[arg-type]
-        worker = FaceInRoom(avatar, workers, receiver, longest_px=96)  # type: ignore[arg-type]
+        worker = FaceInRoom(AgentFace(avatar, longest_px=96), workers, receiver)  # type: ignore[arg-type]
         await worker.start()
         session = AgentSession()
         remote = AvatarSession(worker="face")

@@ -94,7 +94,7 @@ def test_an_interruption_drops_speech_and_the_mouth_closes(avatar: Avatar, speec
     kept.interruptible = False
     said = [*pieces(long, "a", len(long)), TTSStoppedFrame(context_id="a"), kept]
     answer = [*pieces(speech[:4800], "b"), TTSStoppedFrame(context_id="b")]
-    down, _ = sent(avatar, [SleepFrame(0.3), *said, SleepFrame(1.2), InterruptionFrame(), SleepFrame(0.8), *answer])
+    down, _ = sent(avatar, [SleepFrame(0.3), *said, SleepFrame(1.2), InterruptionFrame(), SleepFrame(2.0), *answer])
     at = next(place for place, frame in enumerate(down) if isinstance(frame, InterruptionFrame))
     assert 0 < len(sound(down[:at])) < len(long) // 2
     assert [frame.context_id for frame in down if isinstance(frame, TTSStoppedFrame)] == ["b"]

@@ -44,6 +44,16 @@ $(VENV)/.installed-dev: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[$(EXTRAS)]'
 	touch $@
 
+.PHONY: agents
+# LiveKit and Pipecat with all else in one environment, and the tests that need them. Pipecat and Gradio want older ones
+# of three packages than constraints.txt pins.
+agents:
+	$(PYTHON) -m venv .venv-agents
+	@mkdir -p out
+	grep -vE '^(pillow|soundfile|soxr)==' constraints.txt > out/agents.txt
+	.venv-agents/bin/python -m pip install --quiet -c out/agents.txt -e '.[dev,livekit,pipecat,serve,app,tts]'
+	.venv-agents/bin/python -m pytest tests/integrations tests/realtime tests/server
+
 .PHONY: docs
 # The site, into out/site; any warning is an error.
 docs: $(VENV)/.installed-docs

@@ -3,7 +3,8 @@
     python tools/check_neighbours.py [NAME ...] [-c CONSTRAINTS] [--timeout SECONDS]
 
 Asks pip to resolve this checkout together with each NAME (by default: voice agents and a speech engine that people put
-a face on) as if nothing were installed, without installing anything, and says in a line each whether it can be done;
+a face on), or with several of its own extras at once (`'[livekit,pipecat,tts]'`), as if nothing were installed, without
+installing anything, and says in a line each whether it can be done;
 the exit code is 1 where one cannot. Pip reads the packages' metadata alone where the index serves them apart, and
 downloads whole packages, PyTorch among them, where it does not.
 """
@@ -19,9 +20,11 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-NEIGHBOURS = ("pipecat-ai", "livekit-agents", "kokoro-onnx")
+# Everything that a voice agent may want of us at once, and the packages of others.
+NEIGHBOURS = ("[livekit,pipecat,serve,app,tts]", "pipecat-ai", "livekit-agents", "kokoro-onnx")
 # What such conflicts are usually about.
-TOLD = ("numpy", "onnxruntime", "protobuf", "soundfile", "soxr", "pillow", "transformers")
+TOLD = ("numpy", "onnxruntime", "protobuf", "soundfile", "soxr", "pillow", "transformers", "livekit-agents",
+        "pipecat-ai", "gradio")  # fmt: skip
 
 
 def normalized(name: str) -> str:
@@ -54,7 +57,8 @@ def check(name: str, constraints: Path | None, timeout_s: float) -> tuple[bool, 
         report = Path(folder) / "report.json"
         words = [sys.executable, "-m", "pip", "install", "--dry-run", "--ignore-installed", "--no-input",
                  "--disable-pip-version-check", "--report", str(report)]  # fmt: skip
-        words += [*(["-c", str(constraints)] if constraints else []), str(ROOT), name]
+        words += ["-c", str(constraints)] if constraints else []
+        words += [f"{ROOT}{name}"] if name.startswith("[") else [str(ROOT), name]
         try:
             done = subprocess.run(words, capture_output=True, text=True, timeout=timeout_s, check=False)
         except subprocess.TimeoutExpired:
@@ -64,7 +68,8 @@ def check(name: str, constraints: Path | None, timeout_s: float) -> tuple[bool, 
         versions = resolved(report)
     told = ", ".join(f"{other} {versions[other]}" for other in TOLD if other in versions)
     took_s = time.monotonic() - begin
-    return True, f"{name} {versions[normalized(name)]}: resolves in {took_s:.0f} s with {told}"
+    version = "" if name.startswith("[") else f" {versions[normalized(name)]}"
+    return True, f"{name}{version}: resolves in {took_s:.0f} s with {told}"
 
 
 def main() -> int:

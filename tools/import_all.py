@@ -7,8 +7,17 @@ import pkgutil
 import sys
 from pathlib import Path
 
-# What comes with some builds of PyTorch alone: modules that need it are imported where it is.
-NOT_EVERYWHERE = {"triton"}
+# What comes with some builds of PyTorch alone, and frameworks of voice agents: modules that need them are imported
+# where they are.
+NOT_EVERYWHERE = {"triton", "livekit", "pipecat"}
+
+
+def missing(error: BaseException | None) -> str | None:
+    """The package that an import did not find, where our own error tells of it, too."""
+    if isinstance(error, ModuleNotFoundError):
+        return None if error.name is None else error.name.split(".")[0]
+    return None if error is None else missing(error.__cause__)
+
 
 count = 0
 for name in ("talkinghead", "audio2motion"):
@@ -20,8 +29,8 @@ for name in ("talkinghead", "audio2motion"):
         if not module.name.endswith("__main__"):
             try:
                 importlib.import_module(module.name)
-            except ModuleNotFoundError as error:
-                if error.name not in NOT_EVERYWHERE:
+            except Exception as error:
+                if missing(error) not in NOT_EVERYWHERE:
                     raise
             else:
                 count += 1

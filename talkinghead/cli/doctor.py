@@ -31,6 +31,8 @@ OPTIONAL = {
     "websockets": "a server's streams: pip install 'talkinghead[serve]'",
     "python-multipart": "a server's uploads: pip install 'talkinghead[serve]'",
     "hibari-tts": "a neural English voice for --text: pip install 'talkinghead[tts]'",
+    "livekit-agents": "a face for LiveKit agents: pip install 'talkinghead[livekit]'",
+    "pipecat-ai": "a face for Pipecat: pip install 'talkinghead[pipecat]'",
     "ray": "batches on a cluster: pip install 'talkinghead[ray]'",
 }
 

@@ -4,42 +4,31 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
 from talkinghead.core.errors import InputError, TalkingHeadError
 from talkinghead.core.types import Floats
 from talkinghead.media.resample import Resampler
+from talkinghead.realtime.sounds import SoundQueue
 from talkinghead.tts.engines import stream
 from talkinghead.tts.opening import Voice, choose
 
 _MOST_TEXTS = 64
 
 
-@dataclass(frozen=True)
-class Sound:
-    """Samples (n,) at the stream's rate; `is_own` where the server made them of a text."""
-
-    samples: Floats
-    is_own: bool
-
-
-class Mouth:
+class Mouth(SoundQueue):
     """A queue of sound. Texts are spoken in a thread of its own, sentence by sentence, in the order of their coming.
 
     `longest_s`: what may wait. `complain` hears why a text cannot be spoken.
     """
 
     def __init__(self, rate_hz: int, longest_s: int, complain: Callable[[str], None]) -> None:
-        self._rate_hz, self._most, self._complain = rate_hz, longest_s * rate_hz, complain
-        self._waiting: deque[Sound] = deque()
-        self._samples = self._telling = 0
-        self._changed = threading.Condition()
+        super().__init__(rate_hz, longest_s)
+        self._complain, self._telling = complain, 0
         self._texts: queue.Queue[tuple[int, str, Voice] | None] = queue.Queue()
-        self._turn, self._closed = 0, False  # the turn changes with every interruption
+        self._turn = 0  # it changes with every interruption
         self._thread = threading.Thread(target=self._tell, name="talkinghead-mouth", daemon=True)
         self._thread.start()
 
@@ -48,22 +37,6 @@ class Mouth:
         """Whether nothing waits, nor is being made."""
         with self._changed:
             return not self._waiting and not self._telling
-
-    @property
-    def has_sound(self) -> bool:
-        """Whether there is sound to be taken."""
-        return bool(self._waiting)
-
-    def hear(self, samples: Floats, is_own: bool = False) -> None:
-        """More sound, (n,).
-
-        Raises:
-            InputError: more waits than may.
-        """
-        with self._changed:
-            if self._samples + len(samples) > self._most:
-                raise InputError(f"more than {self._most // self._rate_hz} s of sound wait: send it as it is spoken")
-            self._add(samples, is_own)
 
     def say(self, text: str, voice: Voice) -> None:
         """A text, after what waits already.
@@ -77,55 +50,21 @@ class Mouth:
             self._texts.put((self._turn, text, voice))
             self._telling += 1
 
-    def take(self, count: int) -> list[Sound]:
-        """At most `count` samples, oldest first; none where none is there."""
-        taken: list[Sound] = []
-        with self._changed:
-            while count > 0 and self._waiting:
-                first = self._waiting.popleft()
-                if len(first.samples) > count:
-                    self._waiting.appendleft(Sound(first.samples[count:], first.is_own))
-                    first = Sound(first.samples[:count], first.is_own)
-                taken.append(first)
-                count -= len(first.samples)
-                self._samples -= len(first.samples)
-            self._changed.notify_all()
-        return taken
-
-    def wait(self, seconds: float) -> None:
-        """Until something comes, or so long."""
-        with self._changed:
-            if not self._waiting and not self._closed:
-                self._changed.wait(seconds)
-
-    def wake(self) -> None:
-        """End whoever waits."""
-        with self._changed:
-            self._changed.notify_all()
-
     def interrupt(self) -> None:
         """Forget what waits, and what is being made."""
         with self._changed:
             self._turn += 1
-            self._waiting.clear()
-            self._samples = 0
-            self._changed.notify_all()
+        self.clear()
 
     def close(self) -> None:
         """The end; the thread goes after the sentence that it is just speaking."""
-        with self._changed:
-            self._closed = True
         self.interrupt()
+        super().close()
         self._texts.put(None)
 
     def join(self, seconds: float) -> None:
         """Wait for the thread's end, at most so long."""
         self._thread.join(seconds)
-
-    def _add(self, samples: Floats, is_own: bool) -> None:
-        self._waiting.append(Sound(samples, is_own))
-        self._samples += len(samples)
-        self._changed.notify_all()
 
     def _tell(self) -> None:
         while (asked := self._texts.get()) is not None:

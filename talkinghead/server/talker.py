@@ -5,10 +5,8 @@ from __future__ import annotations
 import base64
 import contextlib
 import threading
-import time
 from collections import deque
 from collections.abc import Callable
-from fractions import Fraction
 from typing import Protocol
 
 import cv2
@@ -16,18 +14,15 @@ import numpy as np
 
 from talkinghead.core.emotions import Emotion
 from talkinghead.core.errors import TalkingHeadError
-from talkinghead.core.types import Floats, Frame, Pixels
+from talkinghead.core.types import Frame
+from talkinghead.media.fitting import fitted, scaled
+from talkinghead.realtime.clock import RealTime
+from talkinghead.realtime.sounds import Sound
 from talkinghead.server.avatars import KeptAvatar
 from talkinghead.server.fmp4 import Mp4Stream
-from talkinghead.server.mouth import Mouth, Sound
+from talkinghead.server.mouth import Mouth
 from talkinghead.server.protocol import Start
 
-# Speech is drawn this far ahead of the clock, so that an uneven pace is not seen; idling is not, for what comes next is
-# to be heard at once.
-_AHEAD_S = 0.2
-# A client's sound may come unevenly: so long is waited before silence is put into it.
-_GRACE_S = 0.12
-_STEP_S = 0.04
 _JPEG_QUALITY = 85
 Event = dict[str, object]
 Send = Callable[[bytes | Event], None]
@@ -53,13 +48,14 @@ class Talker:
         self._kept, self._start, self._send = kept, start, send
         self.mouth = Mouth(start.rate_hz, waiting_s, lambda said: send({"type": "error", "message": said}))
         self._ending, self._closed, self._interrupted = threading.Event(), threading.Event(), threading.Event()
-        self._speaking = False
-        self._clock_s = 0.0  # of the monotonic clock when the frames' clock was 0
-        self._due: list[Sound] = []  # pushed into the session, its frames not yet drawn
-        self._shown_samples = 0
+        self._clocked: RealTime | None = None
         self._felt: deque[Emotion | None] = deque(maxlen=1)
-        self.frames = 0
         self.thread = threading.Thread(target=self._run, name="talkinghead-stream", daemon=True)
+
+    @property
+    def frames(self) -> int:
+        """How many have been shown."""
+        return 0 if self._clocked is None else self._clocked.frames
 
     def interrupt(self) -> None:
         """Fall silent at once."""
@@ -96,18 +92,22 @@ class Talker:
                 self._send({"type": "ready", "width": size_px[0], "height": size_px[1], "fps": float(start.fps),
                             "rate": start.rate_hz, "video": start.video,
                             **({"mime": Mp4Stream.mime} if start.video == "fmp4" else {})})  # fmt: skip
-                self._clock_s = time.monotonic()
+                clocked = RealTime(session, start.rate_hz, self.mouth, show.show, tell=self._tell_state)
+                self._clocked = clocked
                 while not self._closed.is_set():
                     if self._felt:
                         session.set_emotion(self._felt.popleft())
                     if self._interrupted.is_set():
                         self._interrupted.clear()
-                        self._fall_silent(show, session.interrupt())
-                    elif not self._step(show, session):
-                        self._put_out(show, session.finish(), final=True)
+                        self._send({"type": "interrupted", "time": round(clocked.time_s, 4)})
+                        clocked.interrupt()
+                    elif self._ending.is_set() and self.mouth.is_empty:
+                        clocked.finish()
                         show.finish()
-                        self._send({"type": "end", "time": float(self.frames / start.fps)})
+                        self._send({"type": "end", "time": clocked.time_s})
                         break
+                    else:
+                        clocked.step()
         except TalkingHeadError as error:
             self._send({"type": "error", "message": str(error)})
         except ConnectionError:
@@ -124,79 +124,8 @@ class Talker:
             return Mp4Stream(size_px, self._start.fps, self._start.rate_hz, self._send)
         return _Jpegs(size_px, self._start.rate_hz, self._send)
 
-    def _step(self, show: Show, session: _Session) -> bool:
-        """A little of time; False once all is said that was to be said."""
-        ahead_s = session.time_s - (time.monotonic() - self._clock_s)
-        if self._ending.is_set() and self.mouth.is_empty:
-            return False
-        speaking = self.mouth.has_sound
-        if ahead_s > (_AHEAD_S if speaking else 0.0):
-            if speaking:
-                time.sleep(min(0.01, ahead_s - _AHEAD_S))
-            else:
-                self.mouth.wait(min(_STEP_S, ahead_s))
-            return True
-        heard = self.mouth.take(round(_STEP_S * self._start.rate_hz))
-        if heard:
-            self._tell_state(True, session.time_s)
-            for sound in heard:
-                self._push(show, session, sound)
-            return True
-        if self._speaking and ahead_s > -_GRACE_S:
-            self.mouth.wait(_GRACE_S + ahead_s)
-            return True
-        self._tell_state(False, session.time_s)
-        if ahead_s < -2 * _STEP_S:  # what was missed is not made up for: time goes on from here
-            self._clock_s = time.monotonic() - session.time_s
-        silence = np.zeros(round(_STEP_S * self._start.rate_hz), np.float32)
-        self._push(show, session, Sound(silence, is_own=False))
-        return True
-
     def _tell_state(self, speaking: bool, time_s: float) -> None:
-        if speaking != self._speaking:
-            self._speaking = speaking
-            self._send({"type": "speaking" if speaking else "idle", "time": round(time_s, 4)})
-
-    def _push(self, show: Show, session: _Session, sound: Sound) -> None:
-        self._due.append(sound)
-        self._put_out(show, session.push_audio(sound.samples))
-
-    def _fall_silent(self, show: Show, frames: list[Frame]) -> None:
-        """What was pushed and not drawn is void; the mouth closes in these frames, in silence."""
-        self._due = [Sound(np.zeros(self._samples_of(len(frames)), np.float32), is_own=False)]
-        self._send({"type": "interrupted", "time": round(float(self.frames / self._start.fps), 4)})
-        self._put_out(show, frames)
-        self._speaking = True
-        self._tell_state(False, float(self.frames / self._start.fps))
-        self._clock_s = time.monotonic() - float(self.frames / self._start.fps)
-
-    def _put_out(self, show: Show, frames: list[Frame], final: bool = False) -> None:
-        """Frames, and as much of the sound as lies beneath them."""
-        if not frames and not final:
-            return
-        count = self._samples_of(len(frames))
-        self.frames += len(frames)
-        self._shown_samples += count
-        sound: list[Sound] = []
-        while count > 0 and self._due:
-            first = self._due.pop(0)
-            if len(first.samples) > count and not final:
-                self._due.insert(0, Sound(first.samples[count:], first.is_own))
-                first = Sound(first.samples[:count], first.is_own)
-            sound.append(first)
-            count -= len(first.samples)
-        show.show(frames, sound)
-
-    def _samples_of(self, frames: int) -> int:
-        """How many samples lie beneath the next frames."""
-        return round((self.frames + frames) * self._start.rate_hz / self._start.fps) - self._shown_samples
-
-
-class _Session(Protocol):
-    @property
-    def time_s(self) -> float: ...
-
-    def push_audio(self, samples: Floats) -> list[Frame]: ...
+        self._send({"type": "speaking" if speaking else "idle", "time": round(time_s, 4)})
 
 
 class _Jpegs:
@@ -221,17 +150,3 @@ class _Jpegs:
     def finish(self) -> None: ...
 
     def close(self) -> None: ...
-
-
-def fitted(size_px: tuple[int, int], longest_px: int) -> tuple[int, int]:
-    """(width, height), even, of pictures whose longer side is at most so long."""
-    share = min(Fraction(1), Fraction(longest_px, max(size_px)))
-    width, height = (max(2, round(side * share) // 2 * 2) for side in size_px)
-    return width, height
-
-
-def scaled(pixels: Pixels, size_px: tuple[int, int]) -> Pixels:
-    """A picture at this size."""
-    if (pixels.shape[1], pixels.shape[0]) == size_px:
-        return pixels
-    return np.asarray(cv2.resize(pixels, size_px, interpolation=cv2.INTER_AREA), np.uint8)

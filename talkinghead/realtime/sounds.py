@@ -1,0 +1,95 @@
+"""What is to be said: sound in the order in which it came."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from dataclasses import dataclass
+
+from talkinghead.core.errors import InputError
+from talkinghead.core.types import Floats
+
+
+@dataclass(frozen=True)
+class Sound:
+    """Samples (n,); `is_own` where they were made here of a text, `is_silence` where nothing was to be said."""
+
+    samples: Floats
+    is_own: bool = False
+    is_silence: bool = False
+
+    def cut(self, count: int) -> tuple[Sound, Sound]:
+        """The first `count` samples, and the rest."""
+        return (Sound(self.samples[:count], self.is_own, self.is_silence),
+                Sound(self.samples[count:], self.is_own, self.is_silence))  # fmt: skip
+
+
+class SoundQueue:
+    """Sound in the order in which it came, at most `longest_s` seconds. Safe to use from several threads."""
+
+    def __init__(self, rate_hz: int, longest_s: int) -> None:
+        self._rate_hz, self._most = rate_hz, longest_s * rate_hz
+        self._waiting: deque[Sound] = deque()
+        self._samples = 0
+        self._closed = False
+        self._changed = threading.Condition()
+
+    @property
+    def has_sound(self) -> bool:
+        """Whether there is sound to be taken."""
+        return bool(self._waiting)
+
+    def hear(self, samples: Floats, is_own: bool = False) -> None:
+        """More sound, (n,).
+
+        Raises:
+            InputError: more waits than may.
+        """
+        with self._changed:
+            if self._samples + len(samples) > self._most:
+                raise InputError(f"more than {self._most // self._rate_hz} s of sound wait: send it as it is spoken")
+            self._add(samples, is_own)
+
+    def take(self, count: int) -> list[Sound]:
+        """At most `count` samples, oldest first; none where none is there."""
+        taken: list[Sound] = []
+        with self._changed:
+            while count > 0 and self._waiting:
+                first = self._waiting.popleft()
+                if len(first.samples) > count:
+                    first, rest = first.cut(count)
+                    self._waiting.appendleft(rest)
+                taken.append(first)
+                count -= len(first.samples)
+                self._samples -= len(first.samples)
+            self._changed.notify_all()
+        return taken
+
+    def wait(self, seconds: float) -> None:
+        """Until something comes, or so long."""
+        with self._changed:
+            if not self._waiting and not self._closed:
+                self._changed.wait(seconds)
+
+    def wake(self) -> None:
+        """End whoever waits."""
+        with self._changed:
+            self._changed.notify_all()
+
+    def clear(self) -> None:
+        """Forget what waits."""
+        with self._changed:
+            self._waiting.clear()
+            self._samples = 0
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """The end: what waits is forgotten, and nobody waits any more."""
+        with self._changed:
+            self._closed = True
+        self.clear()
+
+    def _add(self, samples: Floats, is_own: bool) -> None:
+        self._waiting.append(Sound(samples, is_own))
+        self._samples += len(samples)
+        self._changed.notify_all()

@@ -251,7 +251,7 @@ class Session:
 
     def _framed(self, drawn: DrawnCrop) -> Frame:
         """A drawn crop as it belongs into the stream: pasted back, or the crop alone."""
-        pixels = self._canvas.placed(drawn) if self._look.framing == "picture" else drawn.pixels
+        pixels = self._canvas.placed(drawn) if self._look.framing == "picture" else self._canvas.cropped(drawn)
         frame = Frame(pixels, self._number, float(self._number / self.fps), drawn)
         self._number += 1
         return frame

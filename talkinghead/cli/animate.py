@@ -77,13 +77,14 @@ def command(
     if audio and no_audio:
         raise click.UsageError("--audio and --no-audio exclude each other")
     settings = settings_from(options, one_face=True)
-    out = output or f"{source.stem}--{driving.stem}.mp4"
+    out = output or f"{source.stem}--{driving.stem}.{'webm' if settings.is_transparent else 'mp4'}"
     single = Path(out).suffix.lower() in _PICTURES and not out.endswith("/")
     if single:
         _check_single(out, force, {"--save-motion": save_motion, "--report": report, "--fps": settings.fps,
                                    "--audio": audio, "--nvenc": nvenc or None}, (source, driving))  # fmt: skip
     else:
-        check_targets(out, save_motion, report, force, made_from=(source, driving, audio), nvenc=nvenc)
+        check_targets(out, save_motion, report, force, made_from=(source, driving, audio), nvenc=nvenc,
+                      transparent=settings.is_transparent)  # fmt: skip
     with stop_at_once():
         from talkinghead.calls import animate
 

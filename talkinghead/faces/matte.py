@@ -23,7 +23,7 @@ from talkinghead.models.face_mesh.person import SIDE_PX, person_shares
 _MATTE_SIDE_PX = 900
 # The closer look: a square so many times the face, its middle this far below the face's, in its side.
 _CLOSE_SIDE, _CLOSE_DOWN, _CLOSE_FEATHER = 4.0, 0.08, 0.12
-# People whose faces are at least so large beside the largest one belong to the picture's foreground.
+# People whose faces are at least so large beside the one that is meant belong to the foreground with it.
 _ALSO_MEANT = 0.5
 # Half the width of what is solved along the edge, in face heights: around the head, and along clothes.
 _HAIR_BAND, _CLOTHES_BAND = 0.10, 0.025
@@ -47,7 +47,7 @@ class Matte:
 
 
 def matte_of(pixels: Pixels, faces: Sequence[Face]) -> Matte:
-    """The matte of a picture (H, W, 3) RGB whose `faces`, one or more, are the largest first.
+    """The matte of a picture (H, W, 3) RGB with these `faces`, of which the first is meant.
 
     Raises:
         CheckpointError: the installation lacks the network.

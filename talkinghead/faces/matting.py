@@ -49,7 +49,8 @@ def _solved(smooth: GuidedFilter, trust: Floats, wanted: Floats, start: Floats, 
     def applied(values: Floats) -> Floats:
         return np.asarray(values - smooth(values) + trust * values, np.float32)
 
-    alpha, scale = start.copy(), 1 / (1 + trust)
+    alpha: Floats = start.copy()
+    scale = 1 / (1 + trust)
     rest = trust * wanted - applied(alpha)
     step = scale * rest
     before = float((rest * step).sum())
@@ -61,13 +62,18 @@ def _solved(smooth: GuidedFilter, trust: Floats, wanted: Floats, start: Floats, 
         if curved <= 0:  # rounding: nothing better is to be had
             break
         length = before / curved
-        alpha += length * step
-        rest -= length * moved
+        alpha += np.float32(length) * step
+        rest -= np.float32(length) * moved
         scaled = scale * rest
         now = float((rest * scaled).sum())
-        step = scaled + (now / before) * step
+        step = scaled + np.float32(now / before) * step
         before = now
     return alpha
+
+
+def shares_of(alpha: Pixels) -> Floats:
+    """A matte (h, w) of 255 as shares of 1."""
+    return np.asarray(alpha * np.float32(1 / 255), np.float32)
 
 
 def own_colours(pixels: Pixels, alpha: Floats) -> Pixels:
@@ -107,11 +113,11 @@ def filled(picture: Floats, weight: Floats) -> Floats:
         colour, mass = levels[-1]
         levels.append((cv2.pyrDown(colour), cv2.pyrDown(mass)))
     colour, mass = levels.pop()
-    out: Floats = colour.reshape(*mass.shape, 3) / np.maximum(mass, 1e-6)[..., None]
+    out: Floats = colour.reshape(*mass.shape, 3) / np.maximum(mass, np.float32(1e-6))[..., None]
     while levels:
         colour, mass = levels.pop()
         height, width = mass.shape
         wider: Floats = cv2.resize(out, (width, height), interpolation=cv2.INTER_LINEAR).reshape(height, width, 3)
         near = np.minimum(mass, 1)[..., None]
-        out = near * (colour / np.maximum(mass, 1e-6)[..., None]) + (1 - near) * wider
+        out = np.asarray(near * (colour / np.maximum(mass, 1e-6)[..., None]) + (1 - near) * wider, np.float32)
     return out

@@ -16,6 +16,7 @@ _EPSILON = 1e-4
 _DONE = 1e-3
 # Foreground colours come from all around, then from near by.
 _BLURS = (0.09, 0.006)
+_ALMOST_ALL = 0.95
 
 
 def solve_alpha(pixels: Pixels, known: Floats, likely: Floats, band_px: float) -> Floats:
@@ -83,14 +84,18 @@ def own_colours(pixels: Pixels, alpha: Floats) -> Pixels:
     2021, twice. Nothing of the old background is left in what is transparent.
     """
     picture, share = pixels.astype(np.float32), alpha[..., None].astype(np.float32)
-    own = picture * share + filled(picture, alpha) * (1 - share)
-    behind = filled(picture, 1 - alpha)
+    # What is half of one and half of the other says little of either.
+    own, behind = filled(picture, _surely(alpha)), filled(picture, _surely(1 - alpha))
     for blur in _BLURS:
         radius = max(1, round(blur * max(alpha.shape)))
         own, behind = _fused(picture, own, behind, alpha, radius)
     # What is all person is the picture itself, and what is none of it is none of the picture.
     own = np.where(share >= 1, picture, own)
     return np.clip(np.round(own), 0, 255).astype(np.uint8)
+
+
+def _surely(share: Floats) -> Floats:
+    return (share > _ALMOST_ALL).astype(np.float32)
 
 
 def _fused(picture: Floats, own: Floats, behind: Floats, alpha: Floats, radius: int) -> tuple[Floats, Floats]:

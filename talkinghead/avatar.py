@@ -22,21 +22,18 @@ from talkinghead.clip import Clip, Part
 from talkinghead.core.emotions import Emotion, EmotionCue
 from talkinghead.core.errors import FaceError, InputError
 from talkinghead.core.settings import (
-    DEFAULT_BACKGROUND,
     DEFAULT_FPS,
     Box,
     FaceChoice,
     Gains,
     Settings,
     SettingsKeywords,
-    parse_colour,
     parse_fps,
 )
 from talkinghead.core.types import Pixels
 from talkinghead.drivers.driving import Driving
 from talkinghead.drivers.opening import SpeechModel, open_driving
 from talkinghead.drivers.speech import EMBEDDED, SoundDriver
-from talkinghead.faces import doubtful
 from talkinghead.media.kinds import is_video
 from talkinghead.media.sheet import sheet
 from talkinghead.media.sound import MixedSound, PaddedSound, Sound, SoundLike, open_sound
@@ -89,15 +86,9 @@ class Avatar:
         source = open_source(picture, self.settings.max_side)
         chosen = self.settings
         self._renderer, self.note = select(chosen, few_frames)
-        colour = parse_colour(chosen.background)
-        self._source = Source(source, self._renderer, chosen.framing, chosen.box, colour)
-        self.note += f"; {self._source.note}" if self._source.note else ""
+        self._source = Source(source, self._renderer, chosen.framing, chosen.box, chosen.background)
         self.motion_model = SpeechModel.chosen(motion_model, self._renderer.name, chosen.device, chosen.checkpoints)
-        if self._source.video is None and chosen.face != "all":
-            portrait = self._source.canvas(chosen.face, None).portrait
-            if portrait is not None and doubtful(portrait.face):
-                sure = f"{portrait.face.confidence:.2f}"
-                self.note += f"; the face may be none, or not a person's (confidence {sure}): --face, --box choose"
+        self.note += "".join(f"; {said}" for said in self._source.notes(chosen.face))
 
     @property
     def renderer(self) -> str:
@@ -190,7 +181,7 @@ class Avatar:
         sound = None if silent else open_sound(audio) if audio is not None else opened.sound
         duration_s = None if opened.frames is None or sound is None else float(opened.frames / opened.fps)
         part = Part(canvas, opened, _look(settings), self._two_canvases(settings.face))
-        note = f"{self.note}{self._background_note}"
+        note = f"{self.note}{self._source.video_note}"
         return Clip([part], self._renderer, sound=sound, duration_s=duration_s, note=note)
 
     def edit(self, controls: Mapping[str, float]) -> Pixels:
@@ -208,7 +199,8 @@ class Avatar:
     def edit_rgba(self, controls: Mapping[str, float]) -> Pixels:
         """As `edit`; of a transparent picture (H, W, 4) RGBA uint8: what shone through still does.
 
-        A `background` other than white is painted behind it instead. The neural renderer shows it on white.
+        So it is with `background="transparent"`; any other `background` is painted behind it instead.
+        The neural renderer shows a transparent picture on white.
 
         Raises:
             InputError: as `edit`.
@@ -231,7 +223,7 @@ class Avatar:
 
     def _two_canvases(self, face: FaceChoice) -> tuple[Canvas, Canvas] | None:
         """A transparent picture upon white and upon black. Networks do not draw the same face on both: warp alone."""
-        if self.renderer != "warp" or self.settings.background != DEFAULT_BACKGROUND or face == "all":
+        if self.renderer != "warp" or face == "all":
             return None
         return self._source.two_canvases(face)
 
@@ -340,13 +332,8 @@ class Avatar:
             self._renderer,
             sound=sound,
             duration_s=duration_s or sound.duration_s,
-            note=f"{self.note}{note}{self._background_note}",
+            note=f"{self.note}{note}{self._source.video_note}",
         )
-
-    @property
-    def _background_note(self) -> str:
-        """What a video puts where a picture is transparent; a folder of frames keeps that."""
-        return f"; transparent parts are {self.settings.background} in a video" if self._source.is_transparent else ""
 
     def _tell(self, text: str, voice: str | Voice | SpeechEngine | None, settings: Settings) -> Clip:
         from talkinghead.tts.spoken import spoken_text
@@ -360,7 +347,7 @@ class Avatar:
             driving: Driving[Any] = told(said.pieces, said.rate_hz, fps, duration_s=said.duration_s, seed=settings.seed)
         else:
             driving = self.motion_model.driving(said.sound, fps, seed=settings.seed)
-        note = f"{self.note}{said.note}{self._background_note}"
+        note = f"{self.note}{said.note}{self._source.video_note}"
         return Clip([self._part(driving, settings, cues=said.cues)], self._renderer, sound=said.sound,
                     duration_s=said.duration_s, note=note)  # fmt: skip
 

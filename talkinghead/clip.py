@@ -46,8 +46,8 @@ class Part:
 class Clip:
     """A moving picture, drawn when its frames are asked for.
 
-    Iterate for frames (H, W, 3) RGB uint8, or `save` it; in a notebook it shows itself. Made by `Avatar.speak` and
-    `Avatar.animate`.
+    Iterate for frames (H, W, 3) RGB uint8 (RGBA where it `is_transparent`), or `save` it; in a notebook it shows
+    itself. Made by `Avatar.speak` and `Avatar.animate`.
 
     - `fps`; `frames`: how many there will be, None where only the end of the driver will tell;
     - `sound`: what belongs to it, if anything does; `duration_s`: where the sound ends;
@@ -83,6 +83,11 @@ class Clip:
         return len(self._parts)
 
     @property
+    def is_transparent(self) -> bool:
+        """Whether frames are (H, W, 4) RGBA, as `background="transparent"` makes them."""
+        return self._parts[0].canvas.is_transparent
+
+    @property
     def tracking(self) -> dict[str, dict[str, float]]:
         """How following faces has gone so far, of the "driver" and of the "source"; without what was not followed."""
         first = self._parts[0]
@@ -97,8 +102,8 @@ class Clip:
             return
         for frames in zip(*streams, strict=False):
             first = frames[0]
-            background = first.drawn.portrait.image.pixels
-            pixels = merge_changes(background, [frame.pixels for frame in frames])
+            at_rest = self._parts[0].canvas.at_rest(first.drawn)
+            pixels = merge_changes(at_rest, [frame.pixels for frame in frames])
             yield Frame(pixels, first.number, first.time_s, first.drawn)
 
     def _stream(self, number: int, part: Part, watch: Callable[[int, Motion], None] | None) -> Iterator[Frame]:
@@ -139,11 +144,11 @@ class Clip:
 
     def first_picture(self) -> Pixels:
         """The first frame (H, W, 3) RGB, or (H, W, 4) RGBA uint8 of a transparent picture."""
-        frames = self._see_through(self._parts[0], None) if self._is_transparent else self.pictures()
+        frames = self._see_through(self._parts[0], None) if self._keeps_alpha else self.pictures()
         return next(frames).pixels
 
     @property
-    def _is_transparent(self) -> bool:
+    def _keeps_alpha(self) -> bool:
         return len(self._parts) == 1 and self._parts[0].two_canvases is not None
 
     def save(
@@ -174,16 +179,16 @@ class Clip:
         from talkinghead.core.output import check_writable
         from talkinghead.media.video import check_target, is_folder, write_video
 
-        check_target(path, force)
+        check_target(path, force, self.is_transparent)
         motion_files = [] if motion_to is None else self.motion_files(motion_to)
         for extra in (*motion_files, *([report_to] if report_to else [])):
             check_writable(extra, force)
         chunks: list[list[Motion]] = [[] for _ in motion_files]
         with self._observed(report_to) as observer, self._heard() as sound:
-            frames = self._watched(observer, chunks, progress, is_folder(path) and self._is_transparent)
+            frames = self._watched(observer, chunks, progress, is_folder(path) and self._keeps_alpha)
             known = self.sound.info if isinstance(self.sound, FileSound) else None
             write_video(path, frames, self.fps, sound, duration_s=self.duration_s, force=force, known=known,
-                        nvenc=nvenc)  # fmt: skip
+                        nvenc=nvenc, transparent=self.is_transparent)  # fmt: skip
             if observer is not None and report_to is not None:
                 observer.stages.add("open", opened_s)
                 self._report(observer).save(report_to, force=force)
@@ -258,10 +263,11 @@ class Clip:
 
         if self.frames is None or self.frames / self.fps > _SHOWN_S:
             return f"<p>{html.escape(repr(self))}: too long to show here, use <code>clip.save('out.mp4')</code></p>"
+        kind = "webm" if self.is_transparent else "mp4"
         with temporary_folder() as folder:
-            path = self.save(folder / "clip.mp4")
+            path = self.save(folder / f"clip.{kind}")
             data = base64.b64encode(path.read_bytes()).decode("ascii")
-        return f'<video controls loop src="data:video/mp4;base64,{data}"></video>'
+        return f'<video controls loop src="data:video/{kind};base64,{data}"></video>'
 
     def __repr__(self) -> str:
         length = "of unknown length" if self.frames is None else f"of {float(self.frames / self.fps):.1f} s"

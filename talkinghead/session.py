@@ -277,7 +277,7 @@ class Session:
 
     def _framed(self, drawn: DrawnCrop) -> Frame:
         """A drawn crop as it belongs into the stream: pasted back, or the crop alone."""
-        pixels = self._canvas.placed(drawn) if self._look.framing == "picture" else drawn.pixels
+        pixels = self._canvas.placed(drawn) if self._look.framing == "picture" else self._canvas.cropped(drawn)
         number = self._numbers.popleft()
         self._number = number + 1
         return Frame(pixels, number, float(number / self.fps), drawn)

@@ -1,9 +1,9 @@
-"""Remake detector.onnx and mesh.onnx from the wheel in which their networks were published.
+"""Remake detector.onnx, mesh.onnx and person.onnx from the wheel in which their networks were published.
 
     python checkpoints/face_mesh/build.py [--wheel FILE] [--out FOLDER]
 
 Needs numpy, onnx, onnxruntime, flatbuffers and pip. Downloads the wheel mediapipe-0.10.21 from the package index that
-pip is set up with (35.6 MB, checked by its sha256; the wheel is opened, not installed), converts its two networks,
+pip is set up with (35.6 MB, checked by its sha256; the wheel is opened, not installed), converts three of its networks,
 compares what they answer with `reference.npz`, and writes them: the same bytes every time.
 """
 
@@ -30,20 +30,22 @@ from wheels import contents, download  # noqa: E402
 VERSION, SHA256 = "0.10.21", "05dc4a9e593655a79558d05d6227d31018c2537a4bd3362b51e230cf22aecfe3"
 DETECTOR = "mediapipe/modules/face_detection/face_detection_short_range.tflite"
 MESH = "mediapipe/modules/face_landmark/face_landmark_with_attention.tflite"
+PERSON = "mediapipe/modules/selfie_segmentation/selfie_segmentation.tflite"
 ANCHOR_STEP = 9  # `reference.npz` holds the boxes of every ninth anchor
+PERSON_STEP = 8  # and every eighth pixel of every eighth row
 TOLERANCE = 5e-3  # in pixels of the networks' inputs, or in logits; half a per mille of a pupil distance
 
 Floats = npt.NDArray[np.float32]
 
 
-def networks(wheel: Path) -> tuple[Graph, Graph]:
-    """Detector and mesh, as published.
+def networks(wheel: Path) -> tuple[Graph, Graph, Graph]:
+    """Detector, mesh and person, as published.
 
     Raises:
         SystemExit: the wheel is not the published one.
     """
-    detector, mesh = contents(wheel, SHA256, DETECTOR, MESH)
-    return read(detector), read(mesh)
+    detector, mesh, person = contents(wheel, SHA256, DETECTOR, MESH, PERSON)
+    return read(detector), read(mesh), read(person)
 
 
 def detector(graph: Graph) -> onnx.ModelProto:
@@ -88,6 +90,13 @@ def mesh(graph: Graph) -> onnx.ModelProto:
     return made.model("face_landmark_with_attention", [("points", ("n", 478, 3)), ("presence", ("n",))], 192)
 
 
+def person(graph: Graph) -> onnx.ModelProto:
+    """`pixels` (n, 256, 256, 3) uint8 RGB -> `person` (n, 256, 256): 0 to 1, how surely a pixel is a person's."""
+    made = Converter(graph, 1 / 255, 0.0)
+    made.node("Squeeze", made.value(graph.outputs[0]), made.integers(1), out="person")
+    return made.model("selfie_segmentation", [("person", ("n", 256, 256))], 256)
+
+
 def answers(model: onnx.ModelProto, images: npt.NDArray[np.uint8]) -> list[Floats]:
     """What a built network says, all pictures in one batch."""
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read at the import: nothing is sent to its makers
@@ -113,7 +122,7 @@ def expected_points(reference: dict[str, Floats], graph: Graph) -> Floats:
     return points
 
 
-def check(found: onnx.ModelProto, meshes: onnx.ModelProto, graph: Graph) -> None:
+def check(found: onnx.ModelProto, meshes: onnx.ModelProto, people: onnx.ModelProto, graph: Graph) -> None:
     """Compare with `reference.npz`.
 
     Raises:
@@ -128,6 +137,7 @@ def check(found: onnx.ModelProto, meshes: onnx.ModelProto, graph: Graph) -> None
         "scores": (scores, reference["classificators"]),
         "points": (points, expected_points(reference, graph)),
         "presence": (presence, reference["flag"][:, 0]),
+        "person": (answers(people, pictures(256))[0][:, ::PERSON_STEP, ::PERSON_STEP], reference["person"]),
     }
     for name, (mine, theirs) in pairs.items():
         farthest = float(np.abs(mine - theirs).max())
@@ -138,15 +148,15 @@ def check(found: onnx.ModelProto, meshes: onnx.ModelProto, graph: Graph) -> None
 
 def main() -> None:
     """Build, compare, write."""
-    parser = argparse.ArgumentParser(description="Remake detector.onnx and mesh.onnx from mediapipe's wheel.")
+    parser = argparse.ArgumentParser(description="Remake the ONNX files from mediapipe's wheel.")
     parser.add_argument("--wheel", type=Path, help="the wheel, where it lies here already")
     parser.add_argument("--out", type=Path, default=HERE, help="where to write (default: beside this script)")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         wheel = options.wheel or download(f"mediapipe=={VERSION}", "3.11", "manylinux_2_28_x86_64", Path(folder))
         graphs = networks(wheel)
-    made = {"detector.onnx": detector(graphs[0]), "mesh.onnx": mesh(graphs[1])}
-    check(made["detector.onnx"], made["mesh.onnx"], graphs[1])
+    made = {"detector.onnx": detector(graphs[0]), "mesh.onnx": mesh(graphs[1]), "person.onnx": person(graphs[2])}
+    check(made["detector.onnx"], made["mesh.onnx"], made["person.onnx"], graphs[1])
     for name, model in made.items():
         content = model.SerializeToString(deterministic=True)
         (options.out / name).write_bytes(content)

@@ -1,4 +1,4 @@
-"""The two networks as ONNX: NCHW inside, uint8 pictures in, batches of any size.
+"""The three networks as ONNX: NCHW inside, uint8 pictures in, batches of any size.
 
 Weights keep the half precision that the published files have; a Cast before their use makes them fp32, which ONNX
 Runtime does once, when it loads them.
@@ -101,6 +101,22 @@ class Converter:
         if step.kind == "MAX_POOL_2D":
             pads = _pads(shape, step.filter_size, step)
             return self.node("MaxPool", x, kernel_shape=step.filter_size, strides=step.stride, pads=pads)
+        if step.kind == "AVERAGE_POOL_2D":
+            if step.filter_size != shape[1:3]:
+                raise ValueError("only a whole picture's mean is known")
+            return self.node("GlobalAveragePool", x)
+        if step.kind in ("LOGISTIC", "HARD_SWISH"):
+            return self.node({"LOGISTIC": "Sigmoid", "HARD_SWISH": "HardSwish"}[step.kind], x)
+        if step.kind == "RESIZE_BILINEAR":
+            wanted = self.graph.tensors[step.outputs[0]].shape
+            scales = np.array([1, 1, wanted[1] / shape[1], wanted[2] / shape[2]], np.float32)
+            return self.node("Resize", x, "", self.constant(scales), mode="linear",
+                             coordinate_transformation_mode="half_pixel")  # fmt: skip
+        if step.kind == "Convolution2DTransposeBias":
+            # From one channel or more, (out, 2, 2, in) to (in, out, 2, 2): every pixel becomes four, none overlaps.
+            kernel = self._constants[rest[0]].transpose(3, 0, 1, 2)
+            return self.node("ConvTranspose", x, self._half(kernel), self._half(self._constants[rest[1]]),
+                             kernel_shape=(2, 2), strides=(2, 2))  # fmt: skip
         if step.kind == "PRELU":
             return self._leaky(x, self._constants[rest[0]].reshape(-1, 1, 1, 1))
         if step.kind == "RELU":
@@ -108,7 +124,8 @@ class Converter:
         if step.kind == "ADD":
             return self.node("Add", x, self._made[rest[0]])
         if step.kind == "MUL":
-            return self.node("Mul", x, self._half(self._constants[rest[0]]))
+            by = self._made[rest[0]] if rest[0] in self._made else self._half(self._constants[rest[0]])
+            return self.node("Mul", x, by)
         if step.kind == "PAD":
             return self._wider(x, shape[3], self.graph.tensors[step.outputs[0]].shape[3])
         if step.kind == "CONCATENATION":

@@ -20,8 +20,9 @@ from pictures import pictures
 OUT = Path(__file__).with_name("reference.npz")
 MESH = "mediapipe/modules/face_landmark/face_landmark_with_attention.tflite"
 DETECTOR = "mediapipe/modules/face_detection/face_detection_short_range.tflite"
+PERSON = "mediapipe/modules/selfie_segmentation/selfie_segmentation.tflite"
 # Boxes are kept of every ninth anchor: of each kind some, and enough to see that all are right.
-ANCHOR_STEP = 9
+ANCHOR_STEP, PERSON_STEP = 9, 8
 MESH_OUTPUTS = ("mesh", "lips", "left_eye", "right_eye", "left_iris", "right_iris", "flag")
 DETECTOR_OUTPUTS = ("regressors", "classificators")
 
@@ -78,6 +79,8 @@ def main() -> None:
     resource_util.set_resource_dir(str(Path(mp.__file__).parents[1]))
     found = answers(MESH, 192, 0, MESH_OUTPUTS) | answers(DETECTOR, 128, -1, DETECTOR_OUTPUTS)
     boxes = found["regressors"].reshape(len(found["regressors"]), -1, 16)
+    people = answers(PERSON, 256, 0, ("person",))["person"].reshape(-1, 256, 256)
+    found["person"] = np.ascontiguousarray(people[:, ::PERSON_STEP, ::PERSON_STEP])
     found["regressors"] = np.ascontiguousarray(boxes[:, ::ANCHOR_STEP])
     out = Path(sys.argv[1]) if len(sys.argv) > 1 else OUT
     np.savez_compressed(out, **{name: values.round(4) for name, values in found.items()})

@@ -1,4 +1,4 @@
-"""A reader of .tflite files, as far as the two networks of the face mesh need it.
+"""A reader of .tflite files, as far as the three networks need it.
 
 The format is a FlatBuffer; the numbers in `_field` calls are the places of the fields in TensorFlow Lite's public
 schema, version 3.
@@ -18,10 +18,14 @@ Array = npt.NDArray[np.generic]
 
 _TYPES: dict[int, type[np.generic]] = {0: np.float32, 1: np.float16, 2: np.int32}
 _OPERATORS = {
-    0: "ADD", 2: "CONCATENATION", 3: "CONV_2D", 4: "DEPTHWISE_CONV_2D", 6: "DEQUANTIZE", 17: "MAX_POOL_2D", 18: "MUL",
-    19: "RELU", 22: "RESHAPE", 34: "PAD", 45: "STRIDED_SLICE", 54: "PRELU",
+    0: "ADD", 1: "AVERAGE_POOL_2D", 2: "CONCATENATION", 3: "CONV_2D", 4: "DEPTHWISE_CONV_2D", 6: "DEQUANTIZE",
+    14: "LOGISTIC", 17: "MAX_POOL_2D", 18: "MUL", 19: "RELU", 22: "RESHAPE", 23: "RESIZE_BILINEAR", 34: "PAD",
+    45: "STRIDED_SLICE", 54: "PRELU", 117: "HARD_SWISH",
 }  # fmt: skip
 _CUSTOM = 32
+_POOLS = ("AVERAGE_POOL_2D", "MAX_POOL_2D")
+# Its options are the three numbers of `TfLiteTransposeConvParams`: padding ("SAME"), and strides of 2.
+_DOUBLED = struct.pack("<3i", 1, 2, 2)
 
 
 class Tensor(NamedTuple):
@@ -157,14 +161,26 @@ def _tensor(tensor: _Table, buffers: list[bytes]) -> Tensor:
 def _operator(operator: _Table, kinds: list[str]) -> Operator:
     kind, options = kinds[operator.number(0, "I")], operator.table(4)
     custom = operator.raw(5)
-    step = Operator(kind, operator.integers(1), operator.integers(2), flexbuffers.Loads(custom) if custom else {})
-    if kind in ("CONV_2D", "DEPTHWISE_CONV_2D", "MAX_POOL_2D"):
-        fused, dilations = {"CONV_2D": (3, (4, 5)), "DEPTHWISE_CONV_2D": (4, (5, 6)), "MAX_POOL_2D": (5, ())}[kind]
+    step = Operator(kind, operator.integers(1), operator.integers(2), _custom(kind, custom))
+    if kind in ("CONV_2D", "DEPTHWISE_CONV_2D") or kind in _POOLS:
+        fused, dilations = {"CONV_2D": (3, (4, 5)), "DEPTHWISE_CONV_2D": (4, (5, 6))}.get(kind, (5, ()))
         if options.number(fused, "b") or any(options.number(slot, default=1) != 1 for slot in dilations):
             raise ValueError(f"{kind} with an activation or a dilation is unknown")
-        size = (options.number(4), options.number(3)) if kind == "MAX_POOL_2D" else (1, 1)
+        size = (options.number(4), options.number(3)) if kind in _POOLS else (1, 1)
         stride = options.number(2), options.number(1)
         return Operator(kind, step.inputs, step.outputs, {}, stride, size, options.number(0, "b") == 0)
+    if kind == "RESIZE_BILINEAR" and (options.number(2, "b") or not options.number(3, "b")):
+        raise ValueError("only pixels whose middles lie at halves are enlarged")
     if kind == "CONCATENATION":
         return Operator(kind, step.inputs, step.outputs, axis=options.number(0))
     return step
+
+
+def _custom(kind: str, content: bytes) -> dict[str, object]:
+    """The options of an operator that is not TensorFlow Lite's own; none of others."""
+    if kind == "Convolution2DTransposeBias":
+        if content != _DOUBLED:
+            raise ValueError(f"{kind} does anything but double its picture")
+        return {}
+    options: dict[str, object] = flexbuffers.Loads(content) if content else {}
+    return options

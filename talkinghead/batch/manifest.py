@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from talkinghead.core.background import TRANSPARENT
 from talkinghead.core.errors import InputError
 
 Kind = Literal["audio", "driving", "text"]
@@ -102,9 +103,16 @@ def _job(number: int, row: dict[str, Any], folder: Path, out_dir: Path) -> Job:
     kind = drivers[0]
     driver = fields.pop(kind)
     stem = f"{Path(source).stem}--{Path(driver).stem if kind != 'text' else f'text{number}'}"
-    output = str(out_dir / fields.pop("output", f"{stem}.mp4"))
-    columns = tuple((name, str(folder / value) if name in _PATHS else value) for name, value in fields.items())
+    is_cut = fields.get("background", "").strip().lower() == TRANSPARENT
+    output = str(out_dir / fields.pop("output", f"{stem}.{'webm' if is_cut else 'mp4'}"))
+    columns = tuple((name, _placed(name, value, folder)) for name, value in fields.items())
     return Job(number, kind, str(folder / source), driver if kind == "text" else str(folder / driver), columns, output)
+
+
+def _placed(name: str, value: str, folder: Path) -> str:
+    """A column's value, its path counted from the manifest's folder where it is one."""
+    is_path = name in _PATHS or (name == "background" and (folder / value).is_file())
+    return str(folder / value) if is_path else value
 
 
 def _text(value: object) -> str:

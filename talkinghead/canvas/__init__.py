@@ -1,4 +1,4 @@
-"""What is drawn upon: a still picture, a video, several faces in one of them."""
+"""What is drawn upon: a still picture, one upon another background, a video, several faces in one of them."""
 
 from __future__ import annotations
 
@@ -22,6 +22,11 @@ class Canvas(Protocol):
         ...
 
     @property
+    def is_transparent(self) -> bool:
+        """Whether its pictures are (H, W, 4) RGBA, not premultiplied."""
+        ...
+
+    @property
     def report(self) -> TrackReport | None:
         """How following the face through a video has gone so far; None for a picture."""
         ...
@@ -32,4 +37,12 @@ class Canvas(Protocol):
 
     def placed(self, drawn: DrawnCrop) -> Pixels:
         """The whole picture with a drawn crop pasted back into its place."""
+        ...
+
+    def cropped(self, drawn: DrawnCrop) -> Pixels:
+        """A drawn crop alone, as it is to be shown."""
+        ...
+
+    def at_rest(self, drawn: DrawnCrop) -> Pixels:
+        """The whole picture as it is where this crop is not pasted into it."""
         ...

@@ -11,14 +11,14 @@ from talkinghead.core.types import Image, Pixels
 from talkinghead.faces import find_faces
 
 
-def merge_changes(background: Pixels, pictures: Sequence[Pixels]) -> Pixels:
-    """Every picture's changes to the one background; faces' crops may overlap, their changes rarely do.
+def merge_changes(at_rest: Pixels, pictures: Sequence[Pixels]) -> Pixels:
+    """Every picture's changes to the one picture `at_rest`; faces' crops may overlap, their changes rarely do.
 
-    All are (H, W, 3) RGB uint8.
+    All are (H, W, 3) RGB, or (H, W, 4) RGBA, uint8.
     """
-    total = background.astype(np.int16)
+    total = at_rest.astype(np.int16)
     for picture in pictures:
-        total += picture.astype(np.int16) - background
+        total += picture.astype(np.int16) - at_rest
     return np.clip(total, 0, 255).astype(np.uint8)
 
 

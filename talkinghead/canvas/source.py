@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -11,12 +13,15 @@ from typing import TYPE_CHECKING
 from talkinghead.canvas import Canvas
 from talkinghead.canvas.alpha import upon
 from talkinghead.canvas.covered import covered_at_first
+from talkinghead.canvas.cutout import Cutout, behind, cut_out
+from talkinghead.canvas.laid import Laid
 from talkinghead.canvas.several import count_faces
 from talkinghead.canvas.still import Still, open_still
-from talkinghead.core.errors import FaceError, ImageError
-from talkinghead.core.settings import DEFAULT_FPS, MAX_PICTURE_SIDE_PX, Box, Framing
-from talkinghead.core.types import Image
-from talkinghead.faces import find_faces
+from talkinghead.core.background import parse_background
+from talkinghead.core.errors import FaceError, ImageError, InputError
+from talkinghead.core.settings import DEFAULT_FPS, MAX_PICTURE_SIDE_PX, Box, FaceChoice, Framing
+from talkinghead.core.types import Face, Image
+from talkinghead.faces import doubtful, find_faces
 from talkinghead.faces.mouth import mouth_covered
 from talkinghead.media.images import open_picture
 from talkinghead.media.kinds import read_as
@@ -68,6 +73,7 @@ class Source:
 
     Raises:
         VideoError: the file is no video that can be decoded.
+        InputError: it is a video, or drawn by a renderer, whose `background` cannot be replaced by that.
     """
 
     def __init__(
@@ -76,13 +82,17 @@ class Source:
         renderer: Renderer,
         framing: Framing,
         box: Box | None,
-        background: tuple[int, int, int] = (255, 255, 255),
+        background: str | None = None,
     ) -> None:
         self._renderer, self._framing, self._box = renderer, framing, box
-        self._stills: dict[int | None, Still] = {}
+        self._stills: dict[int | None, Still | Laid] = {}
         self._covered: dict[int | None, bool] = {}
-        self.fps, self.note = DEFAULT_FPS, ""
-        self._source = source if isinstance(source, Path) else upon(source, background)
+        self.fps, self.note, self._colour_name = DEFAULT_FPS, "", background or "white"
+        self._background = None if background is None else parse_background(background)
+        self._cutout: Cutout | None = None
+        self._check_background(source)
+        colour = self._background.colour if self._background else None
+        self._source = source if isinstance(source, Path) else upon(source, colour or (255, 255, 255))
         self._on_black = None if isinstance(source, Path) or source.alpha is None else upon(source, (0, 0, 0))
         self._on_white = None if isinstance(source, Path) else source
         if isinstance(source, Path):
@@ -94,10 +104,40 @@ class Source:
             (width, height), (full_width, full_height) = source.size_px, source.full_size_px
             self.note = f"{source.name}: {full_width} x {full_height} drawn as {width} x {height} (--max-side)"
 
+    def _check_background(self, source: Image | Path) -> None:
+        if self._background is None:
+            return
+        if isinstance(source, Path):
+            raise InputError(f"{source.name} is a video, whose background stays: --background is for pictures")
+        if self._background.colour is None and self._renderer.name != "warp":
+            raise InputError(f"the renderer {self._renderer.name} replaces a background by a colour alone: give a "
+                             "colour, or choose --renderer warp")  # fmt: skip
+        if self._background.blurred and source.alpha is not None:
+            raise InputError(f"{source.name} is transparent and has no background to blur: give a colour or a picture")
+
     @property
-    def is_transparent(self) -> bool:
-        """Whether it is a picture that something shines through."""
-        return self._on_black is not None
+    def video_note(self) -> str:
+        """What a video shows of a transparent picture, in words; "" where there is nothing to say."""
+        if self._on_black is None or (self._background is not None and self._background.colour is None):
+            return ""
+        return f"; transparent parts are {self._colour_name} in a video"
+
+    def notes(self, face: FaceChoice) -> Iterator[str]:
+        """What people should know, of the source and of its face number `face`; of "all" it is told later.
+
+        Raises:
+            FaceError: there is no such face.
+        """
+        if self.note:
+            yield self.note
+        if not isinstance(self._source, Path) and face != "all":
+            portrait = self._still(face).portrait
+            if doubtful(portrait.face):
+                sure = f"{portrait.face.confidence:.2f}"
+                yield f"the face may be none, or not a person's (confidence {sure}): --face, --box choose"
+            if self._cutout is not None and self._cutout.doubt:
+                yield (f"the background may be cut badly ({self._cutout.doubt}): look at it, or give a picture with "
+                       "transparency, e.g. made with rembg")  # fmt: skip
 
     @property
     def video(self) -> Path | None:
@@ -156,15 +196,31 @@ class Source:
             return SourceVideo(self._source, crop, fps=fps, face=face)
         return self._still(face)
 
-    def _still(self, face: int | None) -> Still:
+    def _still(self, face: int | None) -> Still | Laid:
         """The picture, once a face."""
         assert isinstance(self._source, Image)
         if face not in self._stills:
-            still = open_still(self._source, self._renderer, framing=self._framing, face=face, box=self._box)
+            still: Still | Laid = open_still(
+                self._source, self._renderer, framing=self._framing, face=face, box=self._box
+            )
             x, y, width, height = still.portrait.face.box
             _log.info("%s: a face of %.0f x %.0f pixels at %.0f, %.0f", self._source.name, width, height, x, y)
-            self._stills[face] = still
+            self._stills[face] = self._laid(self._source, still.portrait.face) or still
         return self._stills[face]
+
+    def _laid(self, image: Image, face: Face) -> Still | Laid | None:
+        """The picture upon its new background; None where it is upon that already."""
+        if self._background is None or (self._background.colour is not None and image.alpha is not None):
+            return None
+        whole = self._framing == "whole"
+        if self._cutout is None:
+            self._cutout = cut_out(image, [face, *find_faces(image)])
+        if self._background.colour is not None:
+            # One colour moves with the head and is the same: nothing more is to be drawn than without it.
+            upon_it = replace(image, pixels=self._cutout.upon(self._background.colour))
+            return Still(self._renderer.crop(upon_it, face, whole=whole))
+        return Laid(self._cutout, behind(self._background, image, self._cutout), face, self._renderer, whole=whole,
+                    name=image.name)  # fmt: skip
 
     def two_canvases(self, face: int | None) -> tuple[Canvas, Canvas] | None:
         """A transparent picture upon white and upon black, for `talkinghead.canvas.alpha.transparent`; None for others.
@@ -172,7 +228,7 @@ class Source:
         Raises:
             FaceError: there is no such face.
         """
-        if self._on_black is None or self._on_white is None:
+        if self._on_black is None or self._on_white is None or self._background is not None:
             return None
         portrait = self.canvas(face, None).portrait
         assert portrait is not None

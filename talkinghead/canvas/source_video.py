@@ -67,6 +67,7 @@ class SourceVideo:
         self.has_audio = self._reader.has_audio
         self.report: TrackReport | None = TrackReport()
 
+    is_transparent = False
     portrait: Portrait | None = None  # every frame brings one of its own
 
     @property
@@ -95,6 +96,14 @@ class SourceVideo:
         """A drawn crop in its place; where the video shows no face, the video's own frame."""
         portrait = drawn.portrait
         return portrait.image.pixels if isinstance(portrait, _Faceless) else paste_back(portrait.image.pixels, drawn)
+
+    def cropped(self, drawn: DrawnCrop) -> Pixels:
+        """The drawn crop itself."""
+        return drawn.pixels
+
+    def at_rest(self, drawn: DrawnCrop) -> Pixels:
+        """The video's own frame."""
+        return drawn.portrait.image.pixels
 
     def _image(self, pixels: Pixels) -> Image:
         return Image(pixels, name=self._path.name)

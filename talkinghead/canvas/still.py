@@ -20,6 +20,11 @@ class Still:
     report: TrackReport | None = None
 
     @property
+    def is_transparent(self) -> bool:
+        """Never."""
+        return False
+
+    @property
     def size_px(self) -> tuple[int, int]:
         """(width, height) of the whole picture."""
         return self.portrait.image.size_px
@@ -31,6 +36,14 @@ class Still:
     def placed(self, drawn: DrawnCrop) -> Pixels:
         """The whole picture (H, W, 3) with a drawn crop pasted into its place."""
         return paste_back(self.portrait.image.pixels, drawn)
+
+    def cropped(self, drawn: DrawnCrop) -> Pixels:
+        """The drawn crop itself."""
+        return drawn.pixels
+
+    def at_rest(self, drawn: DrawnCrop) -> Pixels:
+        """The picture itself."""
+        return self.portrait.image.pixels
 
 
 def open_still(

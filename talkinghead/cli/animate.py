@@ -77,13 +77,15 @@ def command(
     if audio and no_audio:
         raise click.UsageError("--audio and --no-audio exclude each other")
     settings = settings_from(options, one_face=True)
-    out = output or f"{source.stem}--{driving.stem}.mp4"
+    out = output or f"{source.stem}--{driving.stem}.{'webm' if settings.is_transparent else 'mp4'}"
     single = Path(out).suffix.lower() in _PICTURES and not out.endswith("/")
     if single:
-        _check_single(out, force, {"--save-motion": save_motion, "--report": report, "--fps": settings.fps,
-                                   "--audio": audio, "--nvenc": nvenc or None}, (source, driving))  # fmt: skip
+        unwanted = {"--save-motion": save_motion, "--report": report, "--fps": settings.fps, "--audio": audio,
+                    "--nvenc": nvenc or None}  # fmt: skip
+        _check_single(out, force, unwanted, (source, driving), settings.is_transparent)
     else:
-        check_targets(out, save_motion, report, force, made_from=(source, driving, audio), nvenc=nvenc)
+        check_targets(out, save_motion, report, force, made_from=(source, driving, audio), nvenc=nvenc,
+                      transparent=settings.is_transparent)  # fmt: skip
     with stop_at_once():
         from talkinghead.calls import animate
 
@@ -100,14 +102,16 @@ def command(
     _warn_of_lost_faces(clip, quiet)
 
 
-def _check_single(out: str, force: bool, given: dict[str, object], made_from: tuple[Path | None, ...]) -> None:
+def _check_single(
+    out: str, force: bool, given: dict[str, object], made_from: tuple[Path | None, ...], transparent: bool
+) -> None:
     """One picture out: nothing that only a video has may be asked for."""
     from talkinghead.core.output import check_not_input
     from talkinghead.media.images import check_picture_target
 
     if meaningless := [name for name, value in given.items() if value is not None]:
         raise click.UsageError(f"{meaningless[0]} is for videos, and {out} is one picture: name a .mp4")
-    check_picture_target(Path(out), force)
+    check_picture_target(Path(out), force, transparent)
     check_not_input(Path(out), *made_from)
 
 

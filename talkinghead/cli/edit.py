@@ -124,7 +124,7 @@ def command(
         raise click.UsageError(f"--sheet varies {tables[0][0]} twice: name two controls, or all values in one")
     settings = settings_from(options, one_face=True)
     # What is misspelt, out of range or in the way is told before the picture is opened.
-    check_picture_target(out, force)
+    check_picture_target(out, force, settings.is_transparent)
     check_not_input(out, picture)
     for values in [controls, *({name: value} for name, column in tables for value in column)]:
         controls_to_motion(values)

@@ -22,20 +22,22 @@ def check_targets(
     force: bool,
     made_from: Iterable[Path | None] = (),
     nvenc: bool = False,
+    transparent: bool = False,
 ) -> None:
     """Whether everything can be written that was asked for: told before the work, not after.
 
     Raises:
         click.UsageError: two of them are the same file.
-        OutputError: an unknown suffix, something there already without `force`, a folder that cannot be written, a
-            file that the result is `made_from`, or one that no GPU here encodes though it shall.
+        OutputError: an unknown suffix, one that keeps nothing `transparent`, something there already without `force`,
+            a folder that cannot be written, a file that the result is `made_from`, or one that no GPU here encodes
+            though it shall.
     """
     from talkinghead.core.output import check_not_input, check_writable
     from talkinghead.media.streams import stream_of
     from talkinghead.media.video import check_nvenc, check_target
     from talkinghead.motion.files import check_suffix
 
-    check_target(out, force)
+    check_target(out, force, transparent)
     if nvenc:
         check_nvenc(out)
     if force and stream_of(out) is not None:

@@ -133,9 +133,10 @@ def command(
         raise click.UsageError("--text is for one face: --face all takes recordings")
     settings = settings_from(options)
     said = "text" if text is not None else "stdin" if str(audio) == "-" else audio.stem if audio else ""
-    out = output or f"{source.stem}--{said}.mp4"
+    out = output or f"{source.stem}--{said}.{'webm' if settings.is_transparent else 'mp4'}"
     with stop_at_once(), loading_networks():
-        check_targets(out, save_motion, report, force, made_from=(source, audio), nvenc=nvenc)
+        check_targets(out, save_motion, report, force, made_from=(source, audio), nvenc=nvenc,
+                      transparent=settings.is_transparent)  # fmt: skip
         from talkinghead.calls import speak
         from talkinghead.tts.opening import Voice
 

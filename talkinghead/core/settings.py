@@ -9,6 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal, TypedDict, TypeVar, get_args
 
+from talkinghead.core.background import parse_background
 from talkinghead.core.device import DEVICES, Precision
 from talkinghead.core.emotions import Emotion, parse_emotion
 from talkinghead.core.errors import InputError
@@ -22,7 +23,6 @@ Box = tuple[float, float, float, float]
 FaceChoice = int | Literal["all"] | None
 
 DEFAULT_FPS = Fraction(25)
-DEFAULT_BACKGROUND = "white"
 MAX_FPS = 120
 MAX_GAIN = 3
 # A video of this width is as large as players and encoders take without trouble.
@@ -47,21 +47,6 @@ def parse_fps(text: str) -> Fraction:
         if rate.denominator != 1 and abs(rate - exact) < Fraction(1, 100):
             return exact
     return rate
-
-
-def parse_colour(text: str) -> tuple[int, int, int]:
-    """A colour as people write it: `white`, `#00ff00`, `rgb(0, 255, 0)`.
-
-    Raises:
-        InputError: it is none.
-    """
-    from PIL import ImageColor
-
-    try:
-        red, green, blue = ImageColor.getrgb(text.strip())[:3]
-    except ValueError:
-        raise InputError(f"{text!r} is not a colour: write white, green or #00ff00") from None
-    return red, green, blue
 
 
 def parse_face(text: str) -> int | Literal["all"]:
@@ -127,8 +112,9 @@ class Settings:
       being a face crop already;
     - `face`: which face, counted from 1 (None: the largest), or "all"; `box`: (x, y, width, height) where none is
       found; `force_mouth`: move a mouth that something covers;
-    - `background`: the colour (a name, #rrggbb) behind a transparent picture; `max_side`: a picture whose longer side
-      has more pixels is scaled down to this;
+    - `background`: what is behind the person instead of the picture's own background: "transparent", "blur", a colour
+      (a name, #rrggbb) or a picture's file; None for the picture as it is, on white where it is transparent;
+    - `max_side`: a picture whose longer side has more pixels is scaled down to this;
     - `still`: no head motion; `gains`: factors on the motion; `seed`: of blinks, brows and head motion;
     - `emotion`: what the face shows beside its speech, eased in ("happy", "sad=0.5"); lips close as without;
     - `warp`, `liveportrait`: options of one renderer; those of a renderer that does not draw are refused.
@@ -149,9 +135,10 @@ class Settings:
         None, "Where the face is, if none is found.", group="face", metavar="X,Y,W,H", read=parse_box
     )
     force_mouth: bool = option(False, "Move the mouth although something covers it.", group="face")
-    background: str = option(
-        DEFAULT_BACKGROUND, "Behind a transparent picture: a name or #rrggbb.", group="make", metavar="COLOUR"
-    )
+    background: str | None = option(
+        None, "Behind the person: transparent, blur, a colour (a name, #rrggbb) or a picture.", group="make",
+        metavar="WHAT", read=str,
+    )  # fmt: skip
     max_side: int = option(
         MAX_PICTURE_SIDE_PX, "A larger picture's longer side is scaled down to this.", group="make", metavar="PX"
     )
@@ -174,6 +161,7 @@ class Settings:
         for name, value in (
             ("fps", self.fps if self.fps is None or isinstance(self.fps, Fraction) else parse_fps(str(self.fps))),
             ("checkpoints", None if self.checkpoints is None else Path(self.checkpoints)),
+            ("background", None if self.background is None else str(self.background)),
             ("emotion", parse_emotion(self.emotion) if isinstance(self.emotion, str) else self.emotion),
             ("warp", _options(WarpOptions, self.warp)),
             ("liveportrait", _options(LivePortraitOptions, self.liveportrait)),
@@ -181,7 +169,8 @@ class Settings:
             object.__setattr__(self, name, value)
         if self.face != "all" and self.face is not None and self.face < 1:
             raise InputError(f"faces count from 1, the largest: there is no face {self.face}")
-        parse_colour(self.background)
+        if self.background is not None:
+            parse_background(self.background)
         if not MIN_SIDE_PX <= self.max_side <= MAX_SIDE_PX:
             raise InputError(f"a picture's longer side must lie between {MIN_SIDE_PX} and {MAX_SIDE_PX} pixels, "
                              f"not {self.max_side}")  # fmt: skip
@@ -189,6 +178,11 @@ class Settings:
             raise InputError(f"the seed must not be negative: {self.seed}")
         if self.fps is not None and not 1 <= self.fps <= MAX_FPS:
             raise InputError(f"the frame rate must lie between 1 and {MAX_FPS}, not {self.fps}")
+
+    @property
+    def is_transparent(self) -> bool:
+        """Whether frames are to have no background."""
+        return self.background is not None and parse_background(self.background).is_transparent
 
 
 class SettingsKeywords(TypedDict, total=False):
@@ -203,7 +197,7 @@ class SettingsKeywords(TypedDict, total=False):
     face: FaceChoice
     box: Box | None
     force_mouth: bool
-    background: str
+    background: Path | str | None
     max_side: int
     still: bool
     emotion: Emotion | str | None

@@ -87,13 +87,15 @@ class Crop:
 class Portrait:
     """A face as a renderer wants it: the whole `image`, the `face` in its pixels, and the renderer's `crop` of it.
 
-    `pixels` (h, w, 3) is the crop, resampled; `landmarks` are the face's points in crop pixels.
+    `pixels` (h, w, 3) is the crop, resampled; `landmarks` are the face's points in crop pixels. `matte` (h, w) uint8:
+    where the crop shows the person, 255, and not what is behind; None where nobody asks for it to be drawn.
     """
 
     image: Image
     face: Face
     crop: Crop
     pixels: Pixels
+    matte: Pixels | None = None
 
     @property
     def landmarks(self) -> Floats:
@@ -114,18 +116,20 @@ class DrawnCrop:
     """What a renderer draws: `pixels` (h, w, 3) in the crop of `portrait`; `mask` (h, w) uint8 says where to paste it.
 
     Without a mask the whole crop replaces the picture's rectangle. `patch`: the crop already blended with the
-    portrait's own picture, where the renderer has done that.
+    portrait's own picture, where the renderer has done that. `matte` (h, w) uint8: the portrait's, as it is moved.
     """
 
     pixels: Pixels
     portrait: Portrait
     mask: Pixels | None = None
     patch: Patch | None = None
+    matte: Pixels | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
-    """One frame of a session: `pixels` (H, W, 3) RGB uint8 as it is to be shown at `time_s` seconds.
+    """One frame of a session: `pixels` (H, W, 3) RGB uint8 as it is to be shown at `time_s` seconds; (H, W, 4) RGBA,
+    not premultiplied, where the background is transparent.
 
     `number` counts the session's frames from 0, and `time_s` is `number` over the frame rate: the time of the sound
     that was pushed. `drawn` is the face before it was pasted back, for whoever composes pictures of their own.

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from talkinghead.avatar import Avatar
-from talkinghead.core.errors import MotionError, VideoError
+from talkinghead.core.errors import InputError, MotionError, VideoError
 from talkinghead.drivers.live_video import LiveVideoDriver
 from talkinghead.live.camera import Camera, Shot
 from talkinghead.live.outputs import Output, Recorder, Screen, VirtualCamera
@@ -129,6 +129,8 @@ def open_live(
         DependencyError: a virtual camera was asked for and pyvirtualcam is not installed.
         OutputError: the recording cannot be written.
     """
+    if avatar.settings.is_transparent:
+        raise InputError("live frames keep no transparency: give a colour, such as --background green, or a picture")
     eye = Camera(camera)
     session = avatar.motion_session(eye.fps)
     outputs: list[Output] = []

@@ -15,6 +15,21 @@ _NVENC = ("-c:v", "h264_nvenc", "-preset", "p4", "-rc", "vbr", "-b:v", "0", "-pi
 _VP9 = ("-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "7", "-row-mt", "1", "-b:v", "0", "-pix_fmt",
         "yuv420p")  # fmt: skip
 
+# With a plane of transparency: its encoder cannot hold pictures back then.
+_VP9_ALPHA = (*_VP9[:-1], "yuva420p", "-auto-alt-ref", "0")
+_PRORES = (
+    "-c:v",
+    "prores_ks",
+    "-profile:v",
+    "4444",
+    "-vendor",
+    "apl0",
+    "-pix_fmt",
+    "yuva444p10le",
+    "-alpha_bits",
+    "16",
+)
+
 # For a file whose content says nothing: so that a damaged video's own errors are heard.
 VIDEO_SUFFIXES = frozenset(
     {".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".mpg", ".mpeg", ".ts", ".wmv", ".flv", ".3gp"}
@@ -34,7 +49,8 @@ class Container:
 
     `quality`: the option and value of constant quality, lower is better. `encoded`: the codec of sound that cannot be
     copied, None where there is no sound at all. `even`: width and height must be even. `palette`: colours come from a
-    palette of 256.
+    palette of 256. `alpha`: frames are RGBA, and their transparency is kept; `planar`: they are handed over as planes
+    (see `media.planes`).
     """
 
     muxer: str
@@ -45,6 +61,8 @@ class Container:
     flags: tuple[str, ...] = ()
     even: bool = True
     palette: bool = False
+    alpha: bool = False
+    planar: bool = True
 
 
 _FASTSTART = ("-movflags", "+faststart")
@@ -53,12 +71,18 @@ CONTAINERS: dict[str, Container] = {
     ".mov": Container("mov", _H264, ("-crf", 18), _MOV_SOUND, flags=_FASTSTART),
     ".mkv": Container("matroska", _H264, ("-crf", 18), _MKV_SOUND, "flac"),
     ".webm": Container("webm", _VP9, ("-crf", 24), frozenset({"opus", "vorbis"}), "libopus"),
-    ".gif": Container("gif", ("-c:v", "gif"), None, encoded=None, even=False, palette=True),
+    ".gif": Container("gif", ("-c:v", "gif"), None, encoded=None, even=False, palette=True, planar=False),
+}
+# What keeps transparency: VP9 with a plane of its own, ProRes 4444, and GIF, whose pixels are there or not.
+TRANSPARENT: dict[str, Container] = {
+    ".webm": replace(CONTAINERS[".webm"], video=_VP9_ALPHA, alpha=True),
+    ".mov": replace(CONTAINERS[".mov"], video=_PRORES, quality=None, alpha=True, planar=False, even=False),
+    ".gif": replace(CONTAINERS[".gif"], alpha=True),
 }
 
 
-def container_of(path: Path) -> Container:
-    """The container that a file's suffix asks for.
+def container_of(path: Path, transparent: bool = False) -> Container:
+    """The container that a file's suffix asks for; for `transparent` frames one that keeps that.
 
     Raises:
         OutputError: there is none.
@@ -69,7 +93,22 @@ def container_of(path: Path) -> Container:
         raise OutputError(
             f"{path} has {asked}: end it in {', '.join(CONTAINERS)}, .m3u8, or in / for a folder of numbered pictures"
         )
-    return found
+    if transparent and path.suffix.lower() not in TRANSPARENT:
+        check_opaque(path.name, transparent)
+    return TRANSPARENT[path.suffix.lower()] if transparent else found
+
+
+def check_opaque(name: str, transparent: bool) -> None:
+    """Whether what is called `name`, and keeps no transparency, can take frames.
+
+    Raises:
+        OutputError: they are `transparent`.
+    """
+    if transparent:
+        raise OutputError(
+            f"{name} keeps no transparency: write a .webm (VP9), .mov (ProRes 4444), .gif, or a folder ending in / for "
+            "PNG frames"
+        )
 
 
 def on_gpu(container: Container) -> Container:
@@ -103,8 +142,13 @@ def sound_arguments(container: Container, info: AudioInfo) -> tuple[str, list[st
     return container.encoded, ["-c:a", container.encoded]
 
 
+_SAID = "setparams=colorspace=bt709:color_primaries=bt709:color_trc=bt709:range=tv"
+
+
 def colour_filter(container: Container) -> str:
     """Of the frames as they come in: they get the palette of input 1, or are said to be what `media.planes` made."""
     if container.palette:
         return "[0:v][1:v]paletteuse=dither=bayer:bayer_scale=4"
-    return "[0:v]setparams=colorspace=bt709:color_primaries=bt709:color_trc=bt709:range=tv"
+    if not container.planar:
+        return f"[0:v]scale=out_color_matrix=bt709:out_range=tv,{_SAID}"
+    return f"[0:v]{_SAID}"

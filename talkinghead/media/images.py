@@ -31,6 +31,7 @@ _HEIF_SUFFIXES = (".heic", ".heif", ".hif")
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1")
 _FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF",
             ".bmp": "BMP"}  # fmt: skip
+_OPAQUE = ("JPEG", "BMP")
 _OPTIONS: dict[str, dict[str, int]] = {"PNG": {"compress_level": 4}, "JPEG": {"quality": 95, "subsampling": 0},
                                        "WEBP": {"quality": 95}}  # fmt: skip
 
@@ -136,7 +137,7 @@ def write_image(path: str | Path, pixels: Pixels, *, force: bool = False, commen
     target = Path(path)
     kind = _format_of(target)
     picture = pillow.fromarray(np.ascontiguousarray(pixels))
-    if picture.mode == "RGBA" and kind in ("JPEG", "BMP"):
+    if picture.mode == "RGBA" and kind in _OPAQUE:
         picture = pillow.alpha_composite(pillow.new("RGBA", picture.size, (255, 255, 255, 255)), picture).convert("RGB")
     options: dict[str, object] = dict(_OPTIONS.get(kind, {}))
     if comment and kind == "PNG":
@@ -152,13 +153,14 @@ def write_image(path: str | Path, pixels: Pixels, *, force: bool = False, commen
     return target
 
 
-def check_picture_target(path: Path, force: bool = False) -> None:
+def check_picture_target(path: Path, force: bool = False, transparent: bool = False) -> None:
     """Whether `write_image` would accept the name `path`: asked before the work, not after.
 
     Raises:
-        OutputError: as `write_image`.
+        OutputError: as `write_image`, or the format keeps nothing `transparent`.
     """
-    _format_of(path)
+    if _format_of(path) in _OPAQUE and transparent:
+        raise OutputError(f"{path.name} keeps no transparency: end its name in .png, .webp or .tif")
     check_writable(path, force)
 
 

@@ -1,4 +1,4 @@
-"""RGB to the three planes that video codecs take: 8 bits, 4:2:0, BT.709 in the limited range.
+"""RGB to the planes that video codecs take: 8 bits, 4:2:0, BT.709 in the limited range; transparency in full range.
 
 ffmpeg's own conversion gives the same within a level and takes four times as long, beside twice the bytes that go
 through the pipe to it.
@@ -29,21 +29,27 @@ def _matrix() -> npt.NDArray[np.float32]:
 class Planes:
     """Where frames of one size, even in both directions, become planes; for one thread at a time."""
 
-    def __init__(self, size_px: tuple[int, int]) -> None:
-        """`size_px`: (width, height)."""
+    def __init__(self, size_px: tuple[int, int], alpha: bool = False) -> None:
+        """`size_px`: (width, height); `alpha`: frames are RGBA."""
         width, height = size_px
         self._matrix, self._half = _matrix(), (width // 2, height // 2)
         self._mixed = np.empty((height, width, 3), np.uint8)
         self._whole = np.empty((height, width), np.uint8)
-        self._all = np.empty(height * width * 3 // 2, np.uint8)
+        own = height * width * 3 // 2
+        self._all = np.empty(own + height * width * alpha, np.uint8)
+        self._alpha = self._all[own:].reshape(height, width) if alpha else None
+        self._rgb = np.empty((height, width, 3), np.uint8) if alpha else None
         self._y = self._all[: height * width].reshape(height, width)
-        self._chroma = self._all[height * width :].reshape(2, height // 2, width // 2)
+        self._chroma = self._all[height * width : own].reshape(2, height // 2, width // 2)
 
     def of(self, frame: Pixels) -> Pixels:
         """The planes Y, Cb, Cr of `frame` (H, W, 3) RGB, one after the other, (H * W * 3 / 2,); valid until next time.
 
-        Chroma is the mean of four pixels, as ffmpeg takes it from RGB.
+        Chroma is the mean of four pixels, as ffmpeg takes it from RGB. Of (H, W, 4) RGBA, alpha comes last, (H * W,).
         """
+        if self._alpha is not None and self._rgb is not None:
+            cv2.extractChannel(frame, 3, self._alpha)
+            frame = np.asarray(cv2.cvtColor(frame, cv2.COLOR_RGBA2RGB, self._rgb), np.uint8)
         cv2.transform(frame, self._matrix, self._mixed)
         cv2.extractChannel(self._mixed, 0, self._y)
         for channel, plane in enumerate(self._chroma, start=1):

@@ -18,7 +18,7 @@ from talkinghead.core.settings import DEFAULT_FPS, MAX_FPS
 from talkinghead.core.types import Pixels
 from talkinghead.media.audio import WHAT as SOUND
 from talkinghead.media.audio import AudioInfo, probe_audio
-from talkinghead.media.containers import Container, container_of, on_gpu
+from talkinghead.media.containers import Container, check_opaque, container_of, on_gpu
 from talkinghead.media.decoding import picture_filters
 from talkinghead.media.ffmpeg import FFmpeg, check_file, explain, input_arguments
 from talkinghead.media.frame_folder import check_folder, write_frames
@@ -132,20 +132,23 @@ def is_folder(path: str | os.PathLike[str]) -> bool:
     return text.endswith(("/", os.sep)) or Path(text).is_dir()
 
 
-def check_target(path: str | os.PathLike[str], force: bool = False) -> None:
+def check_target(path: str | os.PathLike[str], force: bool = False, transparent: bool = False) -> None:
     """Whether `write_video` would accept the name `path`: asked before hours of work, not after.
 
     Raises:
-        OutputError: an unknown suffix, something there already without `force`, or a folder that cannot be written.
+        OutputError: an unknown suffix, one that keeps nothing `transparent`, something there already without `force`,
+            or a folder that cannot be written.
     """
     if (stream := stream_of(path)) is not None:
+        check_opaque(stream.name, transparent)
         check_stream(stream)
     elif is_folder(path):
         check_folder(Path(path), force)
     elif is_playlist(path):
+        check_opaque(Path(path).name, transparent)
         check_playlist(Path(path), force)
     else:
-        container_of(Path(path))
+        container_of(Path(path), transparent)
         check_writable(Path(path), force)
 
 
@@ -162,6 +165,7 @@ def write_video(
     quality: int | None = None,
     known: AudioInfo | None = None,
     nvenc: bool = False,
+    transparent: bool = False,
 ) -> WriteResult:
     """Write frames (H, W, 3) RGB uint8, all of one size, with the first sound track of `audio`.
 
@@ -175,17 +179,18 @@ def write_video(
     - `comment`, `metadata`: the container's tags; an empty comment leaves that tag out;
     - `quality`: the codec's constant rate factor, lower is better (H.264: 0 to 51, default 18; VP9: 0 to 63, 24);
     - `known`: what `probe_audio` has said of `audio`, where somebody has asked already;
-    - `nvenc`: let an NVIDIA GPU encode H.264 (see `check_nvenc`).
+    - `nvenc`: let an NVIDIA GPU encode H.264 (see `check_nvenc`);
+    - `transparent`: frames are (H, W, 4) RGBA, not premultiplied, and .webm, .mov and .gif keep that, as folders do.
 
     Raises:
         OutputError: the file exists and `force` is not set, it cannot be written, or there are no frames.
         AudioError: `audio` holds no sound.
     """
-    check_target(path, force)
+    check_target(path, force, transparent)
     if isinstance(audio, GrowingSound) and (is_folder(path) or audio.has_ended):
         with audio.file() as whole:
             return write_video(path, frames, fps, whole, duration_s=duration_s, force=force, comment=comment,
-                               metadata=metadata, quality=quality)  # fmt: skip
+                               metadata=metadata, quality=quality, transparent=transparent)  # fmt: skip
     growing = audio if isinstance(audio, GrowingSound) else None
     sound = None if audio is None or isinstance(audio, GrowingSound) else check_file(Path(audio), AudioError, SOUND)
     tags = {**({"comment": comment} if comment else {}), **(metadata or {})}
@@ -196,7 +201,7 @@ def write_video(
     stream = stream_of(path)
     takes_sound = stream is not None or is_playlist(path) or container_of(Path(path)).encoded is not None
     info = growing.info if growing else (known or probe_audio(sound)) if sound is not None and takes_sound else None
-    with _written(path, force) as (part, container):
+    with _written(path, force, transparent) as (part, container):
         container = on_gpu(container) if nvenc else container
         heard = (growing or sound) if info and container.encoded else None
         encoder = VideoEncoder(part, container, rate, heard, info, duration_s, tags, quality, stream)
@@ -227,7 +232,7 @@ def check_nvenc(path: str | os.PathLike[str]) -> None:
 
 
 @contextmanager
-def _written(path: str | os.PathLike[str], force: bool) -> Iterator[tuple[Path, Container]]:
+def _written(path: str | os.PathLike[str], force: bool, transparent: bool) -> Iterator[tuple[Path, Container]]:
     """The name to write to, and the container; a file appears whole or not at all, a stream as it comes."""
     if (stream := stream_of(path)) is not None:
         yield Path(path), stream.container
@@ -236,4 +241,4 @@ def _written(path: str | os.PathLike[str], force: bool) -> Iterator[tuple[Path, 
             yield Path(path), container
     else:
         with whole_file(path, force) as part:
-            yield part, container_of(Path(path))
+            yield part, container_of(Path(path), transparent)

@@ -79,7 +79,10 @@ class VideoEncoder:
         self._sound_pipe: SoundPipe | None = None
 
     def write(self, frame: Pixels) -> None:
-        """Hand over one frame (H, W, 3) RGB uint8; it may be reused at once. Waits while the encoder is behind."""
+        """Hand over one frame (H, W, 3) RGB uint8, or RGBA where the container keeps that; it may be reused at once.
+
+        Waits while the encoder is behind.
+        """
         if self._shape is None:
             self._measure(frame)
         if frame.shape != self._shape or frame.dtype != np.uint8:
@@ -133,8 +136,9 @@ class VideoEncoder:
         self._ffmpeg.close()
 
     def _measure(self, frame: Pixels) -> None:
-        if frame.ndim != 3 or frame.shape[2] != 3:
-            raise OutputError(f"a frame must have the shape (height, width, 3), not {frame.shape}")
+        channels = 4 if self._container.alpha else 3
+        if frame.ndim != 3 or frame.shape[2] != channels:
+            raise OutputError(f"a frame must have the shape (height, width, {channels}), not {frame.shape}")
         self._shape = frame.shape
         height, width = self._padded(frame).shape[:2]
         self.size_px = (width, height)
@@ -142,10 +146,10 @@ class VideoEncoder:
     def _start(self) -> None:
         if self._container.palette:
             self._make_palette()
-        else:
+        elif self._container.planar:
             from talkinghead.media.planes import Planes  # and OpenCV, which whoever asks for a name need not wait for
 
-            self._planes = Planes(self.size_px)
+            self._planes = Planes(self.size_px, self._container.alpha)
         if isinstance(self._audio, GrowingSound):
             self._sound_pipe = SoundPipe(self._audio)
         self._ffmpeg = FFmpeg(self._arguments(), feed=True, inherit=self._sound_pipe.ends if self._sound_pipe else (),
@@ -159,7 +163,7 @@ class VideoEncoder:
 
     def _make_palette(self) -> None:
         """The 256 colours of the first frames: all frames' would need all of them at once."""
-        arguments = ["-loglevel", "error", *self._picture("rgb24"), "-vf", "palettegen", "-y", "-f", "image2",
+        arguments = ["-loglevel", "error", *self._picture(self._packed), "-vf", "palettegen", "-y", "-f", "image2",
                      "-update", "1", f"file:{self._palette}"]  # fmt: skip
         with FFmpeg(arguments, feed=True) as ffmpeg:
             assert ffmpeg.process.stdin is not None
@@ -167,6 +171,11 @@ class VideoEncoder:
                 ffmpeg.process.stdin.writelines(frame.data for frame in self._held)
             if not ffmpeg.finish():
                 raise OutputError(f"the video cannot be encoded: {ffmpeg.complaint}")
+
+    @property
+    def _packed(self) -> str:
+        """What the frames are, in ffmpeg's word."""
+        return "rgba" if self._container.alpha else "rgb24"
 
     def _picture(self, pixels: str) -> list[str]:
         """The frames as an input, their `pixels` in ffmpeg's word."""
@@ -195,7 +204,7 @@ class VideoEncoder:
             quality = [option, str(value if self._quality is None else self._quality)]
         tags = [part for name, value in self._tags.items() for part in ("-metadata", f"{name}={value}")]
         colours = ["-filter_complex", f"{colour_filter(box)}[v]", "-map", "[v]"]
-        picture = self._picture("rgb24" if box.palette else "yuv420p")
+        picture = self._picture(("yuva420p" if box.alpha else "yuv420p") if box.planar else self._packed)
         target = self._stream.target if self._stream else f"file:{self._path.absolute()}"
         return ["-loglevel", "error", *picture, *sound_in, *colours, *box.video, *quality, *sound_out,
                 "-map_metadata", "-1", *tags, *box.flags, "-f", box.muxer, "-y", target]  # fmt: skip

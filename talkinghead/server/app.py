@@ -24,10 +24,12 @@ from typing import Any
 
 from fastapi import FastAPI, Request, WebSocket
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
+from starlette.datastructures import UploadFile
 
 from talkinghead import __version__
 from talkinghead.core.errors import DependencyError, InputError, TalkingHeadError
 from talkinghead.core.settings import Settings
+from talkinghead.core.temporary import KeptFile
 from talkinghead.server.avatars import AvatarStore, KeptAvatar
 from talkinghead.server.capacity import Capacity
 from talkinghead.server.guard import Guard
@@ -54,21 +56,31 @@ class Server:
         self.opening = asyncio.Lock()
 
     async def add_avatar(self, request: Request) -> Response:
-        """Open a picture: a form with `picture` and options as the command line names them."""
+        """Open a picture: a form with `picture` and options as the command line names them; `background` may be a
+        picture too."""
         fields = await form_of(request)
         kept = await kept_file(fields.pop("picture", None), "picture")
+        behind: KeptFile | None = None
         try:
+            if isinstance(fields.get("background"), UploadFile):
+                behind = await kept_file(fields.pop("background"), "background")
             settings = settings_from(fields, self.avatars.settings)
             async with self.opening:
-                check = asyncio.to_thread(check_picture, kept, self.limits)
-                await check
+                for file in (kept, behind):
+                    if file is not None:
+                        await asyncio.to_thread(check_picture, file, self.limits)
+                if behind is not None:
+                    settings = replace(settings, background=str(behind.path))
                 made = await asyncio.to_thread(
                     self.avatars.add, kept.path, settings, lambda: self.capacity.sessions
                 )  # fmt: skip
         except TalkingHeadError as error:
-            raise InputError(str(error).replace(str(kept.path), "picture")) from None
+            said = str(error).replace(str(kept.path), "picture")
+            raise InputError(said if behind is None else said.replace(str(behind.path), "background")) from None
         finally:
             kept.close()
+            if behind is not None:
+                behind.close()
         return JSONResponse(_described(made), 201)
 
     async def get_avatar(self, name: str) -> Response:

@@ -51,7 +51,7 @@ async def edited(fields: dict[str, Any], base: Settings, limits: Limits) -> byte
     try:
         options = {name: value for name, value in fields.items() if name in OPTIONS}
         controls = {name: _number(name, value) for name, value in fields.items() if name not in OPTIONS}
-        settings = settings_from(options, base)
+        settings = settings_from(options, base, transparent=True)
         check_picture(kept, limits)
 
         def drawn() -> bytes:

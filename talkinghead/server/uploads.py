@@ -9,6 +9,7 @@ from typing import Any
 
 from starlette.datastructures import UploadFile
 
+from talkinghead.core.background import parse_background
 from talkinghead.core.errors import InputError
 from talkinghead.core.settings import OPTIONS, Settings, settings_of
 from talkinghead.core.temporary import KeptFile
@@ -73,11 +74,12 @@ def check_picture(kept: KeptFile, limits: Limits) -> None:
         )
 
 
-def check_options(fields: dict[str, Any], base: Settings) -> dict[str, str]:
+def check_options(fields: dict[str, Any], base: Settings, *, transparent: bool = False) -> dict[str, str]:
     """A form's options as texts by the names of the command line's, each of them sound; `base` where they say nothing.
 
     Raises:
-        InputError: there is no such option, or no such value of it.
+        InputError: there is no such option, or no such value of it, as a background that is `transparent` where the
+            answer cannot be.
     """
     given = {"max-side": str(base.max_side), "renderer": base.renderer, "device": base.device,
              "precision": base.precision}  # fmt: skip
@@ -87,12 +89,14 @@ def check_options(fields: dict[str, Any], base: Settings) -> dict[str, str]:
         if name in NOT_OFFERED or name not in OPTIONS or not isinstance(value, str):
             known = ", ".join(sorted(set(OPTIONS) - NOT_OFFERED))
             raise InputError(f"there is no option {name!r}: choose among {known}")
+        if name == "background" and parse_background(value, files=False).is_transparent and not transparent:
+            raise InputError("JPEG and MP4 keep no transparency: give blur or a colour as background")
         given[name] = value
     settings_of({name: OPTIONS[name].value_of(value) for name, value in given.items()})
     return given
 
 
-def settings_from(fields: dict[str, Any], base: Settings) -> Settings:
+def settings_from(fields: dict[str, Any], base: Settings, *, transparent: bool = False) -> Settings:
     """Settings from a form's fields, as `check_options`."""
-    given = check_options(fields, base)
+    given = check_options(fields, base, transparent=transparent)
     return settings_of({name: OPTIONS[name].value_of(value) for name, value in given.items()})

@@ -44,6 +44,28 @@ def test_an_avatar_is_made_kept_and_forgotten(server: Client, picture: File) -> 
     assert server.ask("DELETE", f"/v1/avatars/{made['id']}")[0] == 404
 
 
+def test_an_avatar_has_a_background_that_is_its_clients_own(server: Client, picture: File) -> None:
+    made = server.post("/v1/avatars", picture=picture, background="lime")
+    assert made[0] == 201, made
+    room = ("room.png", cv2.imencode(".png", np.full((50, 90, 3), (200, 0, 0), np.uint8))[1].tobytes())
+    assert server.post("/v1/avatars", picture=picture, background=room)[0] == 201
+    for given, message in (
+        ("transparent", "JPEG and MP4 keep no transparency"),
+        (str(Path(__file__)), "is not a colour"),  # a file of whoever runs the server
+        (("room.png", b"no picture"), "background"),
+    ):
+        status, said = server.post("/v1/avatars", picture=picture, background=given)
+        assert status == 422, said
+        assert message in said["error"]
+        assert "/tmp" not in said["error"]
+    status, cut = server.post("/v1/edits", picture=picture, background="transparent", smile="0.2")
+    assert status == 200
+    drawn = cv2.imdecode(np.frombuffer(cut, np.uint8), cv2.IMREAD_UNCHANGED)
+    assert drawn.shape[2] == 4
+    assert drawn[5, -5, 3] == 0
+    assert not list(server.folder.glob("talkinghead-*"))
+
+
 def test_faces_and_edits(server: Client, picture: File) -> None:
     status, found = server.post("/v1/faces", picture=picture)
     assert status == 200

@@ -1,4 +1,4 @@
-"""The two networks, loaded once a process."""
+"""The networks, each loaded once a process."""
 
 from __future__ import annotations
 
@@ -20,29 +20,28 @@ if TYPE_CHECKING:
 FOLDER = "face_mesh"
 _ERRORS_ONLY = 3
 # Two threads that need a network at once must not load it twice.
-_loading = {"detector": threading.Lock(), "mesh": threading.Lock()}
+_loading = {name: threading.Lock() for name in ("detector", "mesh", "person")}
 
 
 def load() -> None:
-    """Load both networks, in a thread perhaps, so that the first face need not wait for them.
+    """Load what finds faces, in a thread perhaps, so that the first face need not wait for it.
 
     Raises:
         CheckpointError: the installation lacks one.
         DependencyError: ONNX Runtime is missing or broken.
     """
-    for name in _loading:
+    for name in ("detector", "mesh"):
         _session(name)
 
 
-def run(name: str, pixels: Pixels) -> tuple[Floats, Floats]:
-    """Both outputs of network `name` ("detector" or "mesh") for `pixels` (n, size, size, 3) RGB uint8.
+def run(name: str, pixels: Pixels) -> tuple[Floats, ...]:
+    """The outputs of network `name`, two of "detector" and "mesh", for `pixels` (n, size, size, 3) RGB uint8.
 
     Raises:
         CheckpointError: the installation lacks the network.
         DependencyError: ONNX Runtime is missing or broken.
     """
-    first, second = _session(name).run(None, {"pixels": np.ascontiguousarray(pixels)})
-    return first, second
+    return tuple(_session(name).run(None, {"pixels": np.ascontiguousarray(pixels)}))
 
 
 def sigmoid(logits: Floats) -> Floats:

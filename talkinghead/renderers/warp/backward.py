@@ -30,9 +30,9 @@ def sampled(picture: Pixels, where: Floats) -> Pixels:
 
 
 def doubled(picture: Pixels) -> Pixels:
-    """`picture` with a sample between every two: (2h - 1, 2w - 1, 3), its own pixels unchanged."""
+    """`picture` with a sample between every two: (2h - 1, 2w - 1, ...), its own pixels unchanged."""
     h, w = picture.shape[:2]
-    out = np.empty((2 * h - 1, 2 * w - 1, 3), np.uint8)
+    out = np.empty((2 * h - 1, 2 * w - 1, *picture.shape[2:]), np.uint8)
     one, anchor = np.ones(1, np.float32), (2, 0)
 
     def between(pixels: Pixels, kernel_x: Floats, kernel_y: Floats, at: tuple[int, int]) -> Pixels:
@@ -65,7 +65,7 @@ class _Scratch:
 
 
 class Lookup:
-    """A picture to look up at displaced places.
+    """A picture (h, w, 3), or one channel (h, w), to look up at displaced places.
 
     A picture that is drawn many times is doubled once and then looked up linearly: as sharp as cubic, and five times as
     fast. One that is drawn once is looked up by cubic interpolation.

@@ -34,8 +34,8 @@ _GRIN_NARROWS, _GRIN_RELAXES = 0.45, 0.22
 _GRIN_FALLS, _GRIN_FALLS_ROUNDED, _GRIN_FALLS_MOST = 0.35, 0.55, 0.9
 
 
-def draw(plan: Plan, controls: Controls, turn: Floats | None, eyes: bool = True) -> Pixels:
-    """One frame of the crop, (h, w, 3) RGB uint8.
+def draw(plan: Plan, controls: Controls, turn: Floats | None, eyes: bool = True, matte: Pixels | None = None) -> Pixels:
+    """One frame of the crop, (h, w, 3) RGB uint8; `matte` (h, w), a copy of the plan's, is moved with it.
 
     `turn` is the head's backward displacement on the plan's grid, None where it stays; without `eyes` the upper half
     of the face is left as it is.
@@ -50,6 +50,7 @@ def draw(plan: Plan, controls: Controls, turn: Floats | None, eyes: bool = True)
         out: Pixels = plan.pixels.copy()
         if turn is not None:
             plan.picture.draw_over(out, plan.grid, turn, plan.grid.whole)
+            _move_matte(plan, matte, turn, plan.grid.whole)
         return out
     rect = reduce(Rect.united, [region.rect for region in regions])
     above, below = _summed(regions, rect, controls)
@@ -57,7 +58,7 @@ def draw(plan: Plan, controls: Controls, turn: Floats | None, eyes: bool = True)
     backward = Backward(plan.grid, turn, rect, above, below, openings)
     lips = _lips(plan, controls, above, below, rect) if speaking else None
     masks = _lids(plan, above, below, rect) if lids_move else ()
-    out = _skin(plan, backward, lips, lids_move)
+    out = _skin(plan, backward, lips, lids_move, matte)
     if lips is not None:
         draw_mouth(out, plan, backward, lips, closing)
     for index, (side, lids) in enumerate(zip("lr", masks)):
@@ -117,7 +118,7 @@ def _lids(plan: Plan, above: Floats, below: Floats, rect: Rect) -> tuple[LidMask
     )
 
 
-def _skin(plan: Plan, backward: Backward, lips: Lips | None, lids_move: bool) -> Pixels:
+def _skin(plan: Plan, backward: Backward, lips: Lips | None, lids_move: bool, matte: Pixels | None) -> Pixels:
     """Everything but the openings themselves: each node from over or under its opening."""
     back, rect = backward.above, backward.rect
     if lips is not None:
@@ -127,8 +128,16 @@ def _skin(plan: Plan, backward: Backward, lips: Lips | None, lids_move: bool) ->
         back = back.copy() if back is backward.above else back
         _take(back, backward.below, under_lids, part, rect)
     out: Pixels = plan.pixels.copy()
-    plan.picture.draw_over(out, plan.grid, *backward.whole(back))
+    field, nodes = backward.whole(back)
+    plan.picture.draw_over(out, plan.grid, field, nodes)
+    _move_matte(plan, matte, field, nodes)
     return out
+
+
+def _move_matte(plan: Plan, matte: Pixels | None, field: Floats, nodes: Rect) -> None:
+    """Draw the plan's matte through the displacement of the skin over `matte`, where one is wanted."""
+    if matte is not None and plan.matte is not None:
+        plan.matte[1].draw_over(matte, plan.grid, field, nodes)
 
 
 def _take(back: Floats, other: Floats, where: Pixels, part: Rect, rect: Rect) -> None:

@@ -64,7 +64,7 @@ class Plan:
         self.unit_px = anatomy.pupil_distance_px(portrait.landmarks)
         self.pixels, self.landmarks, self._padding = _with_whole_face(portrait, self.unit_px)
         self.grid = Grid.over(self.pixels, self.unit_px)
-        self._often = memory is None
+        self._often, self._matte = memory is None, portrait.matte
         if memory is None:
             self.tones = measure_tones(self.pixels, self.landmarks)
             self.lips = mouth_slit(self.landmarks, self.pixels, self.unit_px)
@@ -78,6 +78,18 @@ class Plan:
         teeth = memory is not None or not doubtful(portrait.face)
         self.canvas = MouthCanvas(self.lips, self.tones, self.pixels if self._often else None, teeth=teeth)
         self.drawn_before = False
+
+    @cached_property
+    def matte(self) -> tuple[Pixels, Lookup] | None:
+        """The portrait's matte on this plan's pixels, and where it is looked up; None where it has none."""
+        if self._matte is None:
+            return None
+        padded = self._matte
+        if padded.shape != self.pixels.shape[:2]:
+            (x, y), (height, width) = self._padding, self.pixels.shape[:2]
+            right, bottom = width - self._width - x, height - self._height - y
+            padded = np.asarray(cv2.copyMakeBorder(padded, y, bottom, x, right, cv2.BORDER_REPLICATE), np.uint8)
+        return padded, Lookup(padded, self._often)
 
     def cut(self, drawn: Pixels) -> Pixels:
         """What of a drawn frame belongs to the portrait's crop."""

@@ -82,7 +82,11 @@ class _StillDrawing:
                 turns[frame].astype(np.float32), shifts[frame].astype(np.float32), float(scales[frame])
             )
             controls = to_controls(shapes[frame], keep_mouth=self._keep_mouth)
-            return DrawnCrop(self._plan.cut(draw(self._plan, controls, turn)), self._portrait)
+            if self._plan.matte is None:
+                return DrawnCrop(self._plan.cut(draw(self._plan, controls, turn)), self._portrait)
+            matte = self._plan.matte[0].copy()
+            pixels = self._plan.cut(draw(self._plan, controls, turn, matte=matte))
+            return DrawnCrop(pixels, self._portrait, matte=self._plan.cut(matte))
 
         frames = range(len(motion))
         if len(frames) and not self._plan.drawn_before:

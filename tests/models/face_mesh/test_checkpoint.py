@@ -13,6 +13,7 @@ import pytest
 from talkinghead.checkpoints.registry import data_folder
 from talkinghead.core.types import Floats
 from talkinghead.models.face_mesh.network import FOLDER, run
+from talkinghead.models.face_mesh.person import person_shares
 
 CHECKPOINT = data_folder() / FOLDER
 TOLERANCE = 5e-3  # pixels of the networks' pictures, or logits
@@ -34,7 +35,7 @@ def reference() -> dict[str, Floats]:
         return {name: np.asarray(content[name], np.float32) for name in content.files}
 
 
-@pytest.mark.parametrize("name", ["detector", "mesh"])
+@pytest.mark.parametrize("name", ["detector", "mesh", "person"])
 def test_the_readme_names_the_files(name: str) -> None:
     readme = (CHECKPOINT / "README.md").read_text(encoding="utf-8")
     row = re.search(rf"\| `{name}\.onnx` .*`([0-9a-f]{{64}})` \|", readme)
@@ -71,3 +72,9 @@ def test_the_mesh_answers_as_published(reference: dict[str, Floats]) -> None:
     left_rim = [33, 7, 163, 144, 145, 153, 154, 155, 133, 246, 161, 160, 159, 158, 157, 173]
     assert np.abs(points[:, 468:473, 2] - points[:, left_rim, 2].mean(1, keepdims=True)).max() < TOLERANCE
     assert np.abs(presence - reference["flag"][:, 0]).max() < TOLERANCE
+
+
+def test_the_person_answers_as_published(reference: dict[str, Floats]) -> None:
+    shares = person_shares(module("pictures").pictures(256))
+    assert np.abs(shares[:, ::8, ::8] - reference["person"]).max() < TOLERANCE
+    assert shares[2:, 128, 128].min() > 0.5 > shares[:, 0, 0].max()  # a drawn face is a person's, a corner is none's

@@ -36,9 +36,9 @@ class Alone:
       sound); `sound_correlation_unshifted`: at no lag;
     - `silent_frames`, `silent_open_share`: as the self-check of `--report` has them;
     - `blinks`, `blinks_per_minute`: of the time in which a face was seen;
-    - `head_std_deg`: standard deviation of pitch, yaw and roll; `head_speed_deg_s`: how fast all three together
-      change on the average, from one 0.2 s to the next; `head_travel`: standard deviation of the face's place, in distances between the eyes' outer
-      corners.
+    - `head_std_deg`: standard deviation of pitch, yaw and roll; `head_speed_deg_s`: how fast all three together change
+      on the average, from one 0.2 s to the next; `head_travel`: standard deviation of the face's place, in distances
+      between the eyes' outer corners.
     """
 
     frames: int

@@ -147,9 +147,9 @@ def test_one_video_tells_of_its_mouth_eyes_and_head(copy: Evaluation) -> None:
     assert alone.head_std_deg is not None
     assert max(alone.head_std_deg) < 1.5
     assert alone.head_speed_deg_s is not None
-    assert alone.head_speed_deg_s < 4
+    assert alone.head_speed_deg_s < 6
     assert alone.head_travel is not None
-    assert alone.head_travel < 0.02
+    assert alone.head_travel < 0.03
 
 
 def test_what_cannot_be_measured_is_refused(videos: Videos, tmp_path: Path, examples: Path) -> None:

@@ -102,7 +102,7 @@ class PictureDistance:
         """Of the mean squared error of all frames, in R, G and B, against 255; infinite where all are equal."""
         if not self._values:
             return None
-        return float("inf") if not self._squares else 10 * np.log10(255**2 * self._values / self._squares)
+        return float(10 * np.log10(255**2 * self._values / self._squares)) if self._squares else float("inf")
 
 
 def ssim(one: Pixels, other: Pixels) -> float:

@@ -132,6 +132,9 @@ def test_a_smaller_copy_at_another_rate_is_brought_together(videos: Videos) -> N
     assert found.against_reference.opening_correlation > 0.98
     assert found.against_reference.ssim is not None
     assert 0.75 < found.against_reference.ssim < 0.99
+    told = json.loads(found.as_json())["against_reference"]
+    assert told["identical"] is False
+    assert 20 < told["psnr_db"] < 40
     assert found.alone["video"].reasons["sound"] == "there is no sound"
     assert found.alone["video"].sound_correlation is None
 

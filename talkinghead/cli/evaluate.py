@@ -14,7 +14,8 @@ from talkinghead.cli.stopping import stop_at_once
 from talkinghead.core.output import check_writable, whole_file
 
 if TYPE_CHECKING:
-    from talkinghead.quality.evaluate import AgainstReference, Evaluation
+    from talkinghead.quality.against import AgainstReference
+    from talkinghead.quality.evaluate import Evaluation
     from talkinghead.quality.face_series import Alone
     from talkinghead.quality.lip_sync import LipSync
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -71,7 +72,7 @@ def messages() -> str:
     found: dict[str, dict[str, str]] = defaultdict(dict)
     for package in ("talkinghead", "audio2motion"):
         for path in house.files(package):
-            for kind, text in _raised(path):
+            for kind, text in raised(path):
                 found[kind].setdefault(text, str(path.relative_to(house.ROOT)))
     parts = []
     for kind in (*_tree(errors.TalkingHeadError), "Audio2MotionError"):
@@ -89,17 +90,22 @@ def _tree(kind: type[Exception]) -> Iterator[str]:
         yield from _tree(below)
 
 
-def _raised(path: Path) -> Iterator[tuple[str, str]]:
+def raised(path: Path) -> Iterator[tuple[str, str]]:
     """(class, message) of every error that a file makes with a message of its own."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Call) and node.args:
             kind = ast.unparse(node.func).split(".")[-1]
-            text = _message(node.args[0])
-            if kind.endswith("Error") and text is not None and any(letter.isalpha() for letter in text.split("{")[0]):
+            text = message_in(node.args[0])
+            if kind.endswith("Error") and text is not None and _has_words(text):
                 yield kind, text
 
 
-def _message(node: ast.expr) -> str | None:
+def _has_words(text: str) -> bool:
+    """Whether a message says anything besides what is put in."""
+    return any(letter.isalpha() for letter in re.sub(r"\{[^}]*\}", "", text))
+
+
+def message_in(node: ast.expr) -> str | None:
     """A string's text, with what is put in under its last name in braces; None for anything else."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return node.value
@@ -109,7 +115,7 @@ def _message(node: ast.expr) -> str | None:
             for part in node.values
         )
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
-        left, right = _message(node.left), _message(node.right)
+        left, right = message_in(node.left), message_in(node.right)
         return None if left is None or right is None else left + right
     return None
 

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 # From the top down. Rooms of one floor do not import each other.
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("cli",),
-    ("batch", "integrations", "live", "server"),
+    ("batch", "bench", "integrations", "live", "server"),
     ("calls",),
     ("avatar",),
     ("clip", "realtime"),
@@ -32,6 +32,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 HOLDS = {
     "cli": "one command a file; wires, never works",
     "batch": "manifest, journal, workers, Ray",
+    "bench": "cold, warm, part by part",
     "server": "HTTP, WebSocket, jobs",
     "integrations": "voice agents: LiveKit, Pipecat",
     "live": "camera, loop, window, virtual camera",
@@ -44,7 +45,7 @@ HOLDS = {
     "drivers": "speech, video, picture, motion files",
     "tts": "text to speech",
     "renderers": "warp, liveportrait",
-    "quality": "report, self-check",
+    "quality": "report, self-check, evaluation",
     "models": "networks and their weights",
     "faces": "find, follow, crop, paste back",
     "checkpoints": "pull, verify, resolve weights",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shlex
 from collections.abc import Iterator
@@ -13,10 +14,10 @@ import pytest
 from click.testing import CliRunner
 
 from audio2motion.cli import main as audio2motion
-from docs.generate import filled
-from docs.house import ROOT
+from docs.generate import filled, message_in, raised
+from docs.house import ROOT, files
 from talkinghead.cli import main as talkinghead
-from talkinghead.core.errors import TalkingHeadError
+from talkinghead.core.errors import InputError, TalkingHeadError
 
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
@@ -73,6 +74,45 @@ def test_the_tutorials_write_what_they_name(clone: Path) -> None:
     assert line[:2] == ["talkinghead", "speak"]
     assert CliRunner().invoke(talkinghead, line[1:]).exit_code == 0
     assert (clone / "first.mp4").stat().st_size > 10_000
+
+
+# Parts of messages that stand in the table with the user's value filled in, and one that is the system's own.
+FILLED_IN = {
+    "a server needs fastapi", "/audio/speech does not speak", "401", "and warp draws here", "No space left on device",
+    "--region is an option of the liveportrait renderer", "this machine has no cuda device",
+}  # fmt: skip
+
+
+def quoted() -> dict[str, list[str]]:
+    """The first column of the table by kind: each message's parts, without what is filled in."""
+    page = (DOCS / "troubleshooting.md").read_text("utf-8")
+    table = page.partition("## What to do by kind")[2].partition("## All messages")[0]
+    rows = re.findall(r"^\| (?!the message|---)(.+?) \| ", table, flags=re.M)
+    parts = {row: [part.strip(" .") for part in re.split(r"\.\.\.|, | N\b|: ", row)] for row in rows}
+    return {row: [part for part in some if part and part not in FILLED_IN] for row, some in parts.items()}
+
+
+def said(path: Path) -> Iterator[str]:
+    """Every text in a file of code, with what is put in as a gap."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Constant | ast.JoinedStr | ast.BinOp) and (text := message_in(node)):
+            yield re.sub(r"\{[^}]*\}", "...", text)
+
+
+def test_the_table_of_messages_quotes_the_code() -> None:
+    """A message that is worded anew is worded anew on the page, too."""
+    code = "\n".join(
+        text for package in ("talkinghead", "audio2motion") for path in files(package) for text in said(path)
+    )
+    wrong = {row: part for row, parts in quoted().items() for part in parts if part not in code}
+    assert wrong == {}
+
+
+def test_the_table_of_messages_has_something_of_each_class() -> None:
+    parts = [part for some in quoted().values() for part in some if len(part.split()) > 2]
+    told = {kind for package in ("talkinghead", "audio2motion") for path in files(package)
+            for kind, text in raised(path) if any(part in text for part in parts)}  # fmt: skip
+    assert {kind.__name__ for kind in (*TalkingHeadError.__subclasses__(), *InputError.__subclasses__())} <= told
 
 
 def known_options() -> set[str]:

@@ -26,6 +26,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "serve": ("serve", "Answer programs over HTTP and WebSocket."),
     "voices": ("voices", "List the engines and voices that speak a text."),
     "batch": ("batch", "Make many videos from a manifest."),
+    "evaluate": ("evaluate", "Measure a video, by itself and against a reference."),
+    "bench": ("bench", "Measure how long talkinghead takes on this machine."),
     "doctor": ("doctor", "Say what is installed and which renderer would draw."),
     "export": ("export", "Write the neural renderer's networks as ONNX files."),
     "checkpoints": ("checkpoints", "List, download and verify weights."),

@@ -118,7 +118,7 @@ class Report:
             "audio_s": self.audio_s, "seconds": self.seconds, "peak_memory_mb": self.peak_memory_mb,
             "self_check": asdict(self.self_check), "tracking": self.tracking,
         }  # fmt: skip
-        return json.dumps(_rounded(content), indent=2, allow_nan=False) + "\n"
+        return json.dumps(rounded(content), indent=2, allow_nan=False) + "\n"
 
     def save(self, path: str | Path, force: bool = False) -> Path:
         """Write the report to `path`, whole or not at all.
@@ -247,10 +247,12 @@ def peak_memory_mb() -> float | None:
     return peak / (1e6 if sys.platform == "darwin" else 1e3 / 1.024)
 
 
-def _rounded(value: object) -> object:
+def rounded(value: object) -> object:
     """Numbers with as many digits as mean something; what is not finite becomes None."""
     if isinstance(value, dict):
-        return {key: _rounded(item) for key, item in value.items()}
+        return {key: rounded(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [rounded(item) for item in value]
     if isinstance(value, float):
         return float(f"{value:.5g}") if np.isfinite(value) else None
     return value

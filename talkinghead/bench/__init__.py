@@ -1,0 +1,1 @@
+"""How long talkinghead takes on this machine: what `talkinghead bench` measures."""

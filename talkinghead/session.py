@@ -19,8 +19,10 @@ import numpy as np
 import numpy.typing as npt
 
 from talkinghead.canvas import Canvas
+from talkinghead.canvas.label import Label
 from talkinghead.core.emotions import Emotion, EmotionCue, parse_emotion
 from talkinghead.core.errors import AudioError, InputError, MotionError
+from talkinghead.core.marking import Marking
 from talkinghead.core.settings import Framing, Gains
 from talkinghead.core.types import DrawnCrop, Floats, Frame, Portrait
 from talkinghead.drivers.speech import SoundDriver
@@ -48,7 +50,8 @@ class Hearing:
 class Look:
     """How motion becomes pictures: `gains`, a head that keeps `still`, the `framing` of what comes out.
 
-    `emotion` is what the face feels from the beginning, `cues` what it turns to later.
+    `emotion` is what the face feels from the beginning, `cues` what it turns to later. `marking` says whether a visible
+    mark is drawn into the finished frames.
     """
 
     gains: Gains = field(default_factory=Gains)
@@ -56,6 +59,7 @@ class Look:
     framing: Framing = "picture"
     emotion: Emotion | None = None
     cues: tuple[EmotionCue, ...] = ()
+    marking: Marking = field(default_factory=Marking)
 
 
 class Session:
@@ -92,6 +96,8 @@ class Session:
         at_once = single or keep_mouth
         self._emotions = Emotions(self.fps, self._look.emotion, self._look.cues, at_once=at_once)
         self._ended = self._out_of_portraits = False
+        marking = self._look.marking
+        self._label = Label(marking.label_text) if marking.label else None
 
     @property
     def has_ended(self) -> bool:
@@ -252,6 +258,7 @@ class Session:
     def _framed(self, drawn: DrawnCrop) -> Frame:
         """A drawn crop as it belongs into the stream: pasted back, or the crop alone."""
         pixels = self._canvas.placed(drawn) if self._look.framing == "picture" else drawn.pixels
+        pixels = pixels if self._label is None else self._label.drawn(pixels)
         frame = Frame(pixels, self._number, float(self._number / self.fps), drawn)
         self._number += 1
         return frame

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Protocol
 
 from talkinghead.core.types import DrawnCrop, Pixels, Portrait, TrackReport
@@ -19,6 +20,11 @@ class Canvas(Protocol):
     @property
     def size_px(self) -> tuple[int, int]:
         """(width, height) of the whole picture."""
+        ...
+
+    @property
+    def file(self) -> Path | None:
+        """What it was read from; None where it was handed over."""
         ...
 
     @property

@@ -12,6 +12,7 @@ from talkinghead.cli.options import (
     BOX,
     FACE,
     GAINS,
+    MARKS,
     PICTURE,
     RENDERER,
     RENDERERS_OWN,
@@ -29,6 +30,7 @@ from talkinghead.cli.stopping import stop_at_once
 
 if TYPE_CHECKING:
     from talkinghead.clip import Clip
+    from talkinghead.core.marking import Marking
 
 _PICTURES = frozenset({".png", ".jpg", ".jpeg", ".webp"})
 
@@ -44,7 +46,7 @@ _PICTURES = frozenset({".png", ".jpg", ".jpeg", ".webp"})
 @option("--driving-box", section="motion", type=BOX, metavar="X,Y,W,H",
         help="Where a driving picture's face is, if none is found.")  # fmt: skip
 @output_options
-@from_table((*RENDERER, "fps", *PICTURE, *FACE, *GAINS, *RENDERERS_OWN))
+@from_table((*RENDERER, "fps", *PICTURE, *FACE, *GAINS, *RENDERERS_OWN, *MARKS))
 @logging_options
 def command(
     source: Path,
@@ -81,9 +83,11 @@ def command(
     single = Path(out).suffix.lower() in _PICTURES and not out.endswith("/")
     if single:
         _check_single(out, force, {"--save-motion": save_motion, "--report": report, "--fps": settings.fps,
-                                   "--audio": audio, "--nvenc": nvenc or None}, (source, driving))  # fmt: skip
+                                   "--audio": audio, "--nvenc": nvenc or None}, (source, driving),
+                      settings.marking)  # fmt: skip
     else:
-        check_targets(out, save_motion, report, force, made_from=(source, driving, audio), nvenc=nvenc)
+        check_targets(out, save_motion, report, force, made_from=(source, driving, audio), nvenc=nvenc,
+                      marking=settings.marking)  # fmt: skip
     with stop_at_once():
         from talkinghead.calls import animate
 
@@ -100,23 +104,25 @@ def command(
     _warn_of_lost_faces(clip, quiet)
 
 
-def _check_single(out: str, force: bool, given: dict[str, object], made_from: tuple[Path | None, ...]) -> None:
+def _check_single(
+    out: str, force: bool, given: dict[str, object], made_from: tuple[Path | None, ...], marking: Marking
+) -> None:
     """One picture out: nothing that only a video has may be asked for."""
     from talkinghead.core.output import check_not_input
     from talkinghead.media.images import check_picture_target
 
     if meaningless := [name for name, value in given.items() if value is not None]:
         raise click.UsageError(f"{meaningless[0]} is for videos, and {out} is one picture: name a .mp4")
-    check_picture_target(Path(out), force)
+    check_picture_target(Path(out), force, marking)
     check_not_input(Path(out), *made_from)
 
 
 def _write_single(clip: Clip, out: Path, force: bool, quiet: bool) -> None:
-    from talkinghead.media.images import SYNTHETIC_PICTURE, write_image
+    from talkinghead.media.images import write_image
 
     if clip.frames != 1:
         raise click.UsageError(f"a video does not fit into {out}: name a .mp4, or a folder ending in /")
-    write_image(out, clip.first_picture(), force=force, comment=SYNTHETIC_PICTURE)
+    write_image(out, clip.first_picture(), force=force, making=clip.making)
     if not quiet:
         click.echo(out)
 

@@ -23,6 +23,7 @@ SECTIONS = {
     "voice": "The voice",
     "neural": "The liveportrait renderer",
     "warp": "The warp renderer",
+    "marks": "How it is marked as made",
     "saying": "Saying less or more",
 }
 
@@ -167,6 +168,9 @@ FACE = ("face", "box", "force-mouth", "crop", "no-crop")
 GAINS = ("emotion", "still", "mouth", "head", "blink", "expression")
 RENDERERS_OWN = ("crop-size", "region", "absolute", "no-stitching", "multiplier", "driving-option", "lip-retargeting",
                  "eye-retargeting", "normalize-lip", "acceleration")  # fmt: skip
+
+SIGNING = ("no-metadata", "sign-cert", "sign-key", "tsa")
+MARKS = ("label", "label-text", *SIGNING)
 
 
 def settings_from(options: dict[str, Any], *, one_face: bool = False) -> Settings:

@@ -17,6 +17,8 @@ import numpy as np
 from talkinghead.core.emotions import Emotion
 from talkinghead.core.errors import TalkingHeadError
 from talkinghead.core.types import Floats, Frame, Pixels
+from talkinghead.provenance.containers import xmp_segment
+from talkinghead.provenance.making import Making
 from talkinghead.server.avatars import KeptAvatar
 from talkinghead.server.fmp4 import Mp4Stream
 from talkinghead.server.mouth import Mouth, Sound
@@ -120,9 +122,10 @@ class Talker:
                 self._send({})  # the last word
 
     def _opened(self, size_px: tuple[int, int]) -> Show:
+        making = Making(self._kept.avatar.settings.marking)
         if self._start.video == "fmp4":
-            return Mp4Stream(size_px, self._start.fps, self._start.rate_hz, self._send)
-        return _Jpegs(size_px, self._start.rate_hz, self._send)
+            return Mp4Stream(size_px, self._start.fps, self._start.rate_hz, self._send, making)
+        return _Jpegs(size_px, self._start.rate_hz, self._send, making)
 
     def _step(self, show: Show, session: _Session) -> bool:
         """A little of time; False once all is said that was to be said."""
@@ -202,8 +205,9 @@ class _Session(Protocol):
 class _Jpegs:
     """Frames as JPEG, each behind its time; sound that the server made, as events."""
 
-    def __init__(self, size_px: tuple[int, int], rate_hz: int, send: Send) -> None:
+    def __init__(self, size_px: tuple[int, int], rate_hz: int, send: Send, making: Making) -> None:
         self._size_px, self._rate_hz, self._send = size_px, rate_hz, send
+        self._xmp = xmp_segment(making.packet) if making.packet else b""
         self._samples = 0
 
     def show(self, frames: list[Frame], sound: list[Sound]) -> None:
@@ -216,7 +220,8 @@ class _Jpegs:
         for frame in frames:
             pixels = cv2.cvtColor(scaled(frame.pixels, self._size_px), cv2.COLOR_RGB2BGR)
             _, jpeg = cv2.imencode(".jpg", pixels, (cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY))
-            self._send(np.asarray(frame.time_s, "<f8").tobytes() + jpeg.tobytes())
+            data = jpeg.tobytes()  # XMP comes right behind the two bytes that begin every JPEG
+            self._send(np.asarray(frame.time_s, "<f8").tobytes() + data[:2] + self._xmp + data[2:])
 
     def finish(self) -> None: ...
 

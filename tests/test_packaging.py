@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 OWN = ("talkinghead", "audio2motion")
 # Where the name to import is another than the package's.
-IMPORTED_AS = {"opencv-python": "cv2", "pillow": "PIL", "hibari-tts": "hibari"}
+IMPORTED_AS = {"opencv-python": "cv2", "c2pa-python": "c2pa", "pillow": "PIL", "hibari-tts": "hibari"}
 # Looked for by name and run by another: accelerate imports the first, uvicorn and FastAPI the others.
 NOT_IMPORTED = {"tensorboard", "websockets", "python-multipart"}
 IMPORT_MODULE = re.compile(r"(?:\w+\.)?import_module\(f?'(\w+)")

@@ -68,7 +68,7 @@ def _measures(facts: Facts) -> Iterator[str]:
     if facts.size_px is not None:
         yield f"{facts.size_px[0]} x {facts.size_px[1]}"
     if facts.fps is not None:
-        yield f"{facts.frames} frames at {facts.fps}/s"
+        yield f"{facts.frames} frames at {float(facts.fps):.5g}/s"
     if facts.duration_s is not None:
         yield f"{facts.duration_s:.2f} s"
 

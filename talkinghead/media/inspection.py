@@ -36,7 +36,10 @@ class StreamInFile:
 
 @dataclass(frozen=True)
 class Facts:
-    """What a file is. `container`: PNG, "mov,mp4,...", a motion file's suffix; None where a kind has no such thing."""
+    """What a file is. `container`: PNG, MP4, Matroska, NPZ, ...; what a kind has not is None, or empty.
+
+    `comment`: the file's own; `words`: all of its tags by their names in small letters, or a motion's facts.
+    """
 
     kind: Literal["picture", "video", "sound", "motion"]
     container: str
@@ -113,7 +116,7 @@ def _facts(path: Path) -> Facts:
         from talkinghead.motion.plot import facts as facts_of
 
         motion = load_motion(path)
-        return Facts("motion", path.suffix.lower().lstrip("."), None, motion.fps, len(motion),
+        return Facts("motion", path.suffix.upper().lstrip("."), None, motion.fps, len(motion),
                      float(len(motion) / motion.fps), words=facts_of(motion))  # fmt: skip
     kind = kind_of(path)
     if kind == "picture":
@@ -125,8 +128,17 @@ def _facts(path: Path) -> Facts:
     words = {name.lower(): value for name, value in tags(said).items()}
     video = [StreamInFile("video", codec, rest.strip(" ,")) for codec, rest in stream_lines(said, "Video")]
     sound = [StreamInFile("sound", codec, rest.strip(" ,")) for codec, rest in stream_lines(said, "Audio")]
-    known = Facts(kind, demuxer(said), streams=(*video, *sound), comment=words.get("comment", ""), words=words)
+    known = Facts(
+        kind, _container(demuxer(said), words), streams=(*video, *sound), comment=words.get("comment", ""), words=words
+    )
     return _timed_sound(path, known) if kind == "sound" else _timed_video(path, known)
+
+
+def _container(reader: str, words: dict[str, str]) -> str:
+    """A container's name, from that of the part of ffmpeg that reads it."""
+    if reader.startswith("mov,"):
+        return "MOV" if words.get("major_brand", "").startswith("qt") else "MP4"
+    return {"matroska,webm": "Matroska"}.get(reader, reader.upper())
 
 
 def _timed_sound(path: Path, known: Facts) -> Facts:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from xml.sax.saxutils import escape, unescape
 
 from talkinghead import __version__
 
@@ -32,12 +31,13 @@ _TYPE = re.compile(
     r"""DigitalSourceType(?:\s*=\s*["']([^"']+)["']|\s*>\s*([^<\s]+)|\s+rdf:resource=["']([^"']+)["'])"""
 )
 _TOOL = re.compile(r"""CreatorTool(?:\s*=\s*["']([^"']+)["']|\s*>\s*([^<]+))""")
+_ENTITIES = (("lt", "<"), ("gt", ">"), ("quot", '"'), ("apos", "'"), ("amp", "&"))
 _URI = re.compile(re.escape(_VOCABULARY).replace("http:", "https?:") + r"(\w+)")
 
 
 def packet() -> bytes:
     """The packet that everything made here carries; it has no time in it: the same result is the same file."""
-    return _PACKET.format(tool=escape(f"{SOFTWARE} {__version__}"), kind=DIGITAL_SOURCE_TYPE).encode()
+    return _PACKET.format(tool=f"{SOFTWARE} {__version__}", kind=DIGITAL_SOURCE_TYPE).encode()
 
 
 def source_type_in(text: str) -> str | None:
@@ -63,4 +63,9 @@ def is_synthetic(source_type: str) -> bool:
 
 def _first(pattern: re.Pattern[str], text: str) -> str | None:
     found = pattern.search(text)
-    return None if found is None else unescape(next(group for group in found.groups() if group is not None).strip())
+    if found is None:
+        return None
+    text = next(group for group in found.groups() if group is not None).strip()
+    for name, sign in _ENTITIES:
+        text = text.replace(f"&{name};", sign)
+    return text

@@ -112,7 +112,7 @@ class Clip:
         if len(streams) == 1:
             yield from streams[0]
             return
-        label = Label(self._marking.label_text) if self._marking.label else None
+        label = Label(self._marking.visible) if self._marking.visible else None
         for frames in zip(*streams, strict=False):
             first = frames[0]
             background = first.drawn.portrait.image.pixels
@@ -148,7 +148,7 @@ class Clip:
                 watch(number, motion)
 
         # Of several faces' changes to one picture, a mark is none: it is drawn into what comes of them.
-        look = part.look if self.faces == 1 else replace(part.look, marking=replace(self._marking, label=False))
+        look = part.look if self.faces == 1 else replace(part.look, marking=Marking())
         return Session(canvas, self._renderer, part.driving.fps, look=look, single=part.driving.single, watch=watched)
 
     def __iter__(self) -> Iterator[Pixels]:

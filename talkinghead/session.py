@@ -96,8 +96,8 @@ class Session:
         at_once = single or keep_mouth
         self._emotions = Emotions(self.fps, self._look.emotion, self._look.cues, at_once=at_once)
         self._ended = self._out_of_portraits = False
-        marking = self._look.marking
-        self._label = Label(marking.label_text) if marking.label else None
+        words = self._look.marking.visible
+        self._label = Label(words) if words else None
 
     @property
     def has_ended(self) -> bool:

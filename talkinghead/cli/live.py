@@ -16,6 +16,7 @@ from talkinghead.cli.options import (
     GroupedCommand,
     from_table,
     logging_options,
+    marked,
     option,
     settings_from,
 )
@@ -61,7 +62,7 @@ def command(
     """
     if no_window and not record and not virtual_camera and max_frames is None:
         raise click.UsageError("--no-window leaves nothing to do: add --record, --virtual-camera or --max-frames")
-    settings = settings_from({**options, "label": not no_label}, one_face=True)
+    settings = settings_from(marked(options, no_label), one_face=True)
     with stop_at_once():
         from talkinghead.avatar import Avatar
         from talkinghead.live.loop import open_live

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from talkinghead.core.errors import InputError
+from talkinghead.core.marking import LABEL
 from talkinghead.core.options import Option
 from talkinghead.core.settings import OPTIONS, Settings, parse_box, parse_fps, settings_of
 
@@ -171,6 +172,17 @@ RENDERERS_OWN = ("crop-size", "region", "absolute", "no-stitching", "multiplier"
 
 SIGNING = ("no-metadata", "sign-cert", "sign-key", "tsa")
 MARKS = ("label", "label-text", *SIGNING)
+
+
+def marked(options: dict[str, Any], no_label: bool) -> dict[str, Any]:
+    """The options of a command that draws a visible mark unless it is told not to.
+
+    Raises:
+        click.UsageError: it is told not to, and which.
+    """
+    if no_label and options["label_text"] != LABEL:
+        raise click.UsageError("--no-label and --label-text exclude each other: choose one")
+    return {**options, "label": not no_label}
 
 
 def settings_from(options: dict[str, Any], *, one_face: bool = False) -> Settings:

@@ -13,6 +13,7 @@ from talkinghead.cli.options import (
     GroupedCommand,
     Text,
     from_table,
+    marked,
     option,
     quiet_options,
     settings_from,
@@ -66,6 +67,6 @@ def command(host: str, port: int, state: Path | None, no_label: bool, quiet: boo
     from talkinghead.server.running import serve
 
     limits = Limits(**{item.name: options.pop(item.name) for item in fields(Limits)})
-    settings = settings_from({**options, "label": not no_label})
+    settings = settings_from(marked(options, no_label))
     Making(settings.marking).check(".mp4", "a video")
     serve(host, port, limits, settings, state, lambda address: say(f"listening at {address}", quiet))

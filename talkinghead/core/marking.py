@@ -19,7 +19,8 @@ class Marking:
 
     - `metadata`: write into the file that it is synthetic, by which software (XMP, a comment), and sign it where a
       certificate is named; False writes nothing of the kind;
-    - `label`: draw `label_text` visibly into the frames' upper left corner;
+    - `label`: draw a visible mark into the frames' upper left corner; other words than the usual, `label_text`, ask for
+      one, too;
     - `sign_cert`, `sign_key`: PEM files of a certificate chain and its private key that sign a C2PA manifest, `tsa` the
       address of a time stamping authority; None: those that the environment names (see
       `talkinghead.provenance.signing`), if any.
@@ -29,7 +30,7 @@ class Marking:
         True, "Write into the file neither that it is synthetic nor a signature.", group="marks", name="no-metadata"
     )
     label: bool = option(False, "Draw a visible mark into the upper left corner.", group="marks")
-    label_text: str = option(LABEL, "What that mark says.", group="marks", metavar="TEXT")
+    label_text: str = option(LABEL, "Draw one that says this.", group="marks", metavar="TEXT")
     sign_cert: Path | None = option(
         None, "Certificate chain (PEM) that signs a C2PA manifest; TALKINGHEAD_C2PA_CERT.", group="marks",
         metavar="FILE", read=Path,
@@ -40,6 +41,11 @@ class Marking:
     tsa: str | None = option(
         None, "Time stamping authority of the signature; TALKINGHEAD_C2PA_TSA.", group="marks", metavar="URL", read=str
     )
+
+    @property
+    def visible(self) -> str:
+        """What the visible mark says; "" where there is none."""
+        return self.label_text if self.label or self.label_text != LABEL else ""
 
     def __post_init__(self) -> None:
         text = self.label_text.strip()

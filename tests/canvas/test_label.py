@@ -6,9 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from talkinghead.avatar import Avatar
 from talkinghead.canvas.label import Label
+from talkinghead.cli import main
 from talkinghead.core.errors import InputError
 from talkinghead.core.marking import Marking
 from talkinghead.core.types import Image
@@ -48,6 +50,15 @@ def test_letters_that_no_font_has_are_refused() -> None:
 def test_labels_that_are_none_are_refused(text: str) -> None:
     with pytest.raises(InputError, match="a label has"):
         Marking(label_text=text)
+
+
+def test_other_words_ask_for_a_mark_too() -> None:
+    assert Marking().visible == ""
+    assert Marking(label=True).visible == "AI-generated"
+    assert Marking(label_text="KI-erzeugt").visible == "KI-erzeugt"
+    told = CliRunner().invoke(main, ["live", "face.png", "--no-label", "--label-text", "KI-erzeugt"])
+    assert told.exit_code == 2
+    assert "exclude each other" in told.output
 
 
 def test_a_session_draws_it_into_the_finished_frame_alone(face: Image) -> None:

@@ -25,6 +25,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("models",),
     ("checkpoints",),
     ("media",),
+    ("provenance",),
     ("motion",),
     ("core",),
 )
@@ -50,6 +51,7 @@ HOLDS = {
     "faces": "find, follow, crop, paste back",
     "checkpoints": "pull, verify, resolve weights",
     "media": "pictures, sound, video: alone talks to ffmpeg",
+    "provenance": "what a file says of its making",
     "motion": "Motion, the one currency; its files; the seams",
     "core": "types, settings, options, errors, device",
     "audio2motion": "speech in, facial motion out: a package of its own",

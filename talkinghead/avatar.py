@@ -371,7 +371,7 @@ class Avatar:
 
 
 def _look(settings: Settings) -> Look:
-    return Look(settings.gains, settings.still, settings.framing, settings.emotion)
+    return Look(settings.gains, settings.still, settings.framing, settings.emotion, marking=settings.marking)
 
 
 def _rate(driving: str | Path | Motion, source: Path) -> Fraction:

@@ -11,16 +11,19 @@ from typing import TYPE_CHECKING, Any
 
 from talkinghead.canvas import Canvas
 from talkinghead.canvas.alpha import transparent
+from talkinghead.canvas.label import Label
 from talkinghead.canvas.several import merge_changes
 from talkinghead.core.ahead import ahead
 from talkinghead.core.errors import InputError
+from talkinghead.core.marking import Marking
 from talkinghead.core.temporary import temporary_folder
 from talkinghead.core.types import Frame, Pixels
 from talkinghead.drivers.driving import Driving
 from talkinghead.media.growing import GrowingSound
-from talkinghead.media.sound import FileSound, Sound
+from talkinghead.media.sound import FileSound, Sound, files_of
 from talkinghead.motion.motion import Motion
 from talkinghead.motion.protocols import Renderer
+from talkinghead.provenance.making import MadeFrom, Making
 from talkinghead.session import Look, Session
 
 if TYPE_CHECKING:
@@ -88,6 +91,20 @@ class Clip:
         return self._parts[0].canvas.is_transparent
 
     @property
+    def _marking(self) -> Marking:
+        return self._parts[0].look.marking
+
+    @property
+    def making(self) -> Making:
+        """What it is made of, and how its file is to be marked."""
+        first = self._parts[0]
+        source, driving = first.canvas.file, first.driving.file
+        made_from = [MadeFrom(source, "source")] if source else []
+        made_from += [MadeFrom(file, "sound") for file in files_of(self.sound)]
+        made_from += [MadeFrom(driving, "driving")] if driving else []
+        return Making(self._marking, tuple(made_from), edits=first.canvas.portrait is None or first.driving.single)
+
+    @property
     def tracking(self) -> dict[str, dict[str, float]]:
         """How following faces has gone so far, of the "driver" and of the "source"; without what was not followed."""
         first = self._parts[0]
@@ -100,11 +117,12 @@ class Clip:
         if len(streams) == 1:
             yield from streams[0]
             return
+        label = Label(self._marking.visible) if self._marking.visible else None
         for frames in zip(*streams, strict=False):
             first = frames[0]
             at_rest = self._parts[0].canvas.at_rest(first.drawn)
             pixels = merge_changes(at_rest, [frame.pixels for frame in frames])
-            yield Frame(pixels, first.number, first.time_s, first.drawn)
+            yield Frame(label.drawn(pixels) if label else pixels, first.number, first.time_s, first.drawn)
 
     def _stream(self, number: int, part: Part, watch: Callable[[int, Motion], None] | None) -> Iterator[Frame]:
         """One face's frames: a session that is pushed its driver's motion, which is computed ahead in a thread."""
@@ -134,9 +152,9 @@ class Clip:
             if watch is not None:
                 watch(number, motion)
 
-        return Session(
-            canvas, self._renderer, part.driving.fps, look=part.look, single=part.driving.single, watch=watched
-        )
+        # Of several faces' changes to one picture, a mark is none: it is drawn into what comes of them.
+        look = part.look if self.faces == 1 else replace(part.look, marking=Marking())
+        return Session(canvas, self._renderer, part.driving.fps, look=look, single=part.driving.single, watch=watched)
 
     def __iter__(self) -> Iterator[Pixels]:
         for frame in self.pictures():
@@ -179,7 +197,8 @@ class Clip:
         from talkinghead.core.output import check_writable
         from talkinghead.media.video import check_target, is_folder, write_video
 
-        check_target(path, force, self.is_transparent)
+        making = self.making
+        check_target(path, force, self.is_transparent, making.marking)
         motion_files = [] if motion_to is None else self.motion_files(motion_to)
         for extra in (*motion_files, *([report_to] if report_to else [])):
             check_writable(extra, force)
@@ -187,8 +206,8 @@ class Clip:
         with self._observed(report_to) as observer, self._heard() as sound:
             frames = self._watched(observer, chunks, progress, is_folder(path) and self._keeps_alpha)
             known = self.sound.info if isinstance(self.sound, FileSound) else None
-            write_video(path, frames, self.fps, sound, duration_s=self.duration_s, force=force, known=known,
-                        nvenc=nvenc, transparent=self.is_transparent)  # fmt: skip
+            write_video(path, frames, self.fps, sound, duration_s=self.duration_s, force=force, making=making,
+                        known=known, nvenc=nvenc, transparent=self.is_transparent)  # fmt: skip
             if observer is not None and report_to is not None:
                 observer.stages.add("open", opened_s)
                 self._report(observer).save(report_to, force=force)

@@ -20,8 +20,10 @@ import numpy as np
 import numpy.typing as npt
 
 from talkinghead.canvas import Canvas
+from talkinghead.canvas.label import Label
 from talkinghead.core.emotions import Emotion, EmotionCue, parse_emotion
 from talkinghead.core.errors import AudioError, InputError, MotionError
+from talkinghead.core.marking import Marking
 from talkinghead.core.settings import Framing, Gains
 from talkinghead.core.types import DrawnCrop, Floats, Frame, Portrait
 from talkinghead.drivers.speech import SoundDriver
@@ -49,7 +51,8 @@ class Hearing:
 class Look:
     """How motion becomes pictures: `gains`, a head that keeps `still`, the `framing` of what comes out.
 
-    `emotion` is what the face feels from the beginning, `cues` what it turns to later.
+    `emotion` is what the face feels from the beginning, `cues` what it turns to later. `marking` says whether a visible
+    mark is drawn into the finished frames.
     """
 
     gains: Gains = field(default_factory=Gains)
@@ -57,6 +60,7 @@ class Look:
     framing: Framing = "picture"
     emotion: Emotion | None = None
     cues: tuple[EmotionCue, ...] = ()
+    marking: Marking = field(default_factory=Marking)
 
 
 class Session:
@@ -96,6 +100,8 @@ class Session:
         at_once = single or keep_mouth
         self._emotions = Emotions(self.fps, self._look.emotion, self._look.cues, at_once=at_once)
         self._ended = self._out_of_portraits = False
+        words = self._look.marking.visible
+        self._label = Label(words) if words else None
 
     @property
     def has_ended(self) -> bool:
@@ -278,6 +284,7 @@ class Session:
     def _framed(self, drawn: DrawnCrop) -> Frame:
         """A drawn crop as it belongs into the stream: pasted back, or the crop alone."""
         pixels = self._canvas.placed(drawn) if self._look.framing == "picture" else self._canvas.cropped(drawn)
+        pixels = pixels if self._label is None else self._label.drawn(pixels)
         number = self._numbers.popleft()
         self._number = number + 1
         return Frame(pixels, number, float(number / self.fps), drawn)

@@ -24,6 +24,7 @@ OWN = ("talkinghead", "audio2motion")
 # Where the name to import is another than the package's.
 IMPORTED_AS = {
     "opencv-python": "cv2",
+    "c2pa-python": "c2pa",
     "pillow": "PIL",
     "hibari-tts": "hibari",
     "livekit-agents": "livekit",

@@ -20,7 +20,7 @@ from talkinghead.core.errors import InputError
 
 Kind = Literal["audio", "driving", "text"]
 KINDS: tuple[Kind, ...] = ("audio", "driving", "text")
-_PATHS = ("save-motion", "report", "checkpoints")
+_PATHS = ("save-motion", "report", "checkpoints", "sign-cert", "sign-key")
 
 
 class Job(NamedTuple):

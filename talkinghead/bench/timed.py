@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from talkinghead.canvas import Canvas
@@ -95,8 +96,22 @@ class TimedCanvas:
     def report(self) -> TrackReport | None:
         return self.canvas.report
 
+    @property
+    def is_transparent(self) -> bool:
+        return self.canvas.is_transparent
+
+    @property
+    def file(self) -> Path | None:
+        return self.canvas.file
+
     def portraits(self) -> Iterator[Portrait]:
         return self.canvas.portraits()
+
+    def cropped(self, drawn: DrawnCrop) -> Pixels:
+        return self.canvas.cropped(drawn)
+
+    def at_rest(self, drawn: DrawnCrop) -> Pixels:
+        return self.canvas.at_rest(drawn)
 
     def placed(self, drawn: DrawnCrop) -> Pixels:
         with self.stages.time("paste"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Protocol
 
 from talkinghead.core.types import DrawnCrop, Pixels, Portrait, TrackReport
@@ -24,6 +25,11 @@ class Canvas(Protocol):
     @property
     def is_transparent(self) -> bool:
         """Whether its pictures are (H, W, 4) RGBA, not premultiplied."""
+        ...
+
+    @property
+    def file(self) -> Path | None:
+        """What it was read from; None where it was handed over."""
         ...
 
     @property

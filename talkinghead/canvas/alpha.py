@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from talkinghead.core.types import Image, Pixels
@@ -15,7 +17,7 @@ def upon(image: Image, colour: tuple[int, int, int]) -> Image:
         return image
     through = (255 - image.alpha.astype(np.float32))[..., None] / 255
     pixels = image.pixels - through * (np.float32(255) - np.array(colour, np.float32))
-    return Image(np.clip(np.round(pixels), 0, 255).astype(np.uint8), image.alpha, image.name, image.full_size_px)
+    return replace(image, pixels=np.clip(np.round(pixels), 0, 255).astype(np.uint8))
 
 
 def transparent(on_white: Pixels, on_black: Pixels) -> Pixels:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -23,12 +24,12 @@ class Laid:
     report: TrackReport | None = None
 
     def __init__(
-        self, cutout: Cutout, behind: Pixels | None, face: Face, renderer: Renderer, *, whole: bool, name: str
+        self, cutout: Cutout, behind: Pixels | None, face: Face, renderer: Renderer, *, whole: bool, image: Image
     ) -> None:
-        """`whole`: see `Renderer.crop`; `name` is the picture's."""
+        """`whole`: see `Renderer.crop`; `image` is the picture as it was read."""
 
         def cropped(pixels: Pixels) -> Portrait:
-            return renderer.crop(Image(pixels, name=name), face, whole=whole)
+            return renderer.crop(Image(pixels, name=image.name, file=image.file), face, whole=whole)
 
         # The crop's matte and background are cut as the crop itself is.
         matte = np.ascontiguousarray(cropped(cv2.merge([cutout.alpha] * 3)).pixels[..., 0])
@@ -41,6 +42,11 @@ class Laid:
     def is_transparent(self) -> bool:
         """Whether nothing is behind."""
         return self._behind is None
+
+    @property
+    def file(self) -> Path | None:
+        """What the picture was read from; None where it was handed over."""
+        return self.portrait.image.file
 
     @property
     def size_px(self) -> tuple[int, int]:

@@ -220,7 +220,7 @@ class Source:
             upon_it = replace(image, pixels=self._cutout.upon(self._background.colour))
             return Still(self._renderer.crop(upon_it, face, whole=whole))
         return Laid(self._cutout, behind(self._background, image, self._cutout), face, self._renderer, whole=whole,
-                    name=image.name)  # fmt: skip
+                    image=image)  # fmt: skip
 
     def two_canvases(self, face: int | None) -> tuple[Canvas, Canvas] | None:
         """A transparent picture upon white and upon black, for `talkinghead.canvas.alpha.transparent`; None for others.

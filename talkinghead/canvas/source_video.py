@@ -61,8 +61,8 @@ class SourceVideo:
         face: int | None = None,
         loop: bool = True,
     ) -> None:
-        self._path, self._crop, self._face, self._loop = Path(path), crop, face, loop
-        self._reader = VideoReader(self._path, fps)
+        self.file, self._crop, self._face, self._loop = Path(path), crop, face, loop
+        self._reader = VideoReader(self.file, fps)
         self.fps, self.size_px = self._reader.fps, self._reader.size_px
         self.has_audio = self._reader.has_audio
         self.report: TrackReport | None = TrackReport()
@@ -106,7 +106,7 @@ class SourceVideo:
         return drawn.portrait.image.pixels
 
     def _image(self, pixels: Pixels) -> Image:
-        return Image(pixels, name=self._path.name)
+        return Image(pixels, name=self.file.name)
 
     def _portrait(self, image: Image, row: Floats) -> Portrait:
         portrait = self._crop(image, Face(np.array(row[:-1]).reshape(N_LANDMARKS, 3)))
@@ -143,7 +143,7 @@ class SourceVideo:
 
     def _faceless(self) -> FaceError:
         which = f"no face number {self._face}" if (self._face or 1) > 1 else "no face"
-        return FaceError(f"{self._path.name} shows {which}: choose another video")
+        return FaceError(f"{self.file.name} shows {which}: choose another video")
 
     def _backward(self, stop: int) -> Iterator[tuple[int, Image]]:
         """Frames `stop` - 1 down to 0 with their numbers, decoded in segments."""

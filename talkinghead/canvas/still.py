@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from talkinghead.core.settings import Box, Framing
 from talkinghead.core.types import DrawnCrop, Image, Pixels, Portrait, TrackReport
@@ -28,6 +29,11 @@ class Still:
     def size_px(self) -> tuple[int, int]:
         """(width, height) of the whole picture."""
         return self.portrait.image.size_px
+
+    @property
+    def file(self) -> Path | None:
+        """What the picture was read from."""
+        return self.portrait.image.file
 
     def portraits(self) -> Iterator[Portrait]:
         """None: a still picture's one portrait is `portrait`."""

@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "edit": ("edit", "Change the face in a picture."),
     "faces": ("faces", "List the faces in a picture, numbered as --face counts them."),
     "live": ("live", "Drive a picture by a camera in real time."),
+    "inspect": ("inspect", "Say what a file is, and whether it says that it is synthetic."),
     "motion": ("motion", "Extract, inspect and convert motion files."),
     "serve": ("serve", "Answer programs over HTTP and WebSocket."),
     "voices": ("voices", "List the engines and voices that speak a text."),

@@ -12,6 +12,7 @@ from talkinghead.cli.options import (
     BOX,
     FACE,
     GAINS,
+    MARKS,
     PICTURE,
     RENDERER,
     RENDERERS_OWN,
@@ -29,6 +30,7 @@ from talkinghead.cli.stopping import stop_at_once
 
 if TYPE_CHECKING:
     from talkinghead.clip import Clip
+    from talkinghead.core.settings import Settings
 
 _PICTURES = frozenset({".png", ".jpg", ".jpeg", ".webp"})
 
@@ -44,7 +46,7 @@ _PICTURES = frozenset({".png", ".jpg", ".jpeg", ".webp"})
 @option("--driving-box", section="motion", type=BOX, metavar="X,Y,W,H",
         help="Where a driving picture's face is, if none is found.")  # fmt: skip
 @output_options
-@from_table((*RENDERER, "fps", *PICTURE, *FACE, *GAINS, *RENDERERS_OWN))
+@from_table((*RENDERER, "fps", *PICTURE, *FACE, *GAINS, *RENDERERS_OWN, *MARKS))
 @logging_options
 def command(
     source: Path,
@@ -80,12 +82,14 @@ def command(
     out = output or f"{source.stem}--{driving.stem}.{'webm' if settings.is_transparent else 'mp4'}"
     single = Path(out).suffix.lower() in _PICTURES and not out.endswith("/")
     if single:
-        unwanted = {"--save-motion": save_motion, "--report": report, "--fps": settings.fps, "--audio": audio,
-                    "--nvenc": nvenc or None}  # fmt: skip
-        _check_single(out, force, unwanted, (source, driving), settings.is_transparent)
+        unwanted: dict[str, object] = {
+            "--save-motion": save_motion, "--report": report, "--fps": settings.fps, "--audio": audio,
+            "--nvenc": nvenc or None,
+        }  # fmt: skip
+        _check_single(out, force, unwanted, (source, driving), settings)
     else:
         check_targets(out, save_motion, report, force, made_from=(source, driving, audio), nvenc=nvenc,
-                      transparent=settings.is_transparent)  # fmt: skip
+                      transparent=settings.is_transparent, marking=settings.marking)  # fmt: skip
     with stop_at_once():
         from talkinghead.calls import animate
 
@@ -103,7 +107,7 @@ def command(
 
 
 def _check_single(
-    out: str, force: bool, given: dict[str, object], made_from: tuple[Path | None, ...], transparent: bool
+    out: str, force: bool, given: dict[str, object], made_from: tuple[Path | None, ...], settings: Settings
 ) -> None:
     """One picture out: nothing that only a video has may be asked for."""
     from talkinghead.core.output import check_not_input
@@ -111,16 +115,16 @@ def _check_single(
 
     if meaningless := [name for name, value in given.items() if value is not None]:
         raise click.UsageError(f"{meaningless[0]} is for videos, and {out} is one picture: name a .mp4")
-    check_picture_target(Path(out), force, transparent)
+    check_picture_target(Path(out), force, settings.is_transparent, settings.marking)
     check_not_input(Path(out), *made_from)
 
 
 def _write_single(clip: Clip, out: Path, force: bool, quiet: bool) -> None:
-    from talkinghead.media.images import SYNTHETIC_PICTURE, write_image
+    from talkinghead.media.images import write_image
 
     if clip.frames != 1:
         raise click.UsageError(f"a video does not fit into {out}: name a .mp4, or a folder ending in /")
-    write_image(out, clip.first_picture(), force=force, comment=SYNTHETIC_PICTURE)
+    write_image(out, clip.first_picture(), force=force, making=clip.making)
     if not quiet:
         click.echo(out)
 

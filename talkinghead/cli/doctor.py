@@ -30,6 +30,7 @@ OPTIONAL = {
     "uvicorn": "a server: pip install 'talkinghead[serve]'",
     "websockets": "a server's streams: pip install 'talkinghead[serve]'",
     "python-multipart": "a server's uploads: pip install 'talkinghead[serve]'",
+    "c2pa-python": "signed C2PA manifests: pip install 'talkinghead[provenance]'",
     "hibari-tts": "a neural English voice for --text: pip install 'talkinghead[tts]'",
     "livekit-agents": "a face for LiveKit agents: pip install 'talkinghead[livekit]'",
     "pipecat-ai": "a face for Pipecat: pip install 'talkinghead[pipecat]'",

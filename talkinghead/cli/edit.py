@@ -9,6 +9,7 @@ import click
 
 from talkinghead.cli.options import (
     FACE,
+    MARKS,
     PICTURE,
     RENDERER,
     GivenFile,
@@ -91,6 +92,7 @@ def _sheet(text: str) -> tuple[str, tuple[float, ...]]:
         "multiplier",
         "normalize-lip",
         "acceleration",
+        *MARKS,
     )
 )
 @logging_options
@@ -111,8 +113,9 @@ def command(
     talkinghead edit face.png --sheet smile=-0.5,0,0.5,1 --sheet yaw=-10,0,10
     """
     from talkinghead.core.output import check_not_input
-    from talkinghead.media.images import SYNTHETIC_PICTURE, check_picture_target, write_image
+    from talkinghead.media.images import check_picture_target, write_image
     from talkinghead.motion.controls import controls_to_motion
+    from talkinghead.provenance.making import MadeFrom, Making
 
     out = output or Path(f"{picture.stem}--edited.png")
     controls = {name: value for name in _HELP if (value := options.pop(name)) is not None}
@@ -124,7 +127,7 @@ def command(
         raise click.UsageError(f"--sheet varies {tables[0][0]} twice: name two controls, or all values in one")
     settings = settings_from(options, one_face=True)
     # What is misspelt, out of range or in the way is told before the picture is opened.
-    check_picture_target(out, force, settings.is_transparent)
+    check_picture_target(out, force, settings.is_transparent, settings.marking)
     check_not_input(out, picture)
     for values in [controls, *({name: value} for name, column in tables for value in column)]:
         controls_to_motion(values)
@@ -134,6 +137,6 @@ def command(
         avatar = editor(picture, settings)
     say(avatar.note, quiet)
     pixels = avatar.edit_sheet(controls, dict(tables)) if tables else avatar.edit_rgba(controls)
-    write_image(out, pixels, force=force, comment=SYNTHETIC_PICTURE)
+    write_image(out, pixels, force=force, making=Making(settings.marking, (MadeFrom(picture, "source"),), edits=True))
     if not quiet:
         click.echo(out)

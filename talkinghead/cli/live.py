@@ -12,9 +12,11 @@ from talkinghead.cli.options import (
     GAINS,
     RENDERER,
     RENDERERS_OWN,
+    SIGNING,
     GroupedCommand,
     from_table,
     logging_options,
+    marked,
     option,
     settings_from,
 )
@@ -35,8 +37,9 @@ from talkinghead.cli.stopping import stop_at_once
 @option("--force", section="make", is_flag=True, help="Overwrite OUT.")
 @option("--max-side", section="make", type=click.IntRange(min=64), default=720, show_default=True, metavar="PX",
         help="Shrink the portrait to this before anything is drawn.")  # fmt: skip
+@option("--no-label", section="marks", is_flag=True, help="Draw no visible mark into the upper left corner.")
 @option("--max-frames", section="make", type=click.IntRange(min=1), metavar="N", help="Stop after so many frames.")
-@from_table((*RENDERER, "background", *FACE, *GAINS, *RENDERERS_OWN))
+@from_table((*RENDERER, "background", *FACE, *GAINS, *RENDERERS_OWN, "label-text", *SIGNING))
 @logging_options
 def command(
     portrait: Path,
@@ -47,6 +50,7 @@ def command(
     record: str | None,
     force: bool,
     max_side: int,
+    no_label: bool,
     max_frames: int | None,
     quiet: bool,
     verbose: bool,
@@ -58,7 +62,7 @@ def command(
     """
     if no_window and not record and not virtual_camera and max_frames is None:
         raise click.UsageError("--no-window leaves nothing to do: add --record, --virtual-camera or --max-frames")
-    settings = settings_from(options, one_face=True)
+    settings = settings_from(marked(options, no_label), one_face=True)
     with stop_at_once():
         from talkinghead.avatar import Avatar
         from talkinghead.live.loop import open_live

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from talkinghead.core.errors import InputError
+from talkinghead.core.marking import LABEL
 from talkinghead.core.options import Option
 from talkinghead.core.settings import OPTIONS, Settings, parse_box, parse_fps, settings_of
 
@@ -23,6 +24,7 @@ SECTIONS = {
     "voice": "The voice",
     "neural": "The liveportrait renderer",
     "warp": "The warp renderer",
+    "marks": "How it is marked as made",
     "saying": "Saying less or more",
 }
 
@@ -167,6 +169,20 @@ FACE = ("face", "box", "force-mouth", "crop", "no-crop")
 GAINS = ("emotion", "still", "mouth", "head", "blink", "expression")
 RENDERERS_OWN = ("crop-size", "region", "absolute", "no-stitching", "multiplier", "driving-option", "lip-retargeting",
                  "eye-retargeting", "normalize-lip", "acceleration")  # fmt: skip
+
+SIGNING = ("no-metadata", "sign-cert", "sign-key", "tsa")
+MARKS = ("label", "label-text", *SIGNING)
+
+
+def marked(options: dict[str, Any], no_label: bool) -> dict[str, Any]:
+    """The options of a command that draws a visible mark unless it is told not to.
+
+    Raises:
+        click.UsageError: it is told not to, and which.
+    """
+    if no_label and options["label_text"] != LABEL:
+        raise click.UsageError("--no-label and --label-text exclude each other: choose one")
+    return {**options, "label": not no_label}
 
 
 def settings_from(options: dict[str, Any], *, one_face: bool = False) -> Settings:

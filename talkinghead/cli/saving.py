@@ -13,6 +13,7 @@ from talkinghead.cli.progress import progress, say
 
 if TYPE_CHECKING:
     from talkinghead.clip import Clip
+    from talkinghead.core.marking import Marking
 
 
 def check_targets(
@@ -23,21 +24,23 @@ def check_targets(
     made_from: Iterable[Path | None] = (),
     nvenc: bool = False,
     transparent: bool = False,
+    marking: Marking | None = None,
 ) -> None:
     """Whether everything can be written that was asked for: told before the work, not after.
 
     Raises:
         click.UsageError: two of them are the same file.
         OutputError: an unknown suffix, one that keeps nothing `transparent`, something there already without `force`,
-            a folder that cannot be written, a file that the result is `made_from`, or one that no GPU here encodes
-            though it shall.
+            a folder that cannot be written, a file that the result is `made_from`, one that no GPU here encodes though
+            it shall, or one that cannot be signed as `marking` asks.
+        InputError: the certificate or its key are not of use.
     """
     from talkinghead.core.output import check_not_input, check_writable
     from talkinghead.media.streams import stream_of
     from talkinghead.media.video import check_nvenc, check_target
     from talkinghead.motion.files import check_suffix
 
-    check_target(out, force, transparent)
+    check_target(out, force, transparent, marking)
     if nvenc:
         check_nvenc(out)
     if force and stream_of(out) is not None:

@@ -8,7 +8,17 @@ from typing import Any
 
 import click
 
-from talkinghead.cli.options import GroupedCommand, Text, from_table, option, quiet_options, settings_from, together
+from talkinghead.cli.options import (
+    SIGNING,
+    GroupedCommand,
+    Text,
+    from_table,
+    marked,
+    option,
+    quiet_options,
+    settings_from,
+    together,
+)
 from talkinghead.cli.progress import say
 from talkinghead.server.limits import Limits
 
@@ -43,17 +53,20 @@ _limits = together(*(
 @_limits
 @option("--max-side", "max_side", section="make", type=Text(int, "px"), default=512, show_default=True, metavar="PX",
         help="A larger picture's longer side is scaled down to this where a request does not say.")  # fmt: skip
-@from_table(("renderer", "checkpoints", "device", "precision"))
+@option("--no-label", section="marks", is_flag=True, help="Draw no visible mark into the upper left corner.")
+@from_table(("renderer", "checkpoints", "device", "precision", "label-text", *SIGNING))
 @quiet_options
-def command(host: str, port: int, state: Path | None, quiet: bool, **options: Any) -> None:
+def command(host: str, port: int, state: Path | None, no_label: bool, quiet: bool, **options: Any) -> None:
     """Answer programs: avatars, streams that speak while they are told, videos, edits, faces.
 
     \b
     talkinghead serve                        http://127.0.0.1:8000, documents at /docs
     curl -F picture=@face.png http://127.0.0.1:8000/v1/avatars
     """
+    from talkinghead.provenance.making import Making
     from talkinghead.server.running import serve
 
     limits = Limits(**{item.name: options.pop(item.name) for item in fields(Limits)})
-    settings = settings_from(options)
+    settings = settings_from(marked(options, no_label))
+    Making(settings.marking).check(".mp4", "a video")
     serve(host, port, limits, settings, state, lambda address: say(f"listening at {address}", quiet))

@@ -13,6 +13,7 @@ from talkinghead.cli.loading import loading_networks
 from talkinghead.cli.options import (
     FACE,
     GAINS,
+    MARKS,
     PICTURE,
     RENDERER,
     RENDERERS_OWN,
@@ -87,7 +88,7 @@ def _check_tags(text: str) -> None:
 @option("--track", "tracks", section="voice", multiple=True, metavar="N=FILE",
         help="With --face all: face N speaks FILE; repeatable.")  # fmt: skip
 @output_options
-@from_table((*RENDERER, "fps", *PICTURE, *FACE, "seed", *GAINS, *RENDERERS_OWN))
+@from_table((*RENDERER, "fps", *PICTURE, *FACE, "seed", *GAINS, *RENDERERS_OWN, *MARKS))
 @logging_options
 def command(
     source: Path,
@@ -136,7 +137,7 @@ def command(
     out = output or f"{source.stem}--{said}.{'webm' if settings.is_transparent else 'mp4'}"
     with stop_at_once(), loading_networks():
         check_targets(out, save_motion, report, force, made_from=(source, audio), nvenc=nvenc,
-                      transparent=settings.is_transparent)  # fmt: skip
+                      transparent=settings.is_transparent, marking=settings.marking)  # fmt: skip
         from talkinghead.calls import speak
         from talkinghead.tts.opening import Voice
 

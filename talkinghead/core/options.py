@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeVar, get_args
 from talkinghead.core.errors import InputError
 
 Value = TypeVar("Value")
-Group = Literal["make", "face", "motion", "weights", "neural", "warp"]
+Group = Literal["make", "face", "motion", "weights", "neural", "warp", "marks"]
 
 _KEY = "talkinghead.option"
 _TRUE, _FALSE = frozenset({"1", "true", "yes", "on"}), frozenset({"", "0", "false", "no", "off"})

@@ -13,6 +13,7 @@ from talkinghead.core.background import parse_background
 from talkinghead.core.device import DEVICES, Precision
 from talkinghead.core.emotions import Emotion, parse_emotion
 from talkinghead.core.errors import InputError
+from talkinghead.core.marking import Marking
 from talkinghead.core.options import Option, option, options_of
 from talkinghead.core.renderer_options import LivePortraitOptions, WarpOptions
 
@@ -29,7 +30,7 @@ MAX_GAIN = 3
 MAX_PICTURE_SIDE_PX = 2048
 MIN_SIDE_PX, MAX_SIDE_PX = 32, 8192
 
-Options = TypeVar("Options", WarpOptions, LivePortraitOptions)
+Options = TypeVar("Options", WarpOptions, LivePortraitOptions, Marking)
 
 
 def parse_fps(text: str) -> Fraction:
@@ -117,6 +118,7 @@ class Settings:
     - `max_side`: a picture whose longer side has more pixels is scaled down to this;
     - `still`: no head motion; `gains`: factors on the motion; `seed`: of blinks, brows and head motion;
     - `emotion`: what the face shows beside its speech, eased in ("happy", "sad=0.5"); lips close as without;
+    - `marking`: how the result is marked as made, visibly and for machines;
     - `warp`, `liveportrait`: options of one renderer; those of a renderer that does not draw are refused.
     """
 
@@ -149,6 +151,7 @@ class Settings:
     )  # fmt: skip
     gains: Gains = field(default_factory=Gains)
     seed: int = option(0, "Of blinks, brows and head motion.", group="motion", metavar="N")
+    marking: Marking = field(default_factory=Marking)
     warp: WarpOptions = field(default_factory=WarpOptions)
     liveportrait: LivePortraitOptions = field(default_factory=LivePortraitOptions)
 
@@ -163,6 +166,7 @@ class Settings:
             ("checkpoints", None if self.checkpoints is None else Path(self.checkpoints)),
             ("background", None if self.background is None else str(self.background)),
             ("emotion", parse_emotion(self.emotion) if isinstance(self.emotion, str) else self.emotion),
+            ("marking", _options(Marking, self.marking)),
             ("warp", _options(WarpOptions, self.warp)),
             ("liveportrait", _options(LivePortraitOptions, self.liveportrait)),
         ):
@@ -203,12 +207,13 @@ class SettingsKeywords(TypedDict, total=False):
     emotion: Emotion | str | None
     gains: Gains
     seed: int
+    marking: Marking | Mapping[str, Any]
     warp: WarpOptions | Mapping[str, Any]
     liveportrait: LivePortraitOptions | Mapping[str, Any]
 
 
 def _options(kind: type[Options], given: Options | Mapping[str, Any]) -> Options:
-    """A renderer's options, which may be given as a dictionary.
+    """A group of options, which may be given as a dictionary.
 
     Raises:
         InputError: an unknown name.
@@ -223,7 +228,7 @@ def _options(kind: type[Options], given: Options | Mapping[str, Any]) -> Options
 
 # Where in Settings each option goes: "" for a field of its own.
 _PARTS: dict[str, type[Any]] = {
-    "": Settings, "gains": Gains, "warp": WarpOptions, "liveportrait": LivePortraitOptions
+    "": Settings, "gains": Gains, "marking": Marking, "warp": WarpOptions, "liveportrait": LivePortraitOptions
 }  # fmt: skip
 _CROP = Option("crop", "framing", "Write the face crop alone, without pasting it back.", "face", "picture", str,
                stored="crop")  # fmt: skip
@@ -261,3 +266,10 @@ def given_options(options: WarpOptions | LivePortraitOptions) -> list[str]:
     """The long names of a renderer's options that are not at their defaults."""
     values = asdict(options)
     return [item.name for item in options_of(type(options)) if values[item.field] != item.default]
+
+
+def option_texts(options: Marking) -> dict[str, str]:
+    """The options that are not at their defaults, by their long names, as texts that `Option.value_of` reads."""
+    values = asdict(options)
+    given = {item: values[item.field] for item in options_of(type(options)) if values[item.field] != item.default}
+    return {item.name: "yes" if item.is_flag else str(value) for item, value in given.items()}

@@ -7,6 +7,7 @@ integers. What drives and what draws meet in `talkinghead.motion.Motion`.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,13 +25,14 @@ N_LANDMARKS = 478
 class Image:
     """A picture: `pixels` (H, W, 3) RGB uint8; `alpha` (H, W) uint8 or None; `name` for messages and file names.
 
-    `full_size_px`: (width, height) before it was scaled down, None where it was not.
+    `full_size_px`: (width, height) before it was scaled down, None where it was not. `file`: what it was read from.
     """
 
     pixels: Pixels
     alpha: Pixels | None = None
     name: str = "picture"
     full_size_px: tuple[int, int] | None = None
+    file: Path | None = None
 
     @property
     def size_px(self) -> tuple[int, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
+from pathlib import Path
 from typing import Generic, TypeVar
 
 from talkinghead.core.types import TrackReport
@@ -23,7 +24,8 @@ class Driving(Generic[T]):
     - `fps`: the motion's frame rate; `frames`: how many there will be, None where only the end will tell;
     - `single`: there is one frame, of one picture; `sound`: what belongs to it, if anything does.
 
-    `report` tells how following a face has gone so far, None where none is followed.
+    `report` tells how following a face has gone so far, None where none is followed. `file` is what was opened, if
+    anything was.
     """
 
     def __init__(
@@ -38,6 +40,7 @@ class Driving(Generic[T]):
         self._start = start
         self.fps, self.frames, self.single, self.sound = Fraction(fps), frames, single, sound
         self.report: TrackReport | None = None
+        self.file: Path | None = None
 
     def __iter__(self) -> Iterator[Motion]:
         driver, chunks = self._start()

@@ -108,6 +108,15 @@ def open_driving(
     if isinstance(driving, Motion):
         return known(driving if fps is None else driving.resampled(fps))
     path = Path(driving)
+    opened = _opened(path, fps, portrait, face, box, still, extractor)
+    opened.file = path
+    return opened
+
+
+def _opened(
+    path: Path, fps: Fraction | None, portrait: Face | None, face: int | None, box: Box | None, still: bool,
+    extractor: object | None,
+) -> Driving[Any]:  # fmt: skip
     if not path.exists():
         raise InputError(f"there is nothing called {path}: DRIVING is a video, a picture, a motion file or a folder")
     if is_motion_file(path):

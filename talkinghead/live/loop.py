@@ -20,6 +20,7 @@ from talkinghead.core.errors import InputError, MotionError, VideoError
 from talkinghead.drivers.live_video import LiveVideoDriver
 from talkinghead.live.camera import Camera, Shot
 from talkinghead.live.outputs import Output, Recorder, Screen, VirtualCamera
+from talkinghead.provenance.making import Making
 from talkinghead.session import Session
 
 # More than this is kept for no quantile: five minutes at 30 pictures per second.
@@ -136,7 +137,7 @@ def open_live(
     outputs: list[Output] = []
     try:
         if record:
-            outputs.append(Recorder(record, eye.fps, force))
+            outputs.append(Recorder(record, eye.fps, force, Making(avatar.settings.marking)))
         if virtual_camera:
             outputs.append(VirtualCamera(session.size_px, eye.fps))
         if window:

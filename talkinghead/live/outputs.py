@@ -16,6 +16,7 @@ import numpy as np
 
 from talkinghead.core.errors import DependencyError, DeviceError, OutputError
 from talkinghead.core.types import Pixels
+from talkinghead.provenance.making import Making
 
 
 class Output(Protocol):
@@ -91,17 +92,18 @@ class VirtualCamera:
 class Recorder:
     """A video file, encoded in a thread; a frame counts as often as the camera ticked, so that time stays true."""
 
-    def __init__(self, path: str | Path, fps: Fraction, force: bool = False) -> None:
+    def __init__(self, path: str | Path, fps: Fraction, force: bool = False, making: Making | None = None) -> None:
         from talkinghead.media.video import check_target, write_video
 
-        check_target(path, force)
+        making = making or Making()
+        check_target(path, force, marking=making.marking)
         self._frames: queue.Queue[tuple[Pixels, int] | None] = queue.Queue(maxsize=64)
         self._error: BaseException | None = None
         self._empty, self._ended = True, False
 
         def work() -> None:
             try:
-                write_video(path, self._taken(), fps, None, force=force)
+                write_video(path, self._taken(), fps, None, force=force, making=making)
             except BaseException as error:
                 self._error = error
                 # Whoever shows frames must not wait on a full queue; after the end there are no more to take.

@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import struct
 import tempfile
-import zlib
 from collections import deque
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,6 +16,7 @@ from talkinghead.core.temporary import expect, settled
 from talkinghead.core.types import Pixels
 from talkinghead.media.audio import probe_audio, time_filter
 from talkinghead.media.ffmpeg import FFmpeg, input_arguments
+from talkinghead.provenance.containers import png_text
 
 _SOUND = "audio.wav"
 _FRAMES_WAITING = 4
@@ -82,7 +81,7 @@ def write_frames(
 
 
 def _write_pictures(folder: Path, frames: Iterable[Pixels], tags: Mapping[str, str]) -> tuple[int, tuple[int, int]]:
-    text = b"".join(_text_chunk(name.capitalize(), value) for name, value in tags.items())
+    text = b"".join(png_text(name, value) for name, value in tags.items())
     count, size_px = 0, (0, 0)
     with ThreadPoolExecutor(max_workers=2, thread_name_prefix="talkinghead-png") as pool:
         waiting: deque[Future[None]] = deque()
@@ -107,12 +106,6 @@ def _write_picture(path: Path, frame: Pixels, text: bytes) -> None:
         raise OutputError(f"{path.name} cannot be encoded as PNG")
     png = data.tobytes()
     path.write_bytes(png[:_PNG_HEADER] + text + png[_PNG_HEADER:])
-
-
-def _text_chunk(name: str, value: str) -> bytes:
-    """A PNG chunk of international text."""
-    body = b"iTXt" + name.encode("latin-1", "replace")[:79] + bytes(5) + value.encode()
-    return struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
 
 
 def _write_sound(path: Path, audio: Path, duration_s: float | None) -> str:

@@ -77,6 +77,21 @@ def demuxer(said: str) -> str:
     return match[1] if match else ""
 
 
+def tags(said: str) -> dict[str, str]:
+    """The tags of a file as a whole, from what was said of it."""
+    block = re.search(r"^Input #0.*\n  Metadata:\n((?:    .*\n)*)", said, re.M)
+    found: dict[str, str] = {}
+    last = ""
+    for line in block[1].splitlines() if block else ():
+        name, colon, value = line.partition(":")
+        if colon and name.strip():
+            last = name.strip()
+            found[last] = value.strip()
+        elif colon and last:  # a value's next line has no name before it
+            found[last] += f"\n{value.strip()}"
+    return found
+
+
 def describe(path: Path) -> str:
     """What ffmpeg says of a file without reading on."""
     with FFmpeg(input_arguments(path)) as ffmpeg:

@@ -86,6 +86,11 @@ class FileSound:
         self.path = file.path if isinstance(file, KeptFile) else check_file(file, AudioError, WHAT)
         self.name = name or str(self.path)
 
+    @property
+    def is_kept(self) -> bool:
+        """Whether the file is a temporary one, kept of what came as a stream."""
+        return isinstance(self._kept, KeptFile)
+
     @cached_property
     def info(self) -> AudioInfo:
         """What the file says and holds."""
@@ -100,6 +105,13 @@ class FileSound:
 
     def file(self) -> AbstractContextManager[Path]:
         return nullcontext(self.path)
+
+
+def files_of(sound: Sound | None) -> tuple[Path, ...]:
+    """The files that a sound is read from; what was kept of a stream is none."""
+    if isinstance(sound, MixedSound):
+        return sound.files
+    return (sound.path,) if isinstance(sound, FileSound) and not sound.is_kept else ()
 
 
 class SampledSound:
@@ -188,6 +200,7 @@ class MixedSound:
 
     def __init__(self, sounds: Sequence[Sound], duration_s: float) -> None:
         self._parts = [PaddedSound(sound, duration_s) for sound in sounds]
+        self.files = tuple(file for sound in sounds for file in files_of(sound))
         self.duration_s, self.name = duration_s, " and ".join(sound.name for sound in sounds)
 
     def blocks(self, rate_hz: int) -> Iterator[Floats]:

@@ -13,6 +13,7 @@ from types import TracebackType
 import numpy as np
 
 from talkinghead.core.errors import AudioError, OutputError, VideoError
+from talkinghead.core.marking import Marking
 from talkinghead.core.output import check_name, check_writable, whole_file
 from talkinghead.core.settings import DEFAULT_FPS, MAX_FPS
 from talkinghead.core.types import Pixels
@@ -26,6 +27,9 @@ from talkinghead.media.growing import GrowingSound
 from talkinghead.media.probe import first_picture, frame_rate, scan, stream_lines
 from talkinghead.media.streams import check_playlist, check_stream, is_playlist, playlist, stream_of
 from talkinghead.media.video_encoder import VideoEncoder
+from talkinghead.provenance.containers import PNG_XMP
+from talkinghead.provenance.making import Making
+from talkinghead.provenance.xmp import DIGITAL_SOURCE_TYPE
 
 SYNTHETIC_VIDEO = "Synthetic video: the face was animated by talkinghead."
 _WHAT = "a video file"
@@ -132,12 +136,16 @@ def is_folder(path: str | os.PathLike[str]) -> bool:
     return text.endswith(("/", os.sep)) or Path(text).is_dir()
 
 
-def check_target(path: str | os.PathLike[str], force: bool = False, transparent: bool = False) -> None:
+def check_target(
+    path: str | os.PathLike[str], force: bool = False, transparent: bool = False, marking: Marking | None = None
+) -> None:
     """Whether `write_video` would accept the name `path`: asked before hours of work, not after.
 
     Raises:
         OutputError: an unknown suffix, one that keeps nothing `transparent`, something there already without `force`,
-            or a folder that cannot be written.
+            a folder that cannot be written, or a kind of file that cannot be signed, though `marking` or the
+            environment asks for that.
+        InputError: the certificate or its key are not of use.
     """
     if (stream := stream_of(path)) is not None:
         check_opaque(stream.name, transparent)
@@ -150,6 +158,19 @@ def check_target(path: str | os.PathLike[str], force: bool = False, transparent:
     else:
         container_of(Path(path), transparent)
         check_writable(Path(path), force)
+    if marking is not None:
+        Making(marking).check(_suffix(path), _name(path))
+
+
+def _suffix(path: str | os.PathLike[str]) -> str:
+    """Of one file; empty for what is none, or several."""
+    is_file = stream_of(path) is None and not is_folder(path) and not is_playlist(path)
+    return Path(path).suffix.lower() if is_file else ""
+
+
+def _name(path: str | os.PathLike[str]) -> str:
+    stream = stream_of(path)
+    return os.fspath(path) if stream is None else stream.name
 
 
 def write_video(
@@ -162,6 +183,7 @@ def write_video(
     force: bool = False,
     comment: str = SYNTHETIC_VIDEO,
     metadata: Mapping[str, str] | None = None,
+    making: Making | None = None,
     quality: int | None = None,
     known: AudioInfo | None = None,
     nvenc: bool = False,
@@ -177,34 +199,45 @@ def write_video(
     - `audio`: any audio or video file, sound that is still being made, or None;
     - `duration_s`: where the sound ends at the latest, None for all of it;
     - `comment`, `metadata`: the container's tags; an empty comment leaves that tag out;
+    - `making`: how it came about and is to be marked: by default as synthetic, and signed where the environment names a
+      certificate;
     - `quality`: the codec's constant rate factor, lower is better (H.264: 0 to 51, default 18; VP9: 0 to 63, 24);
     - `known`: what `probe_audio` has said of `audio`, where somebody has asked already;
     - `nvenc`: let an NVIDIA GPU encode H.264 (see `check_nvenc`);
     - `transparent`: frames are (H, W, 4) RGBA, not premultiplied, and .webm, .mov and .gif keep that, as folders do.
 
     Raises:
-        OutputError: the file exists and `force` is not set, it cannot be written, or there are no frames.
+        OutputError: the file exists and `force` is not set, it cannot be written, there are no frames; or it is
+            there, but could not be signed.
         AudioError: `audio` holds no sound.
+        InputError: the certificate or its key are not of use.
     """
-    check_target(path, force, transparent)
+    making = making or Making()
+    check_target(path, force, transparent, making.marking)
     if isinstance(audio, GrowingSound) and (is_folder(path) or audio.has_ended):
         with audio.file() as whole:
             return write_video(path, frames, fps, whole, duration_s=duration_s, force=force, comment=comment,
-                               metadata=metadata, quality=quality, transparent=transparent)  # fmt: skip
+                               metadata=metadata, making=making, quality=quality,
+                               transparent=transparent)  # fmt: skip
     growing = audio if isinstance(audio, GrowingSound) else None
     sound = None if audio is None or isinstance(audio, GrowingSound) else check_file(Path(audio), AudioError, SOUND)
+    comment = making.comment(comment)
     tags = {**({"comment": comment} if comment else {}), **(metadata or {})}
     rate = Fraction(fps)
     if is_folder(path):
+        tags = {name.capitalize(): value for name, value in tags.items()}
+        tags.update({PNG_XMP: making.packet.decode()} if making.packet else {})
         count, size_px, kept = write_frames(Path(path), frames, sound, duration_s, tags)
         return WriteResult(Path(path), count, rate, size_px, kept)
+    tags.update({"digital_source_type": DIGITAL_SOURCE_TYPE} if making.packet else {})
     stream = stream_of(path)
     takes_sound = stream is not None or is_playlist(path) or container_of(Path(path)).encoded is not None
     info = growing.info if growing else (known or probe_audio(sound)) if sound is not None and takes_sound else None
     with _written(path, force, transparent) as (part, container):
         container = on_gpu(container) if nvenc else container
         heard = (growing or sound) if info and container.encoded else None
-        encoder = VideoEncoder(part, container, rate, heard, info, duration_s, tags, quality, stream)
+        encoder = VideoEncoder(part, container, rate, heard, info, duration_s, tags, quality, stream,
+                               making.packet)  # fmt: skip
         try:
             for frame in frames:
                 encoder.write(frame)
@@ -213,6 +246,9 @@ def write_video(
             encoder.close()
             if isinstance(frames, Generator):  # stops what draws ahead, now and not at the next collection
                 frames.close()
+        unsigned = making.sign(part, _suffix(path), Path(path).name)
+    if unsigned is not None:
+        raise OutputError(f"{path} is written, but without a C2PA manifest: {unsigned}")
     return WriteResult(Path(path), encoder.frames, rate, encoder.size_px, encoder.sound)
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import queue
-import shutil
 import subprocess
 import threading
 from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from talkinghead.media.containers import Container, colour_filter, sound_argumen
 from talkinghead.media.ffmpeg import FFmpeg, input_arguments
 from talkinghead.media.growing import GrowingSound, SoundPipe
 from talkinghead.media.streams import Stream
+from talkinghead.provenance.containers import add_to_gif, xmp_box
 
 if TYPE_CHECKING:
     from talkinghead.media.planes import Planes
@@ -30,20 +31,9 @@ _FRAMES_WAITING = 4
 _PALETTE_FRAMES = 12
 
 
-def add_gif_comment(path: Path, text: str) -> None:
-    """Put a comment extension before a GIF's first frame, which its encoder does not write."""
-    data = text.encode("ascii", "replace")
-    blocks = b"".join(bytes([len(data[i : i + 255])]) + data[i : i + 255] for i in range(0, len(data), 255))
-    copy = path.with_name(f"{path.name}.copy")
-    try:
-        with path.open("rb") as old, copy.open("wb") as new:
-            screen = old.read(13)
-            colours = 3 << ((screen[10] & 7) + 1) if screen[10] & 0x80 else 0
-            new.write(screen + old.read(colours) + b"!\xfe" + blocks + b"\x00")
-            shutil.copyfileobj(old, new, 1 << 20)
-        copy.replace(path)
-    finally:
-        copy.unlink(missing_ok=True)
+def _appended(path: Path | None) -> BinaryIO:
+    """A file to add to; standard output where there is no path, which stays open."""
+    return os.fdopen(os.dup(1), "wb") if path is None else path.open("ab")
 
 
 class VideoEncoder:
@@ -63,11 +53,14 @@ class VideoEncoder:
         tags: Mapping[str, str],
         quality: int | None = None,
         stream: Stream | None = None,
+        packet: bytes = b"",
     ) -> None:
-        """`path` is the file's name while it is written; with a `stream`, the video goes there instead."""
+        """`path` is the file's name while it is written; with a `stream`, the video goes there instead. `packet` is
+        XMP, for containers that have a place for it."""
         self.frames, self.size_px, self.sound = 0, (0, 0), None  # type: tuple[int, tuple[int, int], str | None]
         self._path, self._container, self._fps, self._tags, self._quality = path, container, fps, tags, quality
         self._audio, self._info, self._duration_s, self._stream = audio, info, duration_s, stream
+        self._packet = packet
         self._palette = path.absolute().with_name(f"{path.name}.palette.png")
         self._shape: tuple[int, ...] | None = None
         self._held: list[Pixels] = []
@@ -114,8 +107,16 @@ class VideoEncoder:
         self._feeder.join()
         if self._broken.is_set() or not self._ffmpeg.finish():
             raise self._failure()
-        if self._container.muxer == "gif" and "comment" in self._tags:
-            add_gif_comment(self._path, self._tags["comment"])
+        self._add_what_ffmpeg_cannot()
+
+    def _add_what_ffmpeg_cannot(self) -> None:
+        """A GIF's comment and XMP, an MP4's XMP, which may stand at its end."""
+        if self._container.muxer == "gif":
+            add_to_gif(self._path, self._tags.get("comment", ""), self._packet)
+        elif self._container.muxer == "mp4" and self._packet:
+            stdout = self._stream is not None and self._stream.stdout
+            with contextlib.suppress(BrokenPipeError), _appended(None if stdout else self._path) as file:
+                file.write(xmp_box(self._packet))
 
     def close(self) -> None:
         """Stop at once; harmless after `finish`."""
@@ -202,7 +203,8 @@ class VideoEncoder:
         if box.quality is not None:
             option, value = box.quality
             quality = [option, str(value if self._quality is None else self._quality)]
-        tags = [part for name, value in self._tags.items() for part in ("-metadata", f"{name}={value}")]
+        words = {**self._tags, **({"xmp": self._packet.decode()} if box.muxer == "mov" and self._packet else {})}
+        tags = [part for name, value in words.items() for part in ("-metadata", f"{name}={value}")]
         colours = ["-filter_complex", f"{colour_filter(box)}[v]", "-map", "[v]"]
         picture = self._picture(("yuva420p" if box.alpha else "yuv420p") if box.planar else self._packed)
         target = self._stream.target if self._stream else f"file:{self._path.absolute()}"

@@ -15,6 +15,8 @@ import numpy as np
 
 from talkinghead.core.types import Frame
 from talkinghead.media.ffmpeg import FFmpeg
+from talkinghead.media.video import SYNTHETIC_VIDEO
+from talkinghead.provenance.making import Making
 
 _READ_BYTES = 1 << 16
 _FRAMES_WAITING = 12  # more than a session gives at a time
@@ -34,15 +36,18 @@ class Mp4Stream:
     mime = 'video/mp4; codecs="avc1.42c028, mp4a.40.2"'
 
     def __init__(
-        self, size_px: tuple[int, int], fps: Fraction, rate_hz: int, send: Callable[[bytes | dict[str, object]], None]
-    ) -> None:
+        self, size_px: tuple[int, int], fps: Fraction, rate_hz: int, send: Callable[[bytes | dict[str, object]], None],
+        making: Making | None = None,
+    ) -> None:  # fmt: skip
+        comment = (making or Making()).comment(SYNTHETIC_VIDEO)
+        tags = ["-metadata", f"comment={comment}"] if comment else []
         self._size_px, self._send = size_px, send
         read, self._sound = os.pipe()
         picture = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-video_size", f"{size_px[0]}x{size_px[1]}", "-framerate",
                    f"{fps.numerator}/{fps.denominator}", "-probesize", "32", "-i", "pipe:0"]  # fmt: skip
         sound = ["-f", "s16le", "-ar", str(rate_hz), "-ac", "1", "-probesize", "32", "-i", f"pipe:{read}"]
         self._ffmpeg = FFmpeg(["-loglevel", "error", "-fflags", "nobuffer", *picture, *sound, "-vf", _COLOURS, "-g",
-                               str(round(fps)), *_ARGUMENTS], feed=True, read=True, inherit=(read,))  # fmt: skip
+                               str(round(fps)), *tags, *_ARGUMENTS], feed=True, read=True, inherit=(read,))  # fmt: skip
         os.close(read)
         self._open = True
         self._reader = threading.Thread(target=self._read, name="talkinghead-fmp4", daemon=True)

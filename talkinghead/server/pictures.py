@@ -8,6 +8,7 @@ from typing import Any, cast
 from talkinghead.core.errors import InputError, TalkingHeadError
 from talkinghead.core.settings import OPTIONS, Settings
 from talkinghead.core.temporary import temporary_folder
+from talkinghead.provenance.making import MadeFrom, Making
 from talkinghead.server.limits import Limits
 from talkinghead.server.uploads import check_picture, kept_file, settings_from
 
@@ -56,11 +57,12 @@ async def edited(fields: dict[str, Any], base: Settings, limits: Limits) -> byte
 
         def drawn() -> bytes:
             from talkinghead.calls import editor
-            from talkinghead.media.images import SYNTHETIC_PICTURE, write_image
+            from talkinghead.media.images import write_image
 
             pixels = editor(kept.path, settings).edit_rgba(controls)
+            making = Making(settings.marking, (MadeFrom(kept.path, "source"),), edits=True)
             with temporary_folder() as folder:
-                return write_image(folder / "edited.png", pixels, comment=SYNTHETIC_PICTURE).read_bytes()
+                return write_image(folder / "edited.png", pixels, making=making).read_bytes()
 
         return await asyncio.to_thread(drawn)
     except TalkingHeadError as error:

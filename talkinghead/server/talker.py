@@ -16,6 +16,8 @@ from talkinghead.core.emotions import Emotion
 from talkinghead.core.errors import TalkingHeadError
 from talkinghead.core.types import Frame
 from talkinghead.media.fitting import fitted, scaled
+from talkinghead.provenance.containers import xmp_segment
+from talkinghead.provenance.making import Making
 from talkinghead.realtime.clock import RealTime
 from talkinghead.realtime.sounds import Sound
 from talkinghead.server.avatars import KeptAvatar
@@ -120,9 +122,10 @@ class Talker:
                 self._send({})  # the last word
 
     def _opened(self, size_px: tuple[int, int]) -> Show:
+        making = Making(self._kept.avatar.settings.marking)
         if self._start.video == "fmp4":
-            return Mp4Stream(size_px, self._start.fps, self._start.rate_hz, self._send)
-        return _Jpegs(size_px, self._start.rate_hz, self._send)
+            return Mp4Stream(size_px, self._start.fps, self._start.rate_hz, self._send, making)
+        return _Jpegs(size_px, self._start.rate_hz, self._send, making)
 
     def _tell_state(self, speaking: bool, time_s: float) -> None:
         self._send({"type": "speaking" if speaking else "idle", "time": round(time_s, 4)})
@@ -131,8 +134,9 @@ class Talker:
 class _Jpegs:
     """Frames as JPEG, each behind its time; sound that the server made, as events."""
 
-    def __init__(self, size_px: tuple[int, int], rate_hz: int, send: Send) -> None:
+    def __init__(self, size_px: tuple[int, int], rate_hz: int, send: Send, making: Making) -> None:
         self._size_px, self._rate_hz, self._send = size_px, rate_hz, send
+        self._xmp = xmp_segment(making.packet) if making.packet else b""
         self._samples = 0
 
     def show(self, frames: list[Frame], sound: list[Sound]) -> None:
@@ -145,7 +149,8 @@ class _Jpegs:
         for frame in frames:
             pixels = cv2.cvtColor(scaled(frame.pixels, self._size_px), cv2.COLOR_RGB2BGR)
             _, jpeg = cv2.imencode(".jpg", pixels, (cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY))
-            self._send(np.asarray(frame.time_s, "<f8").tobytes() + jpeg.tobytes())
+            data = jpeg.tobytes()  # XMP comes right behind the two bytes that begin every JPEG
+            self._send(np.asarray(frame.time_s, "<f8").tobytes() + data[:2] + self._xmp + data[2:])
 
     def finish(self) -> None: ...
 

@@ -11,14 +11,16 @@ from starlette.datastructures import UploadFile
 
 from talkinghead.core.background import parse_background
 from talkinghead.core.errors import InputError
-from talkinghead.core.settings import OPTIONS, Settings, settings_of
+from talkinghead.core.marking import Marking
+from talkinghead.core.options import options_of
+from talkinghead.core.settings import OPTIONS, Settings, option_texts, settings_of
 from talkinghead.core.temporary import KeptFile
 from talkinghead.media.images import picture_size
 from talkinghead.media.kinds import is_video
 from talkinghead.server.limits import Limits, RefusedError
 
-# What acts on whoever runs the server, or names a file of his.
-NOT_OFFERED = frozenset({"checkpoints", "device", "acceleration"})
+# What acts on whoever runs the server, names a file of his, or is his to say: how what he gives out is marked.
+NOT_OFFERED = frozenset({"checkpoints", "device", "acceleration"}).union(item.name for item in options_of(Marking))
 
 
 async def form_of(request: Any) -> dict[str, Any]:
@@ -85,6 +87,7 @@ def check_options(fields: dict[str, Any], base: Settings, *, transparent: bool =
              "precision": base.precision}  # fmt: skip
     if base.checkpoints is not None:
         given["checkpoints"] = str(base.checkpoints)
+    given.update(option_texts(base.marking))
     for name, value in fields.items():
         if name in NOT_OFFERED or name not in OPTIONS or not isinstance(value, str):
             known = ", ".join(sorted(set(OPTIONS) - NOT_OFFERED))

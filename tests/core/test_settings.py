@@ -14,6 +14,7 @@ from talkinghead.cli import COMMANDS, main
 from talkinghead.cli.options import settings_from
 from talkinghead.core.emotions import Emotion
 from talkinghead.core.errors import InputError
+from talkinghead.core.marking import Marking
 from talkinghead.core.renderer_options import LivePortraitOptions, WarpOptions
 from talkinghead.core.settings import (
     OPTIONS,
@@ -57,6 +58,12 @@ GIVEN: dict[str, tuple[str, Settings]] = {
     "lip-retargeting": ("yes", Settings(liveportrait=LivePortraitOptions(lip_retargeting=True))),
     "eye-retargeting": ("yes", Settings(liveportrait=LivePortraitOptions(eye_retargeting=True))),
     "normalize-lip": ("yes", Settings(liveportrait=LivePortraitOptions(normalize_lip=True))),
+    "no-metadata": ("yes", Settings(marking=Marking(metadata=False))),
+    "label": ("yes", Settings(marking=Marking(label=True))),
+    "label-text": ("KI-erzeugt", Settings(marking=Marking(label_text="KI-erzeugt"))),
+    "sign-cert": ("chain.pem", Settings(marking=Marking(sign_cert=Path("chain.pem")))),
+    "sign-key": ("key.pem", Settings(marking=Marking(sign_key=Path("key.pem")))),
+    "tsa": ("http://tsa.example", Settings(marking=Marking(tsa="http://tsa.example"))),
     "acceleration": ("eager", Settings(liveportrait=LivePortraitOptions(acceleration="eager"))),
 }
 
@@ -104,7 +111,8 @@ def test_every_command_that_draws_offers_what_acts_in_it() -> None:
         offered[name] = {word[2:] for parameter in command.params for word in parameter.opts if word.startswith("--")}
     assert set(OPTIONS) <= offered["speak"]
     assert set(OPTIONS) - offered["animate"] == {"seed"}
-    assert set(OPTIONS) - offered["live"] == {"seed", "fps"}
+    assert set(OPTIONS) - offered["live"] == {"seed", "fps", "label"}  # on by default there
+    assert "no-label" in offered["live"] & offered["serve"]
     # An edit is one picture: it has no time, no driver and no gains (its --blink is a control).
     assert set(OPTIONS) - offered["edit"] == {
         "seed", "fps", "still", "mouth", "head", "expression", "absolute", "driving-option", "lip-retargeting",

@@ -181,5 +181,10 @@ def test_the_command_runs_headless(examples: Path, camera_file: Path, tmp_path: 
     )  # fmt: skip
     assert result.exit_code == 0, result.output
     assert "5 frames" in result.output
+    portrait = read_image(examples / "grace_hopper.jpg", max_side_px=256).pixels.astype(int)
     with VideoReader(tmp_path / "live.mp4") as video:
         assert max(video.size_px) == 256
+        first = next(iter(video))
+    # The mark that is drawn there unless --no-label says otherwise.
+    assert np.abs(first[8:18, 8:70] - portrait[8:18, 8:70]).mean() > 25
+    assert np.abs(first[8:18, 150:210] - portrait[8:18, 150:210]).mean() < 8

@@ -17,7 +17,9 @@ from PIL import ImageCms
 
 from talkinghead.core.errors import ImageError, OutputError
 from talkinghead.core.types import Image, Pixels
-from talkinghead.media.images import open_picture, read_image, write_image
+from talkinghead.media.images import SYNTHETIC_PICTURE, open_picture, read_image, write_image
+from talkinghead.provenance.making import Making
+from talkinghead.provenance.xmp import DIGITAL_SOURCE_TYPE
 
 
 @pytest.fixture
@@ -318,14 +320,15 @@ def test_an_unreadable_file_is_an_error(tmp_path: Path, colours: Pixels) -> None
 
 @pytest.mark.parametrize("name", ["a.png", "a.bmp", "a.tif", "a.jpg", "a.webp"])
 def test_written_pictures_are_read_again(tmp_path: Path, colours: Pixels, name: str) -> None:
-    path = write_image(tmp_path / name, colours, comment="made here")
+    path = write_image(tmp_path / name, colours, making=Making())
     assert [item.name for item in tmp_path.iterdir()] == [name]
     again = read_image(path)
     assert np.abs(again.pixels.astype(int) - colours).max() <= (0 if name in ("a.png", "a.bmp", "a.tif") else 30)
     with Pillow.open(path) as picture:
         said = picture.info.get("Comment"), picture.getexif().get(0x010E)
     # As PNG's own text or as EXIF's ImageDescription; a BMP has no place for either.
-    assert said == {"a.png": ("made here", None), "a.bmp": (None, None)}.get(name, (None, "made here"))
+    words = f"{SYNTHETIC_PICTURE} {DIGITAL_SOURCE_TYPE}"
+    assert said == {"a.png": (words, None), "a.bmp": (None, None)}.get(name, (None, words))
 
 
 def test_nothing_is_overwritten_unasked(tmp_path: Path, colours: Pixels) -> None:

@@ -20,7 +20,9 @@ from websockets.sync.client import ClientConnection, connect
 
 from talkinghead.core.types import Floats, Pixels
 from talkinghead.media.audio import read_audio_blocks
+from talkinghead.media.probe import describe
 from talkinghead.media.video import VideoReader
+from talkinghead.provenance.xmp import DIGITAL_SOURCE_TYPE, source_type_of_words
 from talkinghead.tts.espeak import EspeakEngine
 from tests.server.conftest import Client, File, running
 
@@ -106,6 +108,7 @@ def test_sound_becomes_pictures_in_step(server: Client, avatar: str, speech: np.
     np.testing.assert_allclose(times_s, np.arange(len(frames)) / 25, atol=1e-9)
     assert end["time"] == pytest.approx(len(frames) / 25)
     assert end["time"] == pytest.approx(speaking["time"] + 2.0, abs=0.3)
+    assert all(DIGITAL_SOURCE_TYPE.encode() in message for message in stream.binary)
     pictures = np.stack([pixels for _, pixels in frames]).astype(np.float32)
     assert pictures.shape[1:] == (256, 256, 3)
     # The mouth moves while it speaks: below the nose, more than above the eyes.
@@ -161,6 +164,7 @@ def test_fragmented_mp4_holds_picture_and_sound_in_step(
     assert data.index(b"moov") < data.index(b"moof")
     path = tmp_path / "stream.mp4"
     path.write_bytes(data)
+    assert source_type_of_words(describe(path)) == DIGITAL_SOURCE_TYPE
     end, speaking = stream.event("end"), stream.event("speaking")
     assert end is not None
     assert speaking is not None

@@ -45,7 +45,7 @@ def test_a_resting_face_upon_a_background_is_the_composition(
     hopper: Image, face: Face, oval: Pixels, colour: tuple[int, int, int]
 ) -> None:
     plain = np.full_like(hopper.pixels, colour)
-    laid = Laid(Cutout(hopper.pixels, oval), plain, face, WarpRenderer(), whole=False, name="hopper.jpg")
+    laid = Laid(Cutout(hopper.pixels, oval), plain, face, WarpRenderer(), whole=False, image=hopper)
     assert laid.portrait.matte is not None
     drawn = DrawnCrop(laid.portrait.pixels, laid.portrait, matte=laid.portrait.matte)
     share = oval[..., None] / 255
@@ -59,7 +59,7 @@ def test_a_resting_face_upon_a_background_is_the_composition(
 
 
 def test_upon_nothing_colours_are_not_multiplied(hopper: Image, face: Face, oval: Pixels) -> None:
-    laid = Laid(Cutout(hopper.pixels, oval), None, face, WarpRenderer(), whole=False, name="hopper.jpg")
+    laid = Laid(Cutout(hopper.pixels, oval), None, face, WarpRenderer(), whole=False, image=hopper)
     placed = laid.placed(DrawnCrop(laid.portrait.pixels, laid.portrait, matte=laid.portrait.matte))
     assert laid.is_transparent
     np.testing.assert_array_equal(placed, np.dstack([hopper.pixels, oval]))

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 # From the top down. Rooms of one floor do not import each other.
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("cli",),
-    ("batch", "live", "server"),
+    ("app", "batch", "live", "server"),
     ("calls",),
     ("avatar",),
     ("clip",),
@@ -32,6 +32,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 HOLDS = {
     "cli": "one command a file; wires, never works",
     "batch": "manifest, journal, workers, Ray",
+    "app": "a page in the browser",
     "server": "HTTP, WebSocket, jobs",
     "live": "camera, loop, window, virtual camera",
     "calls": "speak, animate, edit in one call",

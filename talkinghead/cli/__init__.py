@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "faces": ("faces", "List the faces in a picture, numbered as --face counts them."),
     "live": ("live", "Drive a picture by a camera in real time."),
     "motion": ("motion", "Extract, inspect and convert motion files."),
+    "app": ("app", "Show a page in the browser that does all this."),
     "serve": ("serve", "Answer programs over HTTP and WebSocket."),
     "voices": ("voices", "List the engines and voices that speak a text."),
     "batch": ("batch", "Make many videos from a manifest."),

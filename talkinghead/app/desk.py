@@ -42,8 +42,7 @@ class Desk:
             try:
                 return function(*values, **named)
             except TalkingHeadError as error:
-                raise gr.Error(self._readable(str(error)), duration=None, print_exception=False,
-                               title="That did not work") from None  # fmt: skip
+                raise gr.Error(self._readable(str(error)), duration=None, print_exception=False) from None
             except MemoryError:
                 raise gr.Error("not enough memory: try a smaller picture", print_exception=False) from None
 

@@ -33,6 +33,7 @@ CSS = """
   .gradio-container > main { padding: 8px !important; }
   .tab-container button { padding: 0 8px; }
   .preview { position: sticky; top: 0; z-index: 5; background: var(--body-background-fill); padding-bottom: 6px; }
+  #faces { height: 320px !important; }
   .curves { overflow-x: auto; }
   .curves > .block { min-width: 600px !important; }
   .preview #preview { height: 240px !important; }

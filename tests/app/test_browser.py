@@ -15,6 +15,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 playwright = pytest.importorskip("playwright.sync_api")
 pytestmark = [
     pytest.mark.network,
+    pytest.mark.timeout(240),
     pytest.mark.filterwarnings("ignore"),
     pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium"),
 ]

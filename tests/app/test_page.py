@@ -21,7 +21,7 @@ from talkinghead.media.video import VideoReader
 from talkinghead.motion.controls import CONTROLS
 from tests.app.conftest import Shown
 
-pytestmark = [pytest.mark.network, pytest.mark.filterwarnings("ignore")]
+pytestmark = [pytest.mark.network, pytest.mark.timeout(240), pytest.mark.filterwarnings("ignore")]
 gradio_client = pytest.importorskip("gradio_client")
 PICTURE: list[Any] = [1, "picture", "white", 256]
 MANNER: list[Any] = ["neutral", 1.0, 1.0, 1.0, 1.0, 1.0, False]
@@ -119,6 +119,15 @@ def test_nobody_elsewhere_is_told_or_asked(page: Shown) -> None:
     connection.close()
     assert '"analytics_enabled":false' in config.replace(" ", "")
     assert "http" not in styles.replace("http://www.w3.org", "")
+
+
+@pytest.mark.parametrize(("origin", "status"), [("http://elsewhere.example", 403), ("null", 403), (None, 200)])
+def test_pages_of_other_sites_are_not_answered(page: Shown, origin: str | None, status: int) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", page.port, timeout=30)
+    own = f"http://127.0.0.1:{page.port}"
+    connection.request("GET", "/config", headers={"Origin": own if origin is None else origin})
+    assert connection.getresponse().status == status
+    connection.close()
 
 
 def test_others_need_the_key() -> None:

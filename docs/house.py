@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 # From the top down. Rooms of one floor do not import each other.
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("cli",),
-    ("batch", "bench", "integrations", "live", "server"),
+    ("app", "batch", "bench", "integrations", "live", "server"),
     ("calls",),
     ("avatar",),
     ("clip", "realtime"),
@@ -34,6 +34,7 @@ HOLDS = {
     "cli": "one command a file; wires, never works",
     "batch": "manifest, journal, workers, Ray",
     "bench": "cold, warm, part by part",
+    "app": "a page in the browser",
     "server": "HTTP, WebSocket, jobs",
     "integrations": "voice agents: LiveKit, Pipecat",
     "live": "camera, loop, window, virtual camera",

@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "live": ("live", "Drive a picture by a camera in real time."),
     "inspect": ("inspect", "Say what a file is, and whether it says that it is synthetic."),
     "motion": ("motion", "Extract, inspect and convert motion files."),
+    "app": ("app", "Show a page in the browser that does all this."),
     "serve": ("serve", "Answer programs over HTTP and WebSocket."),
     "voices": ("voices", "List the engines and voices that speak a text."),
     "batch": ("batch", "Make many videos from a manifest."),

@@ -25,6 +25,8 @@ OPTIONAL = {
     "matplotlib": "plots of motion and training: pip install 'talkinghead[train]'",
     "onnx": "ONNX export: pip install 'talkinghead[onnx]'",
     "pyvirtualcam": "virtual camera: pip install 'talkinghead[live]'",
+    "gradio": "a page in the browser: pip install 'talkinghead[app]'",
+    "pandas": "the page's curves: pip install 'talkinghead[app]'",
     "fastapi": "a server: pip install 'talkinghead[serve]'",
     "starlette": "a server: pip install 'talkinghead[serve]'",
     "uvicorn": "a server: pip install 'talkinghead[serve]'",

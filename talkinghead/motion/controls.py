@@ -57,7 +57,7 @@ def controls_to_motion(controls: Mapping[str, float]) -> Motion:
     rotation, translation = np.zeros((1, 3), np.float32), np.zeros((1, 3), np.float32)
     scale = np.ones(1, np.float32)
     for name, value in controls.items():
-        low, high = _range_of(name)
+        low, high = range_of(name)
         if not low <= value <= high:
             raise InputError(f"{name} must lie between {low:g} and {high:g}, not {value:g}")
         if name in BLENDSHAPE_INDEX:
@@ -77,7 +77,12 @@ def controls_to_motion(controls: Mapping[str, float]) -> Motion:
     return replace(motion, view="expression")
 
 
-def _range_of(name: str) -> tuple[float, float]:
+def range_of(name: str) -> tuple[float, float]:
+    """The least and the greatest value of a control, an emotion or a blendshape.
+
+    Raises:
+        InputError: there is none of this name.
+    """
     if name in BLENDSHAPE_INDEX:
         return 0.0, 1.0
     if name not in _RANGES:

@@ -13,11 +13,13 @@ from talkinghead.motion.blendshapes import BLENDSHAPE_INDEX, BLENDSHAPE_NAMES
 from talkinghead.motion.motion import Motion
 
 _BUSIEST = 5
-_PANELS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("jaw and lips", ("jawOpen", "mouthClose", "mouthPucker", "mouthFunnel", "mouthStretchLeft", "mouthSmileLeft")),
-    ("eyes and brows", ("eyeBlinkLeft", "eyeBlinkRight", "eyeSquintLeft", "browInnerUp", "browDownLeft")),
-    ("gaze", ("eyeLookOutLeft", "eyeLookInLeft", "eyeLookUpLeft", "eyeLookDownLeft")),
-)
+# Blendshapes that share an axis.
+PANELS: dict[str, tuple[str, ...]] = {
+    "jaw and lips": ("jawOpen", "mouthClose", "mouthPucker", "mouthFunnel", "mouthStretchLeft", "mouthSmileLeft"),
+    "eyes and brows": ("eyeBlinkLeft", "eyeBlinkRight", "eyeSquintLeft", "browInnerUp", "browDownLeft"),
+    "gaze": ("eyeLookOutLeft", "eyeLookInLeft", "eyeLookUpLeft", "eyeLookDownLeft"),
+}
+HEAD = "head, degrees"
 _BLINK, _BLINK_AGAIN = 0.5, 0.3
 
 
@@ -56,6 +58,13 @@ def facts(motion: Motion) -> dict[str, str]:
     }
 
 
+def panels(motion: Motion) -> dict[str, dict[str, Floats]]:
+    """The main channels (T,) in groups that share an axis: group -> channel -> values, the head's in degrees."""
+    drawn = {name: {shape: motion.blendshapes[:, BLENDSHAPE_INDEX[shape]] for shape in shapes}
+             for name, shapes in PANELS.items()}  # fmt: skip
+    return {**drawn, HEAD: {name: motion.rotation[:, axis] for axis, name in enumerate(("pitch", "yaw", "roll"))}}
+
+
 def plot(motion: Motion, path: Path, *, title: str = "", force: bool = False) -> None:
     """Draw the main channels over time as a PNG.
 
@@ -73,20 +82,16 @@ def plot(motion: Motion, path: Path, *, title: str = "", force: bool = False) ->
     times_s = np.arange(len(motion)) / float(motion.fps)
     figure = Figure(figsize=(11, 10), layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.subplots(len(_PANELS) + 1, 1, sharex=True)
-
-    def draw(panel: int, name: str, channels: dict[str, Floats]) -> None:
+    shown = panels(motion)
+    axes = figure.subplots(len(shown), 1, sharex=True)
+    for axis, (name, channels) in zip(axes, shown.items()):
         for label, values in channels.items():
-            axes[panel].plot(times_s, values, label=label, linewidth=1.0, marker="." if len(motion) == 1 else None)
-        axes[panel].set_ylabel(name)
-        axes[panel].legend(loc="upper right", fontsize=7, ncols=3)
-        axes[panel].grid(alpha=0.3)
-
-    for panel, (name, shapes) in enumerate(_PANELS):
-        draw(panel, name, {shape: motion.blendshapes[:, BLENDSHAPE_INDEX[shape]] for shape in shapes})
-        axes[panel].set_ylim(-0.05, 1.05)
-    head = {name: motion.rotation[:, axis] for axis, name in enumerate(("pitch", "yaw", "roll"))}
-    draw(len(_PANELS), "head, degrees", head)
+            axis.plot(times_s, values, label=label, linewidth=1.0, marker="." if len(motion) == 1 else None)
+        axis.set_ylabel(name)
+        axis.legend(loc="upper right", fontsize=7, ncols=3)
+        axis.grid(alpha=0.3)
+        if name != HEAD:
+            axis.set_ylim(-0.05, 1.05)
     axes[-1].set_xlabel("seconds")
     figure.suptitle(title)
     with whole_file(path, force) as part:

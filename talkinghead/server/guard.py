@@ -10,9 +10,9 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from talkinghead.core.addresses import KEY
 from talkinghead.server.limits import MEGABYTE, Limits, RefusedError
 
-KEY = "TALKINGHEAD_API_KEY"
 # What a health check, a scraper on the same machine and a first look need no key for.
 _OPEN = ("/healthz",)
 Scope = MutableMapping[str, Any]

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
-import os
-import socket
 from collections.abc import Callable
 from pathlib import Path
 
-from talkinghead.core.errors import DependencyError, InputError, OutputError
+from talkinghead.core.addresses import listening
+from talkinghead.core.errors import DependencyError
 from talkinghead.core.settings import Settings
 from talkinghead.server.limits import Limits
 
@@ -31,23 +29,16 @@ def serve(
         import uvicorn
 
         from talkinghead.server.app import make_app
-        from talkinghead.server.guard import KEY
     except ImportError as error:
         raise DependencyError(f"a server needs {error.name}: {INSTALL}") from error
-    if not _is_local(host) and not os.environ.get(KEY):
-        raise InputError(f"at {host} others could use this server: set {KEY} to a key, or use --host 127.0.0.1")
-    try:
-        listening = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-    except OSError as error:
-        raise OutputError(f"{host}:{port} cannot be listened at ({error.strerror}): name another --port") from None
-    with listening:
+    with listening(host, port) as door:
         config = uvicorn.Config(
             make_app(limits, settings, state or default_state()), log_level="warning", access_log=False,
             ws_max_size=1 << 20, ws="websockets-sansio", ws_ping_interval=20, server_header=False,
             timeout_keep_alive=10, timeout_graceful_shutdown=5,
         )  # fmt: skip
-        say(f"http://{host}:{listening.getsockname()[1]}")
-        uvicorn.Server(config).run(sockets=[listening])
+        say(f"http://{host}:{door.getsockname()[1]}")
+        uvicorn.Server(config).run(sockets=[door])
 
 
 def default_state() -> Path:
@@ -55,12 +46,3 @@ def default_state() -> Path:
     import platformdirs
 
     return Path(platformdirs.user_state_dir("talkinghead")) / "serve"
-
-
-def _is_local(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -1,0 +1,60 @@
+"""The page as an ASGI application, with all that it needs while it is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import fastapi
+import gradio as gr
+
+from talkinghead.app.desk import Desk
+from talkinghead.app.making import Avatars
+from talkinghead.app.page import CSS, page, theme
+from talkinghead.app.visits import Visits
+from talkinghead.core.settings import Settings
+
+_WAITING = 32
+Scope = MutableMapping[str, Any]
+Exchange = Callable[..., Awaitable[Any]]
+
+
+class OwnPagesAlone:
+    """ASGI middleware: a page of another site must not use what its reader's machine reaches."""
+
+    def __init__(self, app: Callable[[Scope, Exchange, Exchange], Awaitable[None]]) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Exchange, send: Exchange) -> None:
+        if scope["type"] == "http":
+            headers = dict(scope["headers"])
+            origin = headers.get(b"origin")
+            if origin is not None and urlsplit(origin).netloc != headers.get(b"host"):
+                await send({"type": "http.response.start", "status": 403, "headers": []})
+                await send({"type": "http.response.body", "body": b"this page answers no pages of other sites"})
+                return
+        await self._app(scope, receive, send)
+
+
+@contextmanager
+def serving(
+    folder: Path, settings: Settings, jobs: int, upload_mb: int, auth: Callable[[str, str], bool] | None
+) -> Iterator[Any]:
+    """The application; uploads and results lie in `folder`, which the environment variable GRADIO_TEMP_DIR names too.
+
+    At the end what is being made is stopped. `auth` says who may come in.
+    """
+    avatars = Avatars(settings)
+    with Visits(folder, avatars.forget) as visits:
+        blocks = page(Desk(settings, folder, avatars, visits, jobs))
+        blocks.queue(max_size=_WAITING)
+        app = fastapi.FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+        app.add_middleware(OwnPagesAlone)
+        yield gr.mount_gradio_app(
+            app, blocks, path="/", auth=auth, footer_links=[], run_history=False, show_error=True, ssr_mode=False,
+            max_file_size=f"{upload_mb}mb", enable_monitoring=False, pwa=False, mcp_server=False, theme=theme(),
+            css=CSS,
+        )  # fmt: skip

@@ -8,6 +8,8 @@
     POST   /v1/videos/sync           the video itself
     POST   /v1/faces                 which faces a picture shows
     POST   /v1/edits                 a picture with its face changed
+    GET    /v1/voices                what speaks a text
+    GET    /                         a page for people: a portrait that says what they type and what they say
     GET    /healthz  /metrics  /docs  /openapi.json
 
 Nothing that a request names is fetched, and what it uploads lies in temporary files for as long as it takes.
@@ -34,11 +36,12 @@ from talkinghead.server.guard import Guard
 from talkinghead.server.jobs import Jobs
 from talkinghead.server.limits import Limits, RefusedError
 from talkinghead.server.metrics import Metrics
+from talkinghead.server.own_page import add_page
 from talkinghead.server.pictures import edited, faces_in
 from talkinghead.server.streams import Streaming
 from talkinghead.server.uploads import check_picture, form_of, kept_file, settings_from
 from talkinghead.server.videos import Videos
-from talkinghead.server.voices import voices_ready
+from talkinghead.server.voices import listed_voices, voices_ready
 
 _CLOSED_BADLY, _TRY_LATER = 1008, 1013
 
@@ -69,10 +72,15 @@ class Server:
             raise InputError(str(error).replace(str(kept.path), "picture")) from None
         finally:
             kept.close()
-        return JSONResponse(_described(made), 201)
+        return JSONResponse(self._described(made), 201)
 
     async def get_avatar(self, name: str) -> Response:
-        return JSONResponse(_described(self.avatars.get(name)))
+        return JSONResponse(self._described(self.avatars.get(name)))
+
+    def _described(self, kept: KeptAvatar) -> dict[str, object]:
+        width, height = kept.size_px
+        return {"id": kept.id, "width": width, "height": height, "frame_ms": round(1000 * kept.frame_s, 2),
+                "note": kept.avatar.note, "busy": self.capacity.refusal(kept)}  # fmt: skip
 
     async def remove_avatar(self, name: str) -> Response:
         self.avatars.remove(name)
@@ -110,6 +118,10 @@ class Server:
         fields = await form_of(request)
         async with self.opening:
             return Response(await edited(fields, self.avatars.settings, self.limits), media_type="image/png")
+
+    async def voices(self) -> Response:
+        """The voices that speak a text here."""
+        return JSONResponse({"voices": await asyncio.to_thread(listed_voices)})
 
     async def health(self) -> Response:
         return JSONResponse({"status": "ok", "version": __version__})
@@ -151,6 +163,7 @@ def make_app(limits: Limits, settings: Settings, state: Path) -> Any:
     app.add_api_route("/v1/videos/{name}/events", videos.events, methods=["GET"], responses=_RESPONSES)
     app.add_api_route("/v1/faces", server.faces, methods=["POST"], openapi_extra=form, responses=_RESPONSES)
     app.add_api_route("/v1/edits", server.edit, methods=["POST"], openapi_extra=form, responses=_RESPONSES)
+    app.add_api_route("/v1/voices", server.voices, methods=["GET"], responses=_RESPONSES)
     app.add_api_route("/healthz", server.health, methods=["GET"])
     app.add_api_route("/metrics", server.measures, methods=["GET"])
 
@@ -173,6 +186,7 @@ def make_app(limits: Limits, settings: Settings, state: Path) -> Any:
             return None
         return await say_refused(request, refused)
 
+    add_page(app)
     app.add_exception_handler(RefusedError, say)
     app.add_exception_handler(TalkingHeadError, say_error)
     return Guard(app, limits)
@@ -188,9 +202,3 @@ _RESPONSES = {
         415: "No form.", 422: "It cannot be used; the message says why.", 429: "No room now: try again.",
     }.items()
 }  # fmt: skip
-
-
-def _described(kept: KeptAvatar) -> dict[str, object]:
-    width, height = kept.size_px
-    return {"id": kept.id, "width": width, "height": height, "frame_ms": round(1000 * kept.frame_s, 2),
-            "note": kept.avatar.note}  # fmt: skip

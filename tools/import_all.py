@@ -7,8 +7,9 @@ import pkgutil
 import sys
 from pathlib import Path
 
-# What comes with some builds of PyTorch alone: modules that need it are imported where it is.
-NOT_EVERYWHERE = {"triton"}
+# What comes with some builds of PyTorch alone, and what is large and for an extra of its own: modules that need it are
+# imported where it is.
+NOT_EVERYWHERE = {"triton", "aiortc", "av"}
 
 count = 0
 for name in ("talkinghead", "audio2motion"):

@@ -30,6 +30,8 @@ OPTIONAL = {
     "uvicorn": "a server: pip install 'talkinghead[serve]'",
     "websockets": "a server's streams: pip install 'talkinghead[serve]'",
     "python-multipart": "a server's uploads: pip install 'talkinghead[serve]'",
+    "aiortc": "a server's WebRTC: pip install 'talkinghead[webrtc]'",
+    "av": "a server's WebRTC: pip install 'talkinghead[webrtc]'",
     "hibari-tts": "a neural English voice for --text: pip install 'talkinghead[tts]'",
     "ray": "batches on a cluster: pip install 'talkinghead[ray]'",
 }

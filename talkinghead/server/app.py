@@ -2,6 +2,7 @@
 
     POST   /v1/avatars               a picture -> {"id", "width", "height", "frame_ms"}, kept for a time
     GET    /v1/avatars/{id}          the same again            DELETE  forgets it
+    POST   /v1/avatars/{id}/webrtc   an SDP offer -> an answer: the same as a call, see `talkinghead.server.webrtc`
     WS     /v1/avatars/{id}/stream   sound or text in, video out while it is spoken: see `talkinghead.server.protocol`
     POST   /v1/videos                a picture with audio, text or driving -> 202 {"id", "status", "progress"}
     GET    /v1/videos/{id}           the same now; /content its video, /events the same as it changes;  DELETE  cancels
@@ -22,7 +23,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI, Request, WebSocket
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
@@ -36,12 +37,16 @@ from talkinghead.server.guard import Guard
 from talkinghead.server.jobs import Jobs
 from talkinghead.server.limits import Limits, RefusedError
 from talkinghead.server.metrics import Metrics
+from talkinghead.server.offers import read_offer
 from talkinghead.server.own_page import add_page
 from talkinghead.server.pictures import edited, faces_in
 from talkinghead.server.streams import Streaming
 from talkinghead.server.uploads import check_picture, form_of, kept_file, settings_from
 from talkinghead.server.videos import Videos
 from talkinghead.server.voices import listed_voices, voices_ready
+
+if TYPE_CHECKING:
+    from talkinghead.server.webrtc import Calls
 
 _CLOSED_BADLY, _TRY_LATER = 1008, 1013
 
@@ -53,6 +58,7 @@ class Server:
         self.limits, self.metrics = limits, Metrics()
         self.avatars, self.capacity = AvatarStore(limits, settings), Capacity(limits)
         self.videos = Videos(jobs, replace(settings, max_side=Settings().max_side), limits)
+        self._calls: Calls | None = None
         # Opening a picture takes all cores for a moment: one at a time.
         self.opening = asyncio.Lock()
 
@@ -107,6 +113,24 @@ class Server:
             if not streaming.client_left:
                 await socket.close(code)
 
+    async def call(self, request: Request, name: str) -> Response:
+        """One call: JSON with an SDP offer in, an answer out."""
+        kept = self.avatars.get(name)
+        offer = read_offer(await request.body())
+        try:
+            from talkinghead.server.webrtc import Calls
+        except ImportError as error:
+            raise DependencyError(f"WebRTC needs {error.name}: pip install 'talkinghead[webrtc]'") from error
+        if self._calls is None:
+            self._calls = Calls(self.capacity, self.limits, self.metrics)
+        return JSONResponse(await self._calls.answer(kept, offer))
+
+    async def close(self) -> None:
+        """End what runs."""
+        if self._calls is not None:
+            await self._calls.close()
+        await asyncio.to_thread(self.videos.jobs.close)
+
     async def faces(self, request: Request) -> Response:
         """Which faces a picture shows: a form with `picture`."""
         fields = await form_of(request)
@@ -143,7 +167,7 @@ def make_app(limits: Limits, settings: Settings, state: Path) -> Any:
     async def lasting(app: FastAPI) -> AsyncIterator[None]:
         with voices_ready():
             yield
-        await asyncio.to_thread(server.videos.jobs.close)
+        await server.close()
 
     app = FastAPI(title="talkinghead", version=__version__, description=__doc__, lifespan=lasting)
     form = {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": _FORM}}}}
@@ -153,6 +177,8 @@ def make_app(limits: Limits, settings: Settings, state: Path) -> Any:
     app.add_api_route("/v1/avatars/{name}", server.remove_avatar, methods=["DELETE"], status_code=204,
                       responses=_RESPONSES)  # fmt: skip
     app.add_api_websocket_route("/v1/avatars/{name}/stream", server.stream)
+    app.add_api_route("/v1/avatars/{name}/webrtc", server.call, methods=["POST"], openapi_extra=_OFFER,
+                      responses=_RESPONSES)  # fmt: skip
     videos = server.videos
     app.add_api_route("/v1/videos", videos.add, methods=["POST"], status_code=202, openapi_extra=form,
                       responses=_RESPONSES)  # fmt: skip
@@ -194,6 +220,11 @@ def make_app(limits: Limits, settings: Settings, state: Path) -> Any:
 
 _FORM = {"type": "object", "required": ["picture"], "additionalProperties": {"type": "string"},
          "properties": {"picture": {"type": "string", "format": "binary"}}}  # fmt: skip
+_OFFER = {"requestBody": {"required": True, "content": {"application/json": {"schema": {
+    "type": "object", "required": ["type", "sdp"], "properties": {
+        "type": {"enum": ["offer"]}, "sdp": {"type": "string"}, "fps": {"type": "number"}, "size": {"type": "integer"},
+        "sound": {"enum": ["all", "texts"]},
+    }}}}}}  # fmt: skip
 _ERROR = {"type": "object", "required": ["error"], "properties": {"error": {"type": "string"}}}
 _RESPONSES = {
     code: {"description": text, "content": {"application/json": {"schema": _ERROR}}}

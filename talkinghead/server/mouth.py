@@ -54,6 +54,17 @@ class Mouth:
         """Whether there is sound to be taken."""
         return bool(self._waiting)
 
+    @property
+    def has_text(self) -> bool:
+        """Whether a text is being spoken or made, or waits."""
+        with self._changed:
+            return self._telling > 0 or any(sound.is_own for sound in self._waiting)
+
+    @property
+    def waiting_s(self) -> float:
+        """How much sound waits."""
+        return self._samples / self._rate_hz
+
     def hear(self, samples: Floats, is_own: bool = False) -> None:
         """More sound, (n,).
 

@@ -89,7 +89,8 @@ def test_what_is_late_delays_both_alike() -> None:
 def test_an_interruption_voids_what_is_held() -> None:
     async def run() -> None:
         timeline = Timeline()
-        timeline.put(*[(frames, 0.0, samples) for frames, samples in [second(0.0)]][0])
+        frames, samples = second(0.0)
+        timeline.put(frames, 0.0, samples)
         playing = asyncio.create_task(played(timeline, 0.8))
         await asyncio.sleep(0.3)
         timeline.restart(1.0)

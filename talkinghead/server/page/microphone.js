@@ -2,7 +2,7 @@
 // up behind.
 
 const FLOOR = 0.004; // of full scale
-const BEFORE = 6; // pieces of 40 ms that are given out once speech is noticed
+const BEFORE = 2; // pieces of 40 ms that are given out once speech is noticed: what they last, the face lags behind
 const AFTER = 20; // and after it was last heard
 
 export class Microphone {

@@ -3,7 +3,8 @@
 export const RATE_HZ = 24000;
 const SOON_MS = 500;
 const LATE_MS = 8000;
-const MOST_BEHIND = 2 * RATE_HZ; // bytes: a second of sound that the network has not taken
+const MOST_UNSENT = 2 * RATE_HZ; // bytes: a second of sound that the network has not taken
+const MOST_BEHIND_S = 1.5; // of sound that the server has not drawn: more would only come late
 
 export class Stream {
   // `on` hears: state("ready" | "speaking" | "idle" | "reconnecting"), sound() whenever some comes, error(message) and
@@ -18,6 +19,8 @@ export class Stream {
     this.wait = SOON_MS;
     this.timer = 0;
     this.feeling = { emotion: "neutral" };
+    // Seconds of the user's sound that were sent since the face last idled; the times of the last frame and change.
+    [this.sent, this.drawn, this.began] = [0, 0, 0];
   }
 
   // Leave the stream that is, if any, for this avatar's.
@@ -53,7 +56,10 @@ export class Stream {
 
   // 16-bit samples at RATE_HZ.
   hear(samples) {
-    if (this.isOpen && this.socket.bufferedAmount < MOST_BEHIND) this.socket.send(samples);
+    const drawn = Math.max(0, this.drawn - this.began);
+    if (!this.isOpen || this.socket.bufferedAmount > MOST_UNSENT || this.sent - drawn > MOST_BEHIND_S) return;
+    this.socket.send(samples);
+    this.sent += samples.length / RATE_HZ;
   }
 
   tell(message) {
@@ -80,17 +86,21 @@ export class Stream {
   heard(data) {
     if (data instanceof ArrayBuffer) {
       const time = new DataView(data).getFloat64(0, true);
+      this.drawn = time;
       this.player.frame(time, new Blob([new Uint8Array(data, 8)], { type: "image/jpeg" }));
       return;
     }
     const event = JSON.parse(data);
     if (event.type === "ready") {
       this.isOpen = true;
+      [this.sent, this.began, this.drawn] = [0, 0, 0];
       this.wait = SOON_MS;
       this.player.reset();
       if (this.feeling.emotion !== "neutral") this.tell({ type: "emotion", ...this.feeling });
       this.on.state("ready");
     } else if (event.type === "speaking" || event.type === "idle") {
+      this.began = event.time;
+      if (event.type === "idle") this.sent = 0;
       this.on.state(event.type);
     } else if (event.type === "sound") {
       this.player.sound(event.time, event.rate, samplesOf(event.data));

@@ -41,7 +41,7 @@ from talkinghead.server.offers import read_offer
 from talkinghead.server.own_page import add_page
 from talkinghead.server.pictures import edited, faces_in
 from talkinghead.server.streams import Streaming
-from talkinghead.server.uploads import check_picture, form_of, kept_file, settings_from
+from talkinghead.server.uploads import check_picture, form_of, kept_file, said_of, settings_from
 from talkinghead.server.videos import Videos
 from talkinghead.server.voices import listed_voices, voices_ready
 
@@ -75,7 +75,7 @@ class Server:
                     self.avatars.add, kept.path, settings, lambda: self.capacity.sessions
                 )  # fmt: skip
         except TalkingHeadError as error:
-            raise InputError(str(error).replace(str(kept.path), "picture")) from None
+            raise InputError(said_of(error, kept)) from None
         finally:
             kept.close()
         return JSONResponse(self._described(made), 201)

@@ -57,6 +57,11 @@ async def kept_file(value: Any, name: str) -> KeptFile:
     return kept
 
 
+def said_of(error: Exception, kept: KeptFile) -> str:
+    """An error's message, in which the temporary file is what the client calls it."""
+    return str(error).replace(str(kept.path), "the picture").replace(kept.path.name, "the picture")
+
+
 def check_picture(kept: KeptFile, limits: Limits) -> None:
     """Whether a picture may be opened; a video is none.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from collections.abc import Callable, Iterator
@@ -15,8 +16,7 @@ import pytest
 import soundfile
 
 from talkinghead.core.emotions import EMOTIONS, NEUTRAL
-from talkinghead.core.types import Floats
-from tests.server.conftest import Client, running
+from tests.server.conftest import Client, File, running
 
 playwright = pytest.importorskip("playwright.sync_api")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -224,6 +224,33 @@ def test_a_stream_that_falls_is_taken_up_again(server: Client, browser: Any) -> 
         assert len(sockets) == 2
     finally:
         context.close()
+
+
+def test_the_call_that_the_documents_show(server: Client, browser: Any, picture: File) -> None:
+    pytest.importorskip("aiortc")
+    text = (PAGE.parents[2] / "docs" / "tutorials" / "server.md").read_text("utf-8")
+    (program,) = re.findall(r"^```js\n(.*?)^```", text, flags=re.M | re.S)
+    avatar = server.post("/v1/avatars", picture=picture)[1]["id"]
+    context = browser.new_context(permissions=["microphone"])
+    try:
+        page = context.new_page()
+        page.goto(f"http://127.0.0.1:{server.port}/healthz")
+        said: list[str] = []
+        page.on("console", lambda message: said.append(message.text))
+        page.evaluate("document.body.innerHTML = '<video autoplay muted></video>'")
+        page.evaluate("async (avatar) => {" + program + "window.peer = peer}", avatar)
+        for _ in range(300):
+            page.wait_for_timeout(100)
+            stats = page.evaluate("async () => [...(await peer.getStats()).values()]")
+            found = {one["kind"]: one for one in stats if one["type"] == "inbound-rtp"}
+            if found.get("video", {}).get("framesDecoded", 0) > 10 and any("speaking" in line for line in said):
+                break
+    finally:
+        context.close()
+    assert (found["video"]["frameWidth"], found["video"]["frameHeight"]) == (256, 256)
+    assert found["audio"]["packetsReceived"] > 10
+    events = [json.loads(line) for line in said if line.startswith("{")]
+    assert [event["type"] for event in events[:2]] == ["ready", "speaking"]
 
 
 def test_the_page_knows_every_emotion() -> None:

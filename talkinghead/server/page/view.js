@@ -33,8 +33,10 @@ export function hidePassing() {
   if (at("toast").classList.contains("passing")) hideComplaint();
 }
 
+// What is advised to those who call the server themselves is left out.
 function sentence(message) {
-  const text = message.charAt(0).toUpperCase() + message.slice(1);
+  const words = message.replace(/,? or say where it is \([^)]*\)/, "");
+  const text = words.charAt(0).toUpperCase() + words.slice(1);
   return /[.!?]$/.test(text) ? text : `${text}.`;
 }
 

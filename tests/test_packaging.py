@@ -53,7 +53,9 @@ def module(name: str) -> str:
 
 REQUIRED = packages(PROJECT["dependencies"])
 EXTRAS = {
-    name: packages(lines) for name, lines in PROJECT["optional-dependencies"].items() if name not in ("dev", "docs")
+    name: packages(lines)
+    for name, lines in PROJECT["optional-dependencies"].items()
+    if name not in ("dev", "docs", "browser")
 }
 
 

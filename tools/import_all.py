@@ -7,9 +7,9 @@ import pkgutil
 import sys
 from pathlib import Path
 
-# What comes with some builds of PyTorch alone, and frameworks of voice agents: modules that need them are imported
-# where they are.
-NOT_EVERYWHERE = {"triton", "livekit", "pipecat"}
+# What comes with some builds of PyTorch alone, and what is large and for an extra of its own: modules that need it are
+# imported where it is.
+NOT_EVERYWHERE = {"triton", "aiortc", "av", "livekit", "pipecat"}
 
 
 def missing(error: BaseException | None) -> str | None:

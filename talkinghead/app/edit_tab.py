@@ -9,9 +9,10 @@ import gradio as gr
 from talkinghead.app.desk import LOOKS, Desk, visitor_name
 from talkinghead.app.picture_column import Picture, look_of
 from talkinghead.core.emotions import EMOTIONS, NEUTRAL
-from talkinghead.media.images import SYNTHETIC_PICTURE, write_image
+from talkinghead.media.images import write_image
 from talkinghead.motion.blendshapes import BLENDSHAPE_NAMES
 from talkinghead.motion.controls import range_of
+from talkinghead.provenance.making import MadeFrom, Making
 
 # More of a picture takes longer than a slider's next step.
 PREVIEW_SIDE_PX = 512
@@ -100,7 +101,7 @@ class _Drawing:
         avatar = self._desk.avatars.get(path, look_of(face, framing, background, side), one_picture=True)
         pixels = avatar.edit_rgba(self._controls(emotion, strength, shape, amount, values))
         made = self._desk.visits.result(who, "picture") / "edited.png"
-        write_image(made, pixels, comment=SYNTHETIC_PICTURE)
+        write_image(made, pixels, making=Making(avatar.settings.marking, (MadeFrom(path, "source"),), edits=True))
         return [str(made), gr.update(value=str(made), visible=True)]
 
     def _controls(

@@ -33,6 +33,8 @@ OPTIONAL = {
     "websockets": "a server's streams: pip install 'talkinghead[serve]'",
     "python-multipart": "a server's uploads: pip install 'talkinghead[serve]'",
     "c2pa-python": "signed C2PA manifests: pip install 'talkinghead[provenance]'",
+    "aiortc": "a server's WebRTC: pip install 'talkinghead[webrtc]'",
+    "av": "a server's WebRTC: pip install 'talkinghead[webrtc]'",
     "hibari-tts": "a neural English voice for --text: pip install 'talkinghead[tts]'",
     "livekit-agents": "a face for LiveKit agents: pip install 'talkinghead[livekit]'",
     "pipecat-ai": "a face for Pipecat: pip install 'talkinghead[pipecat]'",

@@ -96,13 +96,13 @@ class RealTime:
     def interrupt(self) -> None:
         """What was pushed and not drawn is void; the mouth closes in the next frames, in silence."""
         frames = self._session.interrupt()
+        self._clock_s = time.monotonic() - self.time_s  # these frames are the next to be seen
         silence = np.zeros(self._samples_beneath(len(frames)), np.float32)
         self._due = deque([Sound(silence, is_silence=True)])
         self._put_out(frames)
         self._speaking = True
         self._change(False, self.time_s)
         self._idle_s = 0.0
-        self._clock_s = time.monotonic() - self.time_s
 
     def finish(self) -> None:
         """Show what is left: nothing more will be heard."""

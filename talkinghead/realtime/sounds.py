@@ -39,6 +39,11 @@ class SoundQueue:
         """Whether there is sound to be taken."""
         return bool(self._waiting)
 
+    @property
+    def waiting_s(self) -> float:
+        """How much sound waits."""
+        return self._samples / self._rate_hz
+
     def hear(self, samples: Floats, is_own: bool = False) -> None:
         """More sound, (n,).
 

@@ -2,12 +2,15 @@
 
     POST   /v1/avatars               a picture -> {"id", "width", "height", "frame_ms"}, kept for a time
     GET    /v1/avatars/{id}          the same again            DELETE  forgets it
+    POST   /v1/avatars/{id}/webrtc   an SDP offer -> an answer: the same as a call, see `talkinghead.server.webrtc`
     WS     /v1/avatars/{id}/stream   sound or text in, video out while it is spoken: see `talkinghead.server.protocol`
     POST   /v1/videos                a picture with audio, text or driving -> 202 {"id", "status", "progress"}
     GET    /v1/videos/{id}           the same now; /content its video, /events the same as it changes;  DELETE  cancels
     POST   /v1/videos/sync           the video itself
     POST   /v1/faces                 which faces a picture shows
     POST   /v1/edits                 a picture with its face changed
+    GET    /v1/voices                what speaks a text
+    GET    /                         a page for people: a portrait that says what they type and what they say
     GET    /healthz  /metrics  /docs  /openapi.json
 
 Nothing that a request names is fetched, and what it uploads lies in temporary files for as long as it takes.
@@ -20,7 +23,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI, Request, WebSocket
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
@@ -36,11 +39,16 @@ from talkinghead.server.guard import Guard
 from talkinghead.server.jobs import Jobs
 from talkinghead.server.limits import Limits, RefusedError
 from talkinghead.server.metrics import Metrics
+from talkinghead.server.offers import read_offer
+from talkinghead.server.own_page import add_page
 from talkinghead.server.pictures import edited, faces_in
 from talkinghead.server.streams import Streaming
-from talkinghead.server.uploads import check_picture, form_of, kept_file, settings_from
+from talkinghead.server.uploads import check_picture, form_of, kept_file, said_of, settings_from
 from talkinghead.server.videos import Videos
-from talkinghead.server.voices import voices_ready
+from talkinghead.server.voices import listed_voices, voices_ready
+
+if TYPE_CHECKING:
+    from talkinghead.server.webrtc import Calls
 
 _CLOSED_BADLY, _TRY_LATER = 1008, 1013
 
@@ -52,6 +60,7 @@ class Server:
         self.limits, self.metrics = limits, Metrics()
         self.avatars, self.capacity = AvatarStore(limits, settings), Capacity(limits)
         self.videos = Videos(jobs, replace(settings, max_side=Settings().max_side), limits)
+        self._calls: Calls | None = None
         # Opening a picture takes all cores for a moment: one at a time.
         self.opening = asyncio.Lock()
 
@@ -75,16 +84,22 @@ class Server:
                     self.avatars.add, kept.path, settings, lambda: self.capacity.sessions
                 )  # fmt: skip
         except TalkingHeadError as error:
-            said = str(error).replace(str(kept.path), "picture")
-            raise InputError(said if behind is None else said.replace(str(behind.path), "background")) from None
+            of_background = behind is not None and behind.path.name in str(error)
+            said = said_of(error, behind, "the background") if of_background and behind else said_of(error, kept)
+            raise InputError(said) from None
         finally:
             kept.close()
             if behind is not None:
                 behind.close()
-        return JSONResponse(_described(made), 201)
+        return JSONResponse(self._described(made), 201)
 
     async def get_avatar(self, name: str) -> Response:
-        return JSONResponse(_described(self.avatars.get(name)))
+        return JSONResponse(self._described(self.avatars.get(name)))
+
+    def _described(self, kept: KeptAvatar) -> dict[str, object]:
+        width, height = kept.size_px
+        return {"id": kept.id, "width": width, "height": height, "frame_ms": round(1000 * kept.frame_s, 2),
+                "note": kept.avatar.note, "busy": self.capacity.refusal(kept)}  # fmt: skip
 
     async def remove_avatar(self, name: str) -> Response:
         self.avatars.remove(name)
@@ -111,6 +126,24 @@ class Server:
             if not streaming.client_left:
                 await socket.close(code)
 
+    async def call(self, request: Request, name: str) -> Response:
+        """One call: JSON with an SDP offer in, an answer out."""
+        kept = self.avatars.get(name)
+        offer = read_offer(await request.body())
+        try:
+            from talkinghead.server.webrtc import Calls
+        except ImportError as error:
+            raise DependencyError(f"WebRTC needs {error.name}: pip install 'talkinghead[webrtc]'") from error
+        if self._calls is None:
+            self._calls = Calls(self.capacity, self.limits, self.metrics)
+        return JSONResponse(await self._calls.answer(kept, offer))
+
+    async def close(self) -> None:
+        """End what runs."""
+        if self._calls is not None:
+            await self._calls.close()
+        await asyncio.to_thread(self.videos.jobs.close)
+
     async def faces(self, request: Request) -> Response:
         """Which faces a picture shows: a form with `picture`."""
         fields = await form_of(request)
@@ -122,6 +155,10 @@ class Server:
         fields = await form_of(request)
         async with self.opening:
             return Response(await edited(fields, self.avatars.settings, self.limits), media_type="image/png")
+
+    async def voices(self) -> Response:
+        """The voices that speak a text here."""
+        return JSONResponse({"voices": await asyncio.to_thread(listed_voices)})
 
     async def health(self) -> Response:
         return JSONResponse({"status": "ok", "version": __version__})
@@ -143,7 +180,7 @@ def make_app(limits: Limits, settings: Settings, state: Path) -> Any:
     async def lasting(app: FastAPI) -> AsyncIterator[None]:
         with voices_ready():
             yield
-        await asyncio.to_thread(server.videos.jobs.close)
+        await server.close()
 
     app = FastAPI(title="talkinghead", version=__version__, description=__doc__, lifespan=lasting)
     form = {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": _FORM}}}}
@@ -153,6 +190,8 @@ def make_app(limits: Limits, settings: Settings, state: Path) -> Any:
     app.add_api_route("/v1/avatars/{name}", server.remove_avatar, methods=["DELETE"], status_code=204,
                       responses=_RESPONSES)  # fmt: skip
     app.add_api_websocket_route("/v1/avatars/{name}/stream", server.stream)
+    app.add_api_route("/v1/avatars/{name}/webrtc", server.call, methods=["POST"], openapi_extra=_OFFER,
+                      responses=_RESPONSES)  # fmt: skip
     videos = server.videos
     app.add_api_route("/v1/videos", videos.add, methods=["POST"], status_code=202, openapi_extra=form,
                       responses=_RESPONSES)  # fmt: skip
@@ -163,6 +202,7 @@ def make_app(limits: Limits, settings: Settings, state: Path) -> Any:
     app.add_api_route("/v1/videos/{name}/events", videos.events, methods=["GET"], responses=_RESPONSES)
     app.add_api_route("/v1/faces", server.faces, methods=["POST"], openapi_extra=form, responses=_RESPONSES)
     app.add_api_route("/v1/edits", server.edit, methods=["POST"], openapi_extra=form, responses=_RESPONSES)
+    app.add_api_route("/v1/voices", server.voices, methods=["GET"], responses=_RESPONSES)
     app.add_api_route("/healthz", server.health, methods=["GET"])
     app.add_api_route("/metrics", server.measures, methods=["GET"])
 
@@ -185,6 +225,7 @@ def make_app(limits: Limits, settings: Settings, state: Path) -> Any:
             return None
         return await say_refused(request, refused)
 
+    add_page(app)
     app.add_exception_handler(RefusedError, say)
     app.add_exception_handler(TalkingHeadError, say_error)
     return Guard(app, limits)
@@ -192,6 +233,11 @@ def make_app(limits: Limits, settings: Settings, state: Path) -> Any:
 
 _FORM = {"type": "object", "required": ["picture"], "additionalProperties": {"type": "string"},
          "properties": {"picture": {"type": "string", "format": "binary"}}}  # fmt: skip
+_OFFER = {"requestBody": {"required": True, "content": {"application/json": {"schema": {
+    "type": "object", "required": ["type", "sdp"], "properties": {
+        "type": {"enum": ["offer"]}, "sdp": {"type": "string"}, "fps": {"type": "number"}, "size": {"type": "integer"},
+        "sound": {"enum": ["all", "texts"]},
+    }}}}}}  # fmt: skip
 _ERROR = {"type": "object", "required": ["error"], "properties": {"error": {"type": "string"}}}
 _RESPONSES = {
     code: {"description": text, "content": {"application/json": {"schema": _ERROR}}}
@@ -200,9 +246,3 @@ _RESPONSES = {
         415: "No form.", 422: "It cannot be used; the message says why.", 429: "No room now: try again.",
     }.items()
 }  # fmt: skip
-
-
-def _described(kept: KeptAvatar) -> dict[str, object]:
-    width, height = kept.size_px
-    return {"id": kept.id, "width": width, "height": height, "frame_ms": round(1000 * kept.frame_s, 2),
-            "note": kept.avatar.note}  # fmt: skip

@@ -38,12 +38,9 @@ class Capacity:
         """
         cost = kept.frame_s * fps
         with self._lock:
-            most = self._limits.sessions
-            if most and self.sessions >= most:
-                raise RefusedError(429, f"{self.sessions} streams run, and no more may", 5)
-            # One stream alone is served however slow the machine: it is told nothing else by a refusal.
-            if not most and self.sessions and self._used + cost > self._cores * _USABLE:
-                raise RefusedError(429, f"{self.sessions} streams run: one more would not be drawn in time", 5)
+            refusal = self._refusal(cost)
+            if refusal is not None:
+                raise RefusedError(429, refusal, 5)
             self.sessions += 1
             self._used += cost
             kept.users += 1
@@ -54,3 +51,17 @@ class Capacity:
                 self.sessions -= 1
                 self._used -= cost
                 kept.users -= 1
+
+    def refusal(self, kept: KeptAvatar, fps: float = _USUAL_FPS) -> str | None:
+        """Why one more stream of `kept` would be refused just now; None where it would not."""
+        with self._lock:
+            return self._refusal(kept.frame_s * fps)
+
+    def _refusal(self, cost: float) -> str | None:
+        most = self._limits.sessions
+        if most and self.sessions >= most:
+            return f"{self.sessions} streams run, and no more may"
+        # One stream alone is served however slow the machine: it is told nothing else by a refusal.
+        if not most and self.sessions and self._used + cost > self._cores * _USABLE:
+            return f"{self.sessions} streams run: one more would not be drawn in time"
+        return None

@@ -12,9 +12,10 @@ from urllib.parse import parse_qs, urlsplit
 
 from talkinghead.core.addresses import KEY
 from talkinghead.server.limits import MEGABYTE, Limits, RefusedError
+from talkinghead.server.own_page import PATH
 
-# What a health check, a scraper on the same machine and a first look need no key for.
-_OPEN = ("/healthz",)
+# What a health check and the page, which asks for the key, need none for.
+_OPEN = ("/healthz", "/")
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -53,7 +54,7 @@ class Guard:
         # A page of another site must not use a server that its reader's machine reaches.
         if origin is not None and urlsplit(origin).netloc != headers.get("host"):
             raise RefusedError(403, "this server answers no pages of other sites")
-        if self._key and scope["path"] not in _OPEN:
+        if self._key and not _is_open(scope["path"]):
             query = parse_qs(scope.get("query_string", b"").decode("latin-1"))
             given = headers.get("authorization", "").removeprefix("Bearer ") or headers.get("x-api-key", "")
             given = given or (query.get("key", [""])[0] if scope["type"] == "websocket" else "")
@@ -84,6 +85,10 @@ class Guard:
             return message
 
         return bounded
+
+
+def _is_open(path: str) -> bool:
+    return path in _OPEN or path.startswith(PATH)
 
 
 async def _refuse(scope: Scope, send: Send, refused: RefusedError) -> None:

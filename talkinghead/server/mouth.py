@@ -38,6 +38,12 @@ class Mouth(SoundQueue):
         with self._changed:
             return not self._waiting and not self._telling
 
+    @property
+    def has_text(self) -> bool:
+        """Whether a text is being spoken or made, or waits."""
+        with self._changed:
+            return self._telling > 0 or any(sound.is_own for sound in self._waiting)
+
     def say(self, text: str, voice: Voice) -> None:
         """A text, after what waits already.
 

@@ -10,7 +10,7 @@ from talkinghead.core.settings import OPTIONS, Settings
 from talkinghead.core.temporary import temporary_folder
 from talkinghead.provenance.making import MadeFrom, Making
 from talkinghead.server.limits import Limits
-from talkinghead.server.uploads import check_picture, kept_file, settings_from
+from talkinghead.server.uploads import check_picture, kept_file, said_of, settings_from
 
 
 async def faces_in(fields: dict[str, Any], limits: Limits) -> dict[str, object]:
@@ -35,7 +35,7 @@ async def faces_in(fields: dict[str, Any], limits: Limits) -> dict[str, object]:
 
         return await asyncio.to_thread(found)
     except TalkingHeadError as error:
-        raise InputError(str(error).replace(str(kept.path), "picture")) from None
+        raise InputError(said_of(error, kept)) from None
     finally:
         kept.close()
 
@@ -66,7 +66,7 @@ async def edited(fields: dict[str, Any], base: Settings, limits: Limits) -> byte
 
         return await asyncio.to_thread(drawn)
     except TalkingHeadError as error:
-        raise InputError(str(error).replace(str(kept.path), "picture")) from None
+        raise InputError(said_of(error, kept)) from None
     finally:
         kept.close()
 

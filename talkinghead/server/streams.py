@@ -15,9 +15,9 @@ from talkinghead.core.types import Floats
 from talkinghead.media.resample import as_floats
 from talkinghead.server.avatars import KeptAvatar
 from talkinghead.server.limits import Limits
-from talkinghead.server.protocol import FORMATS, MESSAGES, Start, emotion_of, read_message, read_start, text_of
+from talkinghead.server.orders import obey
+from talkinghead.server.protocol import FORMATS, Start, read_start
 from talkinghead.server.talker import Event, Talker
-from talkinghead.tts.opening import Voice
 
 # Messages that wait for a client at most; the talker waits where it takes them more slowly than they are made.
 _WAITING = 64
@@ -107,31 +107,9 @@ class Streaming:
                 if message.get("bytes") is not None:
                     talker.mouth.hear(_samples(message["bytes"], start.format))
                 else:
-                    self._told(talker, message.get("text") or "")
+                    obey(talker, message.get("text") or "", self._limits)
             except TalkingHeadError as error:
                 await self._out.put({"type": "error", "message": str(error)})
-
-    def _told(self, talker: Talker, text: str) -> None:
-        message = read_message(text)
-        kind = message["type"]
-        if kind == "text":
-            said = text_of(message, "text", self._limits.text_chars)
-            talker.mouth.say(said or "", self._voice(message))
-        elif kind == "interrupt":
-            talker.interrupt()
-        elif kind == "end":
-            talker.end()
-        elif kind == "emotion":
-            talker.feel(emotion_of(message))
-        else:
-            raise InputError(f"there is no message {str(kind)[:40]!r}: choose among {', '.join(MESSAGES)}")
-
-    def _voice(self, message: dict[str, object]) -> Voice:
-        """A voice by its name; not a file or a server, which are for whoever runs this one."""
-        name, language = text_of(message, "voice", 64), text_of(message, "language", 16)
-        if name is not None and ("/" in name or name.endswith(".onnx")):
-            raise InputError("a voice is a name here, such as de or en-gb+f3")
-        return Voice(name, language=language)
 
 
 def _samples(data: bytes, kind: str) -> Floats:

@@ -28,6 +28,7 @@ from talkinghead.server.protocol import Start
 _JPEG_QUALITY = 85
 Event = dict[str, object]
 Send = Callable[[bytes | Event], None]
+Opener = Callable[[tuple[int, int]], "Show"]
 
 
 class Show(Protocol):
@@ -43,11 +44,13 @@ class Show(Protocol):
 class Talker:
     """A stream of `kept`'s face; `send` takes events and binary messages, and may wait for the client.
 
+    Frames become what `start` says, or go to what `show` opens for frames of a size (width, height).
+
     Times are seconds of the frames' clock. `hear`, `say`, `interrupt` and `end` come from elsewhere.
     """
 
-    def __init__(self, kept: KeptAvatar, start: Start, send: Send, waiting_s: int) -> None:
-        self._kept, self._start, self._send = kept, start, send
+    def __init__(self, kept: KeptAvatar, start: Start, send: Send, waiting_s: int, show: Opener | None = None) -> None:
+        self._kept, self._start, self._send, self._show = kept, start, send, show
         self.mouth = Mouth(start.rate_hz, waiting_s, lambda said: send({"type": "error", "message": said}))
         self._ending, self._closed, self._interrupted = threading.Event(), threading.Event(), threading.Event()
         self._clocked: RealTime | None = None
@@ -91,9 +94,8 @@ class Talker:
             with self._kept.avatar.session(fps=start.fps, rate_hz=start.rate_hz, low_latency=True) as session:
                 size_px = fitted(session.size_px, start.size_px)
                 show = self._opened(size_px)
-                self._send({"type": "ready", "width": size_px[0], "height": size_px[1], "fps": float(start.fps),
-                            "rate": start.rate_hz, "video": start.video,
-                            **({"mime": Mp4Stream.mime} if start.video == "fmp4" else {})})  # fmt: skip
+                ready = {"type": "ready", "width": size_px[0], "height": size_px[1], "fps": float(start.fps)}
+                self._send(ready if self._show is not None else {**ready, **self._wire()})
                 clocked = RealTime(session, start.rate_hz, self.mouth, show.show, tell=self._tell_state)
                 self._clocked = clocked
                 while not self._closed.is_set():
@@ -121,7 +123,14 @@ class Talker:
             with contextlib.suppress(ConnectionError):
                 self._send({})  # the last word
 
+    def _wire(self) -> Event:
+        """What a client of a stream is told of its bytes."""
+        mime = {"mime": Mp4Stream.mime} if self._start.video == "fmp4" else {}
+        return {"rate": self._start.rate_hz, "video": self._start.video, **mime}
+
     def _opened(self, size_px: tuple[int, int]) -> Show:
+        if self._show is not None:
+            return self._show(size_px)
         making = Making(self._kept.avatar.settings.marking)
         if self._start.video == "fmp4":
             return Mp4Stream(size_px, self._start.fps, self._start.rate_hz, self._send, making)

@@ -60,6 +60,11 @@ async def kept_file(value: Any, name: str) -> KeptFile:
     return kept
 
 
+def said_of(error: Exception, kept: KeptFile, called: str = "the picture") -> str:
+    """An error's message, in which the temporary file is what the client calls it."""
+    return str(error).replace(str(kept.path), called).replace(kept.path.name, called)
+
+
 def check_picture(kept: KeptFile, limits: Limits) -> None:
     """Whether a picture may be opened; a video is none.
 

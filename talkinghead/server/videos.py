@@ -112,7 +112,7 @@ class Videos:
         except TalkingHeadError as error:
             said = str(error)
             for name, kept in files.items():
-                said = said.replace(str(kept.path), name)
+                said = said.replace(str(kept.path), name).replace(kept.path.name, name)
             raise InputError(said) from None
         finally:
             for kept in files.values():

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from talkinghead.tts import hibari
 from talkinghead.tts.child import kept_ready
 from talkinghead.tts.espeak_process import COMMAND, NAME
+from talkinghead.tts.voices import list_engines
 
 
 @contextmanager
@@ -25,6 +26,14 @@ def voices_ready() -> Iterator[None]:
         # A network that still runs while Python ends takes the process down with it.
         if loading.is_alive():
             loading.join()
+
+
+def listed_voices() -> list[dict[str, str]]:
+    """Every voice of an engine that is here: `name`, `language`, `label`, `engine`; the better engine first."""
+    return [
+        {"name": voice.name, "language": voice.language, "label": voice.label, "engine": engine.name}
+        for engine in list_engines() if engine.is_ready for voice in engine.voices
+    ]  # fmt: skip
 
 
 def _load_hibari() -> None:

@@ -85,8 +85,14 @@ async def opened(avatar: Avatar, fps: Rate, longest_px: int | None) -> AgentFace
 class FaceInRoom:
     """`face` as the picture and the sound of a participant of `room`: it says what `audio` receives."""
 
-    def __init__(self, face: AgentFace, room: rtc.Room, audio: agents_avatar.AudioReceiver) -> None:
-        self.video = TalkingHeadVideo(face)
+    def __init__(
+        self,
+        face: AgentFace,
+        room: rtc.Room,
+        audio: agents_avatar.AudioReceiver,
+        generator: type[TalkingHeadVideo] = TalkingHeadVideo,
+    ) -> None:
+        self.video = generator(face)
         self.runner = agents_avatar.AvatarRunner(
             room, audio_recv=audio, video_gen=self.video, options=self.video.options
         )

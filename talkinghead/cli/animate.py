@@ -80,8 +80,10 @@ def command(
     out = output or f"{source.stem}--{driving.stem}.{'webm' if settings.is_transparent else 'mp4'}"
     single = Path(out).suffix.lower() in _PICTURES and not out.endswith("/")
     if single:
-        unwanted = {"--save-motion": save_motion, "--report": report, "--fps": settings.fps, "--audio": audio,
-                    "--nvenc": nvenc or None}  # fmt: skip
+        unwanted: dict[str, object] = {
+            "--save-motion": save_motion, "--report": report, "--fps": settings.fps, "--audio": audio,
+            "--nvenc": nvenc or None,
+        }  # fmt: skip
         _check_single(out, force, unwanted, (source, driving), settings.is_transparent)
     else:
         check_targets(out, save_motion, report, force, made_from=(source, driving, audio), nvenc=nvenc,

@@ -185,7 +185,7 @@ class Avatar:
         return Clip([part], self._renderer, sound=sound, duration_s=duration_s, note=note)
 
     def edit(self, controls: Mapping[str, float]) -> Pixels:
-        """The picture with its face changed: (H, W, 3) RGB uint8.
+        """The picture with its face changed: (H, W, 3) RGB uint8; (H, W, 4) RGBA with `background="transparent"`.
 
         `controls`: values by name: `talkinghead.motion.controls.CONTROLS` (smile, brows, yaw, ...) and ARKit's
         blendshapes.

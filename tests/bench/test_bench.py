@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -35,16 +36,20 @@ def small(tmp_path: Path, examples: Path) -> Path:
 
 
 def test_it_prints_what_it_measured(small: Path, tmp_path: Path) -> None:
-    words = ["bench", str(small), "--seconds", "0.4", "--runs", "1", "--checkpoints", str(tmp_path), "--json", "-q"]
+    words = ["bench", str(small), "--seconds", "0.4", "--runs", "1", "--checkpoints", str(tmp_path)]
     done = CliRunner().invoke(main, [*words, "-o", str(tmp_path / "figures.json")])
     assert done.exit_code == 0, done.output
-    found = json.loads(done.stdout)
-    assert found == json.loads((tmp_path / "figures.json").read_text())
+    found = json.loads((tmp_path / "figures.json").read_text())
     assert set(found) == {"schema", "program", "machine", "picture", "size", "runs", "renderers", "left_out"}
     assert (found["schema"], found["picture"], found["size"], found["runs"]) == (1, "small.png", [128, 150], 1)
     assert set(found["renderers"]) == {"warp"}
     assert "there are no liveportrait weights" in found["left_out"]["liveportrait"]
     figures = found["renderers"]["warp"]
+    assert "small.png, 128x150; best of 1" in done.output
+    assert "warp: cold start" in done.output
+    rows = re.findall(r"^    (\w+) +\d+\.\d\d s +\d+ %$", done.output, flags=re.M)
+    assert tuple(rows) == STAGES
+    assert "liveportrait was left out: there are no liveportrait weights" in done.output
     assert (figures["audio_s"], figures["frames"]) == (pytest.approx(0.4, abs=0.01), 10)
     assert tuple(figures["stages"]) == STAGES
     shares = [stage["share"] for stage in figures["stages"].values()]

@@ -28,6 +28,12 @@ _ALGORITHMS = ("es256", "es384", "es512", "ed25519", "ps256")
 _SETTINGS = {
     "verify": {"remote_manifest_fetch": False, "ocsp_fetch": False},
     "builder": {"thumbnail": {"enabled": False}},
+    # A film is hashed by the megabyte: as one piece, signing and checking it takes the memory of all of it.
+    "core": {
+        "backing_store_memory_threshold_in_mb": 16,
+        "merkle_tree_chunk_size_in_kb": 1024,
+        "merkle_tree_max_proofs": 5,
+    },
 }
 # One grey pixel: what a certificate is tried on before the work begins.
 _PIXEL = base64.b64decode(

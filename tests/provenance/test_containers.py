@@ -124,7 +124,8 @@ def test_what_was_made_to_hang_does_not(tmp_path: Path) -> None:
     nested = b""
     for _ in range(5000):
         nested = struct.pack(">I4s", 8 + len(nested), b"udta") + nested
-    gif = b"GIF89a" + bytes(7) + (b"!\xff\x0bXMP DataXMP\0" * 60_000) + packet()
+    trailer = b"\x01" + bytes(range(255, -1, -1)) + b"\0"
+    gif = b"GIF89a" + bytes(7) + (b"!\xff\x0bXMP DataXMP\0" * 60_000) + packet() + trailer
     path, begin = tmp_path / "a", time.monotonic()
     for data in (struct.pack(">I4s", 8, b"ftyp") + nested, gif, xmp_box(b"x") * 90_000):
         path.write_bytes(data)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 pytest.importorskip("c2pa")
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
@@ -201,3 +202,21 @@ def test_without_the_package_it_is_told_what_to_install(made: Path, pixels: Pixe
     assert done.stderr == (
         "talkinghead: C2PA manifests need the package c2pa-python: pip install 'talkinghead[provenance]'\n"
     )
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="asks Linux how much memory was taken")
+def test_a_long_film_is_signed_and_checked_in_the_memory_of_a_short_one(made: Path, pixels: Pixels, pair: Pair) -> None:
+    soundfile.write(made / "long.wav", np.zeros((24_000_000, 2), np.int16), 48_000)
+    path = write_video(made / "a.mov", [pixels] * 3, Fraction(25), made / "long.wav").path
+    assert path.stat().st_size > 96_000_000
+    program = (
+        "import re, sys; from pathlib import Path; from talkinghead.core.marking import Marking;"
+        "from talkinghead.provenance.making import Making; from talkinghead.provenance.reading import read_manifest;"
+        "path = Path(sys.argv[1]); making = Making(Marking(sign_cert=sys.argv[2], sign_key=sys.argv[3]));"
+        "assert making.sign(path, '.mov', 'a') is None; assert read_manifest(path).state == 'Valid';"
+        "print(re.search(r'VmHWM:\\s+(\\d+)', Path('/proc/self/status').read_text())[1])"
+    )
+    command = [sys.executable, "-c", program, str(path), str(pair.cert), str(pair.key)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) < 80_000  # kilobytes at most at a time; the file has 96,000

@@ -11,6 +11,7 @@ import csv
 import hashlib
 import io
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -86,8 +87,9 @@ def _json_rows(path: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
     for number, line in enumerate(lines, start=1):
         try:
             row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise InputError(f"row {number} of {path} is not JSON: {error.msg}") from None
+        except (ValueError, RecursionError) as error:
+            reason = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
+            raise InputError(f"row {number} of {path} is not JSON: {reason}") from None
         if not isinstance(row, dict):
             raise InputError(f"row {number} of {path} is not a JSON object")
         yield number, row
@@ -95,6 +97,8 @@ def _json_rows(path: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
 
 def _job(number: int, row: dict[str, Any], folder: Path, out_dir: Path) -> Job:
     fields = {name.replace("_", "-"): _text(value) for name, value in row.items()}
+    if bad := next((name for name, value in fields.items() if not _is_text(name + value)), None):
+        raise InputError(f"row {number} of the manifest: {bad!r} holds half a character, or one that ends every text")
     source = fields.pop("source", "")
     drivers = [kind for kind in KINDS if kind in fields]
     if not source or len(drivers) != 1:
@@ -105,6 +109,14 @@ def _job(number: int, row: dict[str, Any], folder: Path, out_dir: Path) -> Job:
     output = str(out_dir / fields.pop("output", f"{stem}.mp4"))
     columns = tuple((name, str(folder / value) if name in _PATHS else value) for name, value in fields.items())
     return Job(number, kind, str(folder / source), driver if kind == "text" else str(folder / driver), columns, output)
+
+
+def _is_text(text: str) -> bool:
+    """Whether a program or a file's name may hold it; names that are no UTF-8 come as Python has them."""
+    try:
+        return b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:
+        return False
 
 
 def _text(value: object) -> str:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from talkinghead.core.errors import InputError
+from talkinghead.core.text import read_text
 
 Kind = Literal["audio", "driving", "text"]
 KINDS: tuple[Kind, ...] = ("audio", "driving", "text")
@@ -51,7 +52,7 @@ def read_manifest(path: Path, out_dir: Path) -> list[Job]:
         InputError: the manifest cannot be read, a row lacks what it needs, or two rows write the same file.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_text(path.read_bytes())
     except UnicodeDecodeError:
         raise InputError(f"cannot read the manifest {path}: it is not a text in UTF-8") from None
     except OSError as error:
@@ -71,7 +72,7 @@ def read_manifest(path: Path, out_dir: Path) -> list[Job]:
 
 
 def _csv_rows(path: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    reader = csv.DictReader(io.StringIO(text, newline=""))
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=_separator(text))
     try:
         rows = list(reader)
     except csv.Error as error:
@@ -80,6 +81,12 @@ def _csv_rows(path: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
         if None in row:
             raise InputError(f"row {number} of {path} has more fields than the header has names")
         yield number, {name.strip(): value for name, value in row.items() if value not in (None, "")}
+
+
+def _separator(text: str) -> str:
+    """What stands between a header's names: spreadsheets write semicolons where the comma is the decimal point."""
+    header = text.lstrip().partition("\n")[0]
+    return next((sign for sign in (",", ";", "\t") if sign in header), ",")
 
 
 def _json_rows(path: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -61,6 +61,31 @@ def remove_abandoned(paths: Iterable[Path]) -> None:
                 os.close(descriptor)
 
 
+def hold(path: Path) -> bool:
+    """Lock a file, made where it is missing, until `let_go` or this process's end; False where another process has it.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    if fcntl is None:
+        return True
+    descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return False
+    except OSError:  # no locks here
+        pass
+    _held[path] = descriptor
+    return True
+
+
+def let_go(path: Path) -> None:
+    """Unlock a file that is held."""
+    release(path)
+
+
 def _make(path: Path, folder: bool, private: bool) -> int | None:
     if folder:
         path.mkdir(mode=0o700 if private else 0o777)

@@ -121,7 +121,7 @@ def _decoded(file: Path, rate_hz: int, name: str) -> Iterator[Floats]:
             if sound.format in _EXACT_FORMATS and sound.frames > 0:
                 yield from _resampled(sound, rate_hz)
                 return
-    except soundfile.LibsndfileError:
+    except (soundfile.LibsndfileError, ValueError):  # the latter of what it cannot seek in: GSM from telephones
         pass
     yield from _through_ffmpeg(file, rate_hz, name)
 

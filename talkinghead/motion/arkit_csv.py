@@ -45,7 +45,7 @@ _RATES = tuple(sorted({Fraction(r) for r in (15, 20, *_TIMECODE_RATES)}
 _RATE_TOLERANCE = 4e-4
 _LARGEST_RADIANS, _LARGEST_DEGREES = np.pi, 3600.0
 # Missing frames are interpolated, but not a day of them between two lines.
-_MOST_MISSING, _ALWAYS_FILLED = 100, 10_000
+_MOST_MISSING, _ALWAYS_FILLED, _SLOWEST = 100, 10_000, Fraction(1, 10)
 _EYE_RANGE_RAD = np.deg2rad(30.0)  # an eyeLook weight of 1
 _DAY_S = 86_400.0
 
@@ -166,7 +166,7 @@ def _frames(path: Path, timecodes: Sequence[str]) -> tuple[npt.NDArray[np.int64]
     forward = np.concatenate([[True], times_s[1:] > np.maximum.accumulate(times_s)[:-1] + 1e-6])
     fps = _rate(times_s[forward], nominal)
     frames = np.round((times_s - times_s[0]) * float(fps)).astype(np.int64)
-    if frames.max() > max(_ALWAYS_FILLED, _MOST_MISSING * len(frames)):
+    if fps < _SLOWEST or frames.max() > max(_ALWAYS_FILLED, _MOST_MISSING * len(frames)):
         raise MotionError(f"{path}: its {len(frames)} lines lie {times_s.max() - times_s[0]:.0f} s apart: check its timecodes")
     # Time never runs back: a row that would is one more of the frame before.
     return np.maximum.accumulate(frames), fps

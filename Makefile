@@ -77,5 +77,14 @@ checkpoint: $(VENV)/.installed-dev
 	$(BIN)/audio2motion export out/fitted
 	cp out/fitted/config.json out/fitted/model.safetensors out/fitted/model.onnx checkpoints/audio2motion/
 
+.PHONY: fuzz kills
+# Nightly: every reader with that many damaged files, and commands killed at random moments.
+FUZZ_CASES ?= 10000
+fuzz: $(VENV)/.installed-dev
+	nice -n 10 $(BIN)/python tools/fuzz.py all --cases $(FUZZ_CASES) --even --keep out/fuzz
+
+kills: $(VENV)/.installed-dev
+	nice -n 10 $(BIN)/python tools/kills.py --kills 300
+
 clean:
 	rm -rf $(VENV) out dist .coverage

@@ -12,6 +12,8 @@ from audio2motion.checkpoint import CONFORMER_SMALL, FORMAT, MOONSHINE_TINY
 from audio2motion.errors import Audio2MotionError
 from audio2motion.targets import LIP_BLENDSHAPES
 
+# Of a config's numbers: a network of more would fill the memory before its weights were asked for.
+_LARGEST = 65_536
 SAMPLE_RATE_HZ = 16000
 MOTION_RATE_HZ = 50
 SAMPLES_PER_FRAME = SAMPLE_RATE_HZ // MOTION_RATE_HZ
@@ -127,6 +129,8 @@ class ModelConfig:
         if (self.sample_rate_hz, self.motion_rate_hz) != (SAMPLE_RATE_HZ, MOTION_RATE_HZ):
             raise Audio2MotionError(f"models hear {SAMPLE_RATE_HZ} Hz and move at {MOTION_RATE_HZ} Hz")
         for size, heads in ((self.hidden_size, self.heads), (self.encoder.hidden_size, self.encoder.heads)):
+            if size < 1 or heads < 1:
+                raise Audio2MotionError(f"hidden_size {size} and heads {heads} must be positive")
             if size % heads:
                 raise Audio2MotionError(f"hidden_size {size} must be a multiple of heads {heads}")
         if self.output not in ("blendshapes", "expression"):
@@ -158,7 +162,7 @@ def read_values(path: Path) -> dict[str, Any]:
     """The plain values of a config.json; Audio2MotionError where there are none."""
     try:
         values = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise Audio2MotionError(f"{path} cannot be read as a model's config: {error}") from None
     if not isinstance(values, dict):
         raise Audio2MotionError(f"{path} holds no model config")
@@ -168,8 +172,29 @@ def read_values(path: Path) -> dict[str, Any]:
 def _known(
     kind: type[EncoderConfig] | type[FeatureConfig] | type[ModelConfig], values: dict[str, Any], what: str
 ) -> dict[str, Any]:
-    names = {f.name for f in fields(kind)}
-    unknown = sorted(set(values) - names)
+    if not isinstance(values, dict):
+        raise Audio2MotionError(f"the {what} config must be an object of keys and values")
+    known = {f.name: f.type for f in fields(kind)}
+    unknown = sorted(set(values) - set(known))
     if unknown:
         raise Audio2MotionError(f"the {what} config has an unknown key {unknown[0]!r}: is it from a newer version?")
+    for key, value in values.items():
+        if not _fits(value, str(known[key])):
+            raise Audio2MotionError(f"the {what} config's {key} cannot be {str(value)[:40]!r}")
     return {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+
+
+def _fits(value: object, kind: str) -> bool:
+    """Whether a plain value is of a field's type, as its annotation names it, and of a size that a model can have."""
+    if kind.startswith("tuple"):
+        inner = kind.removeprefix("tuple[").partition(",")[0]
+        return isinstance(value, list | tuple) and all(_fits(item, inner) for item in value)
+    if value is None:
+        return "None" in kind
+    if isinstance(value, bool):
+        return kind == "bool"
+    if kind.startswith("int"):
+        return isinstance(value, int) and abs(value) <= _LARGEST
+    if kind == "float":
+        return isinstance(value, int | float) and abs(value) <= _LARGEST  # which NaN is not
+    return isinstance(value, str) and kind not in ("bool", "FeatureConfig | None")

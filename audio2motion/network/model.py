@@ -156,7 +156,11 @@ def load_model(folder: Path, device: str | torch.device = "cpu") -> SpeechMotion
     if not path.is_file():
         raise Audio2MotionError(f"{path} is missing: {folder} is not a whole audio2motion checkpoint")
     tensors = _read_weights(path)
-    model = SpeechMotionModel(config, encoder_weights=config.encoder.frozen)
+    try:
+        model = SpeechMotionModel(config, encoder_weights=config.encoder.frozen)
+    except (RuntimeError, ValueError, TypeError, IndexError, ArithmeticError, AssertionError, MemoryError) as error:
+        reason = str(error).partition("\n")[0]
+        raise Audio2MotionError(f"{folder / CONFIG_FILE} describes no network ({reason})") from None
     wanted = {name: tuple(value.shape) for name, value in _own_weights(model).items()}
     given = {name: tuple(value.shape) for name, value in tensors.items()}
     if wanted != given:

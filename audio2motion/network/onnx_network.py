@@ -69,6 +69,16 @@ def start_state(config: ModelConfig) -> dict[str, Floats]:
     return states
 
 
+def _metadata(session: onnxruntime.InferenceSession) -> dict[str, str]:
+    found: dict[str, str] = session.get_modelmeta().custom_metadata_map
+    return found
+
+
+def _usual_colour(session: onnxruntime.InferenceSession, bands: int) -> Floats | None:
+    usual = json.loads(_metadata(session)[USUAL_COLOUR])
+    return None if usual is None else np.array(usual, np.float32).reshape(bands)
+
+
 class OnnxState(NamedTuple):
     """Streaming state: of the log-mel features; `frames` (n, bands) that wait until a step can be told; how many
     frames the graph has `heard`; and the graph's own states by name."""
@@ -89,8 +99,7 @@ class OnnxNetwork:
 
     def __init__(self, session: onnxruntime.InferenceSession, config: ModelConfig) -> None:
         self._session, self._config = session, config
-        usual = json.loads(session.get_modelmeta().custom_metadata_map[USUAL_COLOUR])
-        self._features = LogMelStream(config.encoder, None if usual is None else np.array(usual, np.float32))
+        self._features = LogMelStream(config.encoder, _usual_colour(session, config.encoder.mel_bands))
         self._states = start_state(config)
 
     @classmethod
@@ -104,14 +113,18 @@ class OnnxNetwork:
             return None
         config = ModelConfig.read(folder / CONFIG_FILE)
         session = cpu_session(path)
-        if session.get_modelmeta().custom_metadata_map.get(FINGERPRINT) != fingerprint(folder):
+        try:
+            made_of = _metadata(session).get(FINGERPRINT)
+            network = cls(session, config) if made_of == fingerprint(folder) else None
+        except (ValueError, KeyError, TypeError, RecursionError):  # of what the file says of itself
+            raise Audio2MotionError(f"{path} is damaged: delete it, or write it again: audio2motion export") from None
+        if network is None:
             _log.warning(
                 "%s was made of other weights or another config, so PyTorch predicts: run audio2motion export %s",
                 path,
                 folder,
             )
-            return None
-        return cls(session, config)
+        return network
 
     @property
     def config(self) -> ModelConfig:

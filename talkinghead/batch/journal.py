@@ -27,7 +27,7 @@ class Journal:
             try:
                 entry = json.loads(line)
                 key, output, error = entry["key"], entry["output"], entry["error"]
-            except (ValueError, KeyError, TypeError):
+            except (ValueError, KeyError, TypeError, RecursionError):
                 continue
             self.begun.add(output)
             if error is None and Path(output).exists():

@@ -11,12 +11,14 @@ import csv
 import hashlib
 import io
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from talkinghead.core.background import TRANSPARENT
 from talkinghead.core.errors import InputError
+from talkinghead.core.text import read_text
 
 Kind = Literal["audio", "driving", "text"]
 KINDS: tuple[Kind, ...] = ("audio", "driving", "text")
@@ -51,7 +53,7 @@ def read_manifest(path: Path, out_dir: Path) -> list[Job]:
         InputError: the manifest cannot be read, a row lacks what it needs, or two rows write the same file.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_text(path.read_bytes())
     except UnicodeDecodeError:
         raise InputError(f"cannot read the manifest {path}: it is not a text in UTF-8") from None
     except OSError as error:
@@ -71,7 +73,7 @@ def read_manifest(path: Path, out_dir: Path) -> list[Job]:
 
 
 def _csv_rows(path: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    reader = csv.DictReader(io.StringIO(text, newline=""))
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=_separator(text))
     try:
         rows = list(reader)
     except csv.Error as error:
@@ -82,13 +84,20 @@ def _csv_rows(path: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
         yield number, {name.strip(): value for name, value in row.items() if value not in (None, "")}
 
 
+def _separator(text: str) -> str:
+    """What stands between a header's names: spreadsheets write semicolons where the comma is the decimal point."""
+    header = text.lstrip().partition("\n")[0]
+    return next((sign for sign in (",", ";", "\t") if sign in header), ",")
+
+
 def _json_rows(path: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
     lines = [line for line in text.split("\n") if line.strip()]
     for number, line in enumerate(lines, start=1):
         try:
             row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise InputError(f"row {number} of {path} is not JSON: {error.msg}") from None
+        except (ValueError, RecursionError) as error:
+            reason = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
+            raise InputError(f"row {number} of {path} is not JSON: {reason}") from None
         if not isinstance(row, dict):
             raise InputError(f"row {number} of {path} is not a JSON object")
         yield number, row
@@ -96,6 +105,8 @@ def _json_rows(path: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
 
 def _job(number: int, row: dict[str, Any], folder: Path, out_dir: Path) -> Job:
     fields = {name.replace("_", "-"): _text(value) for name, value in row.items()}
+    if bad := next((name for name, value in fields.items() if not _is_text(name + value)), None):
+        raise InputError(f"row {number} of the manifest: {bad!r} holds half a character, or one that ends every text")
     source = fields.pop("source", "")
     drivers = [kind for kind in KINDS if kind in fields]
     if not source or len(drivers) != 1:
@@ -113,6 +124,14 @@ def _placed(name: str, value: str, folder: Path) -> str:
     """A column's value, its path counted from the manifest's folder where it is one."""
     is_path = name in _PATHS or (name == "background" and (folder / value).is_file())
     return str(folder / value) if is_path else value
+
+
+def _is_text(text: str) -> bool:
+    """Whether a program or a file's name may hold it; names that are no UTF-8 come as Python has them."""
+    try:
+        return b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:
+        return False
 
 
 def _text(value: object) -> str:

@@ -56,7 +56,7 @@ def read_lock(directory: Path) -> dict[str, Pin]:
         return {place: Pin(**entry) for place, entry in entries.items()}
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise CheckpointError(f"{path} is damaged ({error}): remove it, then pull again") from None
 
 
@@ -140,7 +140,9 @@ def _archive_is_whole(path: Path) -> bool:
         # PyTorch's older format is no archive but a pickle; a truncated archive still begins like one.
         with path.open("rb") as stream:
             return stream.read(1) == _PICKLE
-    except (NotImplementedError, RuntimeError, EOFError):
+    except (FileNotFoundError, PermissionError):
+        raise
+    except Exception:  # a damaged archive can raise nearly anything
         return False
 
 
@@ -170,7 +172,7 @@ def _remembered(path: Path, what: str, compute: Callable[[], str | bool]) -> str
 def _recall() -> dict[str, Any]:
     try:
         known = json.loads(memory_path().read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return known if isinstance(known, dict) else {}
 

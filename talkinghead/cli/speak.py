@@ -33,12 +33,13 @@ from talkinghead.cli.stopping import stop_at_once
 def _text_in(path: Path) -> str:
     """What a text file says, or standard input ("-") to its end."""
     from talkinghead.core.errors import InputError
+    from talkinghead.core.text import read_text
 
     if str(path) == "-" and (sys.stdin is None or sys.stdin.isatty()):
         raise InputError("standard input is a terminal: pipe a text into it, or name a file")
     try:
         data = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
-        return data.decode("utf-8-sig")
+        return read_text(data)
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}): give a text file") from None
     except UnicodeDecodeError:

@@ -18,7 +18,13 @@ is and exits with code 1.
 
 
 class TalkingHeadError(Exception):
-    """Base class: catch this to catch everything that talkinghead raises on purpose."""
+    """Base class: catch this to catch everything that talkinghead raises on purpose.
+
+    Names of files and values stand in messages as they are, and may hold line breaks: a message has none.
+    """
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(" ".join(message.splitlines()))
 
 
 class InputError(TalkingHeadError):

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from talkinghead.core.claims import make_claimed, release, remove_abandoned
 from talkinghead.core.errors import OutputError
 from talkinghead.core.temporary import expect, settled
 
 _USUAL_NAME = 255
 # Of a part's name: room is left for what is written beside it, such as a palette.
 _STEM_BYTES, _SUFFIX = 80, 16
+_PART = re.compile(r"\..*\.talkinghead-[0-9a-f]{8}\.part(\.[^.]*)?", re.S)
 
 
 def check_writable(path: Path, force: bool) -> None:
@@ -36,7 +39,7 @@ def check_writable(path: Path, force: bool) -> None:
         trial.touch(exist_ok=False)
     except OSError as error:
         raise OutputError(f"{path} cannot be written ({error.strerror}): choose another folder") from None
-    trial.unlink()
+    trial.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -48,8 +51,7 @@ def whole_file(path: str | os.PathLike[str], force: bool = False) -> Iterator[Pa
     """
     target = Path(path)
     check_writable(target, force)
-    part = _beside(target)
-    expect(part)
+    part = part_of(target)
     try:
         yield part
         if target.exists() and not force:
@@ -62,7 +64,33 @@ def whole_file(path: str | os.PathLike[str], force: bool = False) -> Iterator[Pa
     finally:
         with contextlib.suppress(OSError):  # what is finished stays, whatever cleaning up meets
             part.unlink(missing_ok=True)
-        settled(part)
+        drop_part(part)
+
+
+def part_of(target: Path, *, folder: bool = False) -> Path:
+    """A hidden empty file, or folder, beside `target` under whose name it is written; `drop_part` ends that.
+
+    What runs that were killed have left in the same folder is removed.
+
+    Raises:
+        OutputError: it cannot be made.
+    """
+    with contextlib.suppress(OSError):
+        remove_abandoned([path for path in target.absolute().parent.iterdir() if _PART.fullmatch(path.name)])
+    part = _beside(target)
+    expect(part)
+    try:
+        make_claimed(part, folder=folder, private=False)
+    except OSError as error:
+        drop_part(part)
+        raise OutputError(f"{target} cannot be written ({error.strerror}): choose another folder") from None
+    return part
+
+
+def drop_part(part: Path) -> None:
+    """A part has taken its name, or is gone."""
+    settled(part)
+    release(part)
 
 
 def check_name(path: Path) -> None:
@@ -102,4 +130,4 @@ def _longest_name(folder: Path) -> int:
 def _beside(path: Path) -> Path:
     """A hidden name in the same folder that nothing has; the suffix stays, for programs that go by it."""
     stem = os.fsencode(path.stem)[:_STEM_BYTES].decode(errors="ignore")
-    return path.with_name(f".{stem}.{secrets.token_hex(4)}.part{path.suffix[:_SUFFIX]}")
+    return path.with_name(f".{stem}.talkinghead-{secrets.token_hex(4)}.part{path.suffix[:_SUFFIX]}")

@@ -58,7 +58,7 @@ def parse_face(text: str) -> int | Literal["all"]:
     """
     if text.strip() == "all":
         return "all"
-    number = int(text) if text.strip().isdigit() else 0
+    number = int(text) if text.strip().isdecimal() and len(text) < 10 else 0
     if number < 1:
         raise InputError(f"{text!r} is not a face: write its number, 1 for the largest, or all")
     return number

@@ -1,12 +1,14 @@
 """Temporary files and folders that are sure to go: with their owner, with their context, or all at once.
 
-A process that has to end without unwinding (a second Ctrl-C, say) calls `remove_all`.
+A process that has to end without unwinding (a second Ctrl-C, say) calls `remove_all`. What one that was killed has
+left, the next that needs a temporary file removes.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import tempfile
 import threading
@@ -15,7 +17,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from talkinghead.core.claims import make_claimed, release, remove_abandoned
+
 _PREFIX = "talkinghead-"
+_OURS = re.compile(rf"{_PREFIX}[0-9a-f]{{16}}(\.\w+)?")
+_swept: set[str] = set()
 _live: set[Path] = set()
 _lock = threading.Lock()
 
@@ -26,7 +32,7 @@ class KeptFile:
     def __init__(self, suffix: str = "") -> None:
         self.path = _new_path(suffix)
         self._remove = weakref.finalize(self, _remove, self.path)
-        self.path.touch(mode=0o600, exist_ok=False)
+        make_claimed(self.path)
 
     def close(self) -> None:
         """Remove the file now."""
@@ -38,7 +44,7 @@ def temporary_folder() -> Iterator[Path]:
     """A folder that is gone, with all that is in it, when the context ends."""
     path = _new_path()
     try:
-        path.mkdir(mode=0o700)
+        make_claimed(path, folder=True)
         yield path
     finally:
         _remove(path)
@@ -61,9 +67,19 @@ def remove_all() -> None:
         _remove(path)
 
 
+def remove_stale(folder: Path) -> None:
+    """Remove the temporary files in `folder` of processes that were killed."""
+    with contextlib.suppress(OSError):
+        remove_abandoned([path for path in folder.iterdir() if _OURS.fullmatch(path.name)])
+
+
 def _new_path(suffix: str = "") -> Path:
     """A name that nothing has yet; what will be there is known as ours before it is, whenever the process may end."""
-    path = Path(tempfile.gettempdir(), f"{_PREFIX}{os.urandom(8).hex()}{suffix}")
+    place = tempfile.gettempdir()
+    if place not in _swept:
+        _swept.add(place)
+        remove_stale(Path(place))
+    path = Path(place, f"{_PREFIX}{os.urandom(8).hex()}{suffix}")
     with _lock:
         _live.add(path)
     return path
@@ -74,6 +90,7 @@ def _remove(path: Path) -> None:
     _live.discard(path)
     if path.is_dir():
         shutil.rmtree(path, ignore_errors=True)
-        return
-    with contextlib.suppress(OSError):
-        path.unlink()
+    else:
+        with contextlib.suppress(OSError):
+            path.unlink()
+    release(path)

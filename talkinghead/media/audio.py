@@ -33,6 +33,8 @@ _EXACT_MAGIC = {b"RIFF", b"RIFX", b"RF64", b"riff", b"fLaC", b"FORM", b".snd", b
 
 # How much of a recording tells how its channels relate, and at which rate.
 _METERED_S, _METERED_HZ = 600, 8000
+# Of all channels, at once.
+_MOST_SAMPLES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,22 +121,24 @@ def _decoded(file: Path, rate_hz: int, name: str) -> Iterator[Floats]:
             if sound.format in _EXACT_FORMATS and sound.frames > 0:
                 yield from _resampled(sound, rate_hz)
                 return
-    except soundfile.LibsndfileError:
+    except (soundfile.LibsndfileError, ValueError):  # the latter of what it cannot seek in: GSM from telephones
         pass
     yield from _through_ffmpeg(file, rate_hz, name)
 
 
 def _resampled(sound: SoundFile, rate_hz: int) -> Iterator[Floats]:
     """An open SoundFile's channels as one, at another rate."""
+    # About a second; a header may say anything of its rate.
+    length = max(1, min(sound.samplerate, _MOST_SAMPLES // sound.channels))
     channel = None
     if sound.channels > 1:
         meter = ChannelMeter(sound.channels)
-        for block in sound.blocks(sound.samplerate, dtype="float32", always_2d=True):
+        for block in sound.blocks(length, dtype="float32", always_2d=True):
             meter.push(block)
         channel = meter.choose()
         sound.seek(0)
     stream = Resampler(sound.samplerate, rate_hz)
-    for block in sound.blocks(sound.samplerate, dtype="float32", always_2d=True):
+    for block in sound.blocks(length, dtype="float32", always_2d=True):
         yield stream.push(mix_down(block, channel))
     yield stream.finish()
 

@@ -10,6 +10,8 @@ from talkinghead.core.types import AnyFloats, Doubles, Floats
 _CANCELLED = 0.5
 # Where the others together have less energy than this share of the strongest, they are silent.
 _SILENT = 0.01
+# 5.1 and 7.1: front left and right, centre, bass, and those behind.
+_SURROUND, _CENTRE = (6, 8), 2
 
 
 class ChannelMeter:
@@ -30,6 +32,9 @@ class ChannelMeter:
         if len(energies) < 2 or not strongest > 0:
             return None
         cancelled = float(self._products.sum()) < _CANCELLED * total
+        # Films and games speak from the centre, and their other channels are music.
+        if len(energies) in _SURROUND and energies[_CENTRE] > _SILENT * strongest:
+            return _CENTRE
         silent = total - strongest < _SILENT * strongest
         return int(np.argmax(energies)) if cancelled or silent else None
 

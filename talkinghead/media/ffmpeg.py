@@ -41,6 +41,8 @@ def check_file(path: Path, error: type[InputError], what: str) -> Path:
     try:
         if path.is_dir():
             raise error(f"{path} is a folder: give {what}")
+        if path.exists() and not path.is_file():  # it can be read once, and is looked at first
+            raise error(f"{path} is a pipe or a device: save what it gives to a file first")
         with path.open("rb") as file:
             if not file.read(1):
                 raise error(f"{path} is empty: give {what}")

@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import tempfile
 from collections import deque
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from talkinghead.core.errors import OutputError
-from talkinghead.core.temporary import expect, settled
+from talkinghead.core.output import drop_part, part_of
 from talkinghead.core.types import Pixels
 from talkinghead.media.audio import probe_audio, time_filter
 from talkinghead.media.ffmpeg import FFmpeg, input_arguments
@@ -57,16 +56,13 @@ def write_frames(
 
     All appear at once, at the end; frames of an earlier run go, anything else in the folder stays.
     """
-    parent = folder.absolute().parent
-    try:
-        part = Path(tempfile.mkdtemp(prefix=".talkinghead-", suffix=".part", dir=parent))
-    except OSError as error:
-        raise OutputError(f"{folder} cannot be written ({error.strerror}): choose another folder") from None
-    expect(part)
+    part = part_of(folder, folder=True)
     try:
         count, size_px = _write_pictures(part, frames, tags)
         sound = None if audio is None else _write_sound(part / _SOUND, audio, duration_s)
-        folder.mkdir(exist_ok=True)
+        if not folder.exists():
+            part.rename(folder)  # at once, whatever happens to this process
+            return count, size_px, sound
         made = sorted(path.name for path in part.iterdir())
         for name in made:
             (part / name).replace(folder / name)
@@ -76,7 +72,7 @@ def write_frames(
         raise OutputError(f"{folder} cannot be written ({error.strerror or error})") from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
-        settled(part)
+        drop_part(part)
     return count, size_px, sound
 
 

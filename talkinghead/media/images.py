@@ -33,6 +33,8 @@ MAX_PIXELS = 150_000_000
 # EXIF's tag, and its values that exchange width and height.
 _ORIENTATION, _ON_ITS_SIDE = 0x0112, (5, 6, 7, 8)
 _DESCRIPTION, _XMP = 0x010E, 700
+# Of a PNG's gAMA chunk: sRGB's, and what is a mistake rather than a gamma.
+_USUAL_GAMMA, _DARKEST_GAMMA, _BRIGHTEST_GAMMA = 1 / 2.2, 0.2, 1.5
 _HEIF_SUFFIXES = (".heic", ".heif", ".hif")
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1")
 _FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF",
@@ -223,6 +225,8 @@ def _check_file(path: Path) -> None:
         raise ImageError(f"{path} is a folder: give the name of a picture")
     if not path.exists():
         raise ImageError(f"there is no file {path}: check its name")
+    if not path.is_file():  # a pipe can be read once, and pictures are looked at first
+        raise ImageError(f"{path} is a pipe or a device: save the picture to a file first")
     try:
         with path.open("rb") as file:
             empty = not file.read(1)
@@ -312,7 +316,7 @@ def _decoded(picture: Pillow.Image, max_side_px: int) -> tuple[Pixels, Pixels | 
         flat = flat.resize(wanted, pillow.Resampling.LANCZOS, reducing_gap=2.0)
     if oriented:
         flat = _turned(flat, picture)
-    flat = _to_srgb(flat, picture.info.get("icc_profile"))
+    flat = _to_srgb(_of_gamma(flat, picture), picture.info.get("icc_profile"))
     if flat.mode != "RGBA":
         return np.array(flat.convert("RGB")), None
     alpha = np.array(flat.getchannel("A"))
@@ -355,6 +359,26 @@ def _scaled(values: npt.NDArray[np.generic]) -> Pixels:
         top = float(deep.max(initial=0))
         full = next((limit for limit in likely if top <= limit), top)
     return np.asarray(np.clip(deep * (255 / full) + 0.5, 0, 255), np.uint8)
+
+
+def _of_gamma(flat: Pillow.Image, picture: Pillow.Image) -> Pillow.Image:
+    """Values of a PNG that says which power of light they are (a renderer's are linear), as sRGB's; as browsers do.
+
+    Where the file also has a profile, or says that it is sRGB, that holds.
+    """
+    gamma = picture.info.get("gamma")
+    if (
+        not isinstance(gamma, float)
+        or {"icc_profile", "srgb"} & picture.info.keys()
+        or flat.mode not in ("RGB", "RGBA")
+    ):
+        return flat
+    if not _DARKEST_GAMMA < gamma < _BRIGHTEST_GAMMA or abs(gamma - _USUAL_GAMMA) < 0.02:
+        return flat
+    light = (np.arange(256) / 255) ** (1 / gamma)
+    shown = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+    table = np.asarray(np.round(255 * shown), np.uint8).tolist()
+    return flat.point(table * 3 + (list(range(256)) if flat.mode == "RGBA" else []))
 
 
 def _to_srgb(flat: Pillow.Image, profile: bytes | None) -> Pillow.Image:

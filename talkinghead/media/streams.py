@@ -109,7 +109,7 @@ def playlist(path: Path, force: bool) -> Iterator[Container]:
     """
     check_playlist(path, force)
     _remove(path)
-    pattern = f"file:{path.absolute().with_name(path.stem.replace('%', '%%'))}-%05d.ts"
+    pattern = f"file:{path.absolute().with_name(_segment_stem(path))}-%05d.ts"
     flags = ("-hls_time", "2", "-hls_list_size", "0", "-hls_playlist_type", "event", "-hls_segment_filename", pattern)
     try:
         yield Container("hls", _JOINABLE, _MP4.quality, _AAC, flags=flags)
@@ -118,8 +118,13 @@ def playlist(path: Path, force: bool) -> Iterator[Container]:
         raise
 
 
+def _segment_stem(path: Path) -> str:
+    """What a playlist's segments are called: ffmpeg takes a % for a number's place, and has no way to write one."""
+    return path.stem.replace("%", "_")
+
+
 def _segments(path: Path) -> list[Path]:
-    pattern = re.compile(rf"{re.escape(path.stem)}-\d{{5,}}\.ts")
+    pattern = re.compile(rf"{re.escape(_segment_stem(path))}-\d{{5,}}\.ts")
     return sorted(file for file in path.absolute().parent.iterdir() if pattern.fullmatch(file.name))
 
 

@@ -43,7 +43,9 @@ _RATES = tuple(sorted({Fraction(r) for r in (15, 20, *_TIMECODE_RATES)}
                       | {Fraction(r * 1000, 1001) for r in (24, 30, 48, 60, 120)}))  # fmt: skip
 # A real rate is told from its neighbour, 0.1 % away, by its drift over the whole take.
 _RATE_TOLERANCE = 4e-4
-_LARGEST_RADIANS = np.pi
+_LARGEST_RADIANS, _LARGEST_DEGREES = np.pi, 3600.0
+# Missing frames are interpolated, but not a day of them between two lines.
+_MOST_MISSING, _ALWAYS_FILLED, _SLOWEST = 100, 10_000, Fraction(1, 10)
 _EYE_RANGE_RAD = np.deg2rad(30.0)  # an eyeLook weight of 1
 _DAY_S = 86_400.0
 
@@ -74,6 +76,10 @@ def read_arkit_csv(path: Path) -> Motion:
         frames, fps = _frames(path, [row[columns["timecode"]] for row in rows])
     else:
         frames, fps = np.arange(len(rows)), Fraction(_APP_RATE)
+    if np.abs(head).max() > _LARGEST_DEGREES:
+        raise MotionError(
+            f"{path}: an angle of the head is {np.abs(head).max():g}, which is none in radians or degrees"
+        )
     if np.abs(head).max() <= _LARGEST_RADIANS:
         head = np.rad2deg(head)
     rotation = np.column_stack([head[:, 1], -head[:, 0], -head[:, 2]])
@@ -139,7 +145,8 @@ def _numbers(path: Path, rows: Sequence[Sequence[str]], columns: Sequence[int]) 
     values = np.empty((len(rows), len(columns)), np.float32)
     for i, row in enumerate(rows):
         try:
-            values[i] = [float(row[column]) for column in columns]
+            with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused as that
+                values[i] = [float(row[column]) for column in columns]
         except (ValueError, IndexError):
             raise MotionError(f"{path}, frame {i + 1}: a column is missing or holds no number") from None
         if not np.isfinite(values[i]).all():
@@ -161,6 +168,10 @@ def _frames(path: Path, timecodes: Sequence[str]) -> tuple[npt.NDArray[np.int64]
     forward = np.concatenate([[True], times_s[1:] > np.maximum.accumulate(times_s)[:-1] + 1e-6])
     fps = _rate(times_s[forward], nominal)
     frames = np.round((times_s - times_s[0]) * float(fps)).astype(np.int64)
+    if fps < _SLOWEST or frames.max() > max(_ALWAYS_FILLED, _MOST_MISSING * len(frames)):
+        raise MotionError(
+            f"{path}: its {len(frames)} lines lie {times_s.max() - times_s[0]:.0f} s apart: check its timecodes"
+        )
     # Time never runs back: a row that would is one more of the frame before.
     return np.maximum.accumulate(frames), fps
 

@@ -17,8 +17,6 @@ Units and signs are those of `talkinghead.motion.Motion`.
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -36,6 +34,8 @@ from talkinghead.motion.motion import Motion, Rest
 VERSION = 1
 MOTION_SUFFIXES: tuple[str, ...] = (".npz", ".pkl", ".csv")
 
+# Ten hours of frames take half of it.
+_MAX_BYTES = 1 << 30
 _PER_FRAME = ("blendshapes", "expression", "rotation", "translation", "scale")
 _OPTIONAL = ("eye_ratio", "lip_ratio")
 _REST_SHAPES: dict[str, tuple[int, ...]] = {
@@ -178,10 +178,15 @@ def _read_archive(path: Path) -> dict[str, npt.NDArray[Any]]:
             archive = np.load(file, allow_pickle=False)
             if not isinstance(archive, np.lib.npyio.NpzFile):
                 raise MotionError(f"{path} is no motion file: it is a single array")
+            size = sum(member.file_size for member in archive.zip.infolist())
+            if size > _MAX_BYTES:
+                raise MotionError(f"{path} unpacks to {size} bytes: that is no motion file")
             return {name: np.asarray(archive[name]) for name in archive.files}  # a foreign member comes as bytes
+    except MotionError:
+        raise
     except OSError as error:
         raise MotionError(f"{path} cannot be read ({error.strerror or error})") from None
-    except (ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, MemoryError) as error:
+    except Exception as error:  # a damaged archive can raise nearly anything
         raise MotionError(f"{path} is no motion file, or is damaged ({error})") from None
 
 
@@ -194,7 +199,8 @@ def _integer(path: Path, value: npt.NDArray[Any], name: str) -> int:
 def _floats(path: Path, value: npt.NDArray[Any], name: str) -> npt.NDArray[np.float32]:
     if value.dtype.kind not in "fiu":
         raise MotionError(f"{path}: {name} must hold numbers, not {value.dtype}")
-    return value.astype(np.float32)
+    with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused as that
+        return value.astype(np.float32)
 
 
 def _fps(path: Path, value: npt.NDArray[Any]) -> Fraction:

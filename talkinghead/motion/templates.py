@@ -127,7 +127,11 @@ def _numbers(value: Any, shape: tuple[int, ...], what: str) -> Floats:
     # Nested lists are no array: a hostile file's could be endless.
     if not isinstance(value, np.ndarray | np.number | int | float):
         raise MotionError(f"{what} holds no numbers")
-    array = np.asarray(value, np.float32)
+    try:
+        with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused as that
+            array = np.asarray(value, np.float32)
+    except OverflowError:
+        raise MotionError(f"{what} holds a number that is too large") from None
     if array.size != int(np.prod(shape)) or not np.isfinite(array).all():
         raise MotionError(f"{what} must hold {'x'.join(map(str, shape)) or 'one'} finite numbers")
     return array.reshape(shape)

@@ -204,7 +204,7 @@ def make_app(limits: Limits, settings: Settings, state: Path) -> Any:
     app.add_api_route("/v1/edits", server.edit, methods=["POST"], openapi_extra=form, responses=_RESPONSES)
     app.add_api_route("/v1/voices", server.voices, methods=["GET"], responses=_RESPONSES)
     app.add_api_route("/healthz", server.health, methods=["GET"])
-    app.add_api_route("/metrics", server.measures, methods=["GET"])
+    app.add_api_route("/metrics", server.measures, methods=["GET"], response_class=PlainTextResponse)
 
     async def say_refused(request: Request, refused: RefusedError) -> Response:
         server.metrics.add("refused_total")
@@ -242,7 +242,7 @@ _ERROR = {"type": "object", "required": ["error"], "properties": {"error": {"typ
 _RESPONSES = {
     code: {"description": text, "content": {"application/json": {"schema": _ERROR}}}
     for code, text in {
-        401: "No key, or another.", 404: "There is none.", 409: "There is no video yet.", 413: "Too large.",
+        400: "The form is damaged.", 401: "No key, or another.", 403: "Another site's page asks.", 404: "There is none.", 408: "The body did not come.", 409: "There is no video yet.", 413: "Too large.",
         415: "No form.", 422: "It cannot be used; the message says why.", 429: "No room now: try again.",
     }.items()
 }  # fmt: skip

@@ -52,7 +52,7 @@ class Guard:
     def _check(self, scope: Scope, headers: dict[str, str]) -> None:
         origin = headers.get("origin")
         # A page of another site must not use a server that its reader's machine reaches.
-        if origin is not None and urlsplit(origin).netloc != headers.get("host"):
+        if origin is not None and _place(origin) != headers.get("host"):
             raise RefusedError(403, "this server answers no pages of other sites")
         if self._key and not _is_open(scope["path"]):
             query = parse_qs(scope.get("query_string", b"").decode("latin-1"))
@@ -89,6 +89,14 @@ class Guard:
 
 def _is_open(path: str) -> bool:
     return path in _OPEN or path.startswith(PATH)
+
+
+def _place(origin: str) -> str | None:
+    """Host and port of a page's origin; None where it is no address."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:  # http://[
+        return None
 
 
 async def _refuse(scope: Scope, send: Send, refused: RefusedError) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import secrets
 import shutil
@@ -13,8 +14,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+from talkinghead.core.claims import hold, let_go
+from talkinghead.core.errors import OutputError
 from talkinghead.core.temporary import KeptFile
-from talkinghead.server.journal import ENDED, RUNNING, Job, Journal
+from talkinghead.server.journal import ENDED, RUNNING, STATES, Job, Journal
 from talkinghead.server.limits import Limits, RefusedError
 from talkinghead.server.worker import RESULT
 
@@ -34,13 +37,17 @@ class Jobs:
 
     def __init__(self, folder: Path, limits: Limits) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not hold(folder / "lock"):
+            raise OutputError(f"another server uses {folder}: end it, or name another folder with --state")
         self._folder, self._limits = folder, limits
         self.journal = Journal(folder / "journal.sqlite")
         self._closed, self._wake = threading.Event(), threading.Condition()
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._tidied_s = 0.0
         for job in self.journal.all("in_progress"):
-            self._again(job, "the server was stopped while it ran")
+            if not self._is_done(job):
+                self._again(job, "the server was stopped while it ran")
+        self._remove_strays()
         self._tidy()
         self._threads = [
             threading.Thread(target=self._work, name=f"talkinghead-jobs-{number}", daemon=True)
@@ -59,11 +66,17 @@ class Jobs:
             raise RefusedError(429, f"{self._limits.queue} jobs wait, and no more may", 30)
         name = secrets.token_urlsafe(12)
         folder = self._folder / name
-        folder.mkdir(mode=0o700)
         names = {what: f"{what}{kept.path.suffix}" for what, kept in files.items()}
-        for what, kept in files.items():
-            shutil.copyfile(kept.path, folder / names[what])
-        job = self.journal.add(name, {**request, **names})
+        try:
+            folder.mkdir(mode=0o700)
+            for what, kept in files.items():
+                shutil.copyfile(kept.path, folder / names[what])
+            job = self.journal.add(name, {**request, **names})
+        except BaseException as error:
+            shutil.rmtree(folder, ignore_errors=True)
+            if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+                raise RefusedError(507, "this server's disk is full", 60) from None
+            raise
         with self._wake:
             self._wake.notify()
         return job
@@ -119,12 +132,16 @@ class Jobs:
         for thread in self._threads:
             thread.join(_ENDING_S)
         self.journal.close()
+        let_go(self._folder / "lock")
 
     def _work(self) -> None:
         while not self._closed.is_set():
             job = self.journal.take()
             if job is not None:
-                self._run(job)
+                try:
+                    self._run(job)
+                except Exception as error:  # the jobs after it must run, whatever is wrong with this one
+                    self._give_up(job, f"the server could not run it ({type(error).__name__}: {error})")
                 continue
             self._tidy()
             with self._wake:
@@ -153,12 +170,16 @@ class Jobs:
                 process.stdin.write(json.dumps(request).encode() + b"\n")
                 process.stdin.flush()
             for line in process.stdout:
-                said: dict[str, Any] = json.loads(line)
+                try:
+                    said: dict[str, Any] = json.loads(line)
+                except ValueError:  # a worker that was killed within a word
+                    continue
                 if "error" in said:
                     error = str(said["error"])
                 else:
                     self.journal.count(job.id, said["frames"], said["total"])
-                if self._closed.is_set() or self.get(job.id).state == "cancelled":
+                now = self.journal.get(job.id)
+                if self._closed.is_set() or now is None or now.state == "cancelled":
                     process.terminate()
             process.stdout.close()
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -169,26 +190,44 @@ class Jobs:
 
     def _settle(self, job: Job, code: int, error: str | None) -> None:
         folder = self._folder / job.id
-        if code == 0:
-            if self.journal.move(job.id, "completed", only="in_progress"):
-                _keep_alone(folder, RESULT)
-        elif error is not None:
-            if self.journal.move(job.id, "failed", only="in_progress", error=error):
-                _keep_alone(folder, None)
+        if self._is_done(job):
+            pass
+        elif code != 0 and error is not None:
+            self._give_up(job, error)
         elif not self._closed.is_set():
             self._again(job, f"its worker was killed ({code})")
         now = self.journal.get(job.id)
         if now is None or now.state == "cancelled":
             shutil.rmtree(folder, ignore_errors=True)
 
+    def _is_done(self, job: Job) -> bool:
+        """Whether a job's video is there, which appears whole or not at all; however its worker ended, it counts."""
+        folder = self._folder / job.id
+        if not (folder / RESULT).is_file():
+            return False
+        if self.journal.move(job.id, "completed", only="in_progress"):
+            _keep_alone(folder, RESULT)
+        return True
+
     def _again(self, job: Job, why: str) -> None:
         if job.attempts < _ATTEMPTS:
             self.journal.move(job.id, "queued", only="in_progress")
-        elif self.journal.move(job.id, "failed", only="in_progress", error=f"{why}, twice: try a smaller one"):
+        else:
+            self._give_up(job, f"{why}, twice: try a smaller one")
+
+    def _give_up(self, job: Job, error: str) -> None:
+        if self.journal.move(job.id, "failed", only="in_progress", error=error):
             _keep_alone(self._folder / job.id, None)
 
+    def _remove_strays(self) -> None:
+        """Remove folders of no job: of a server that was killed before it had written down what it was asked for."""
+        known = {job.id for job in self.journal.all(*STATES)}
+        for folder in self._folder.iterdir():
+            if folder.is_dir() and folder.name not in known:
+                shutil.rmtree(folder, ignore_errors=True)
+
     def _tidy(self) -> None:
-        """Forget what ended long ago, and folders of no job."""
+        """Forget what ended long ago."""
         if time.monotonic() - self._tidied_s < _TIDY_S and self._tidied_s:
             return
         self._tidied_s = time.monotonic()
@@ -199,9 +238,11 @@ class Jobs:
 
 
 def _keep_alone(folder: Path, name: str | None) -> None:
-    """Of a job's files this one; the folder goes with the last."""
-    for file in folder.iterdir():
-        if file.name != name:
-            file.unlink()
+    """Of a job's files this one; the folder goes with the last. Whoever removes the job meanwhile, is not in the way."""
     if name is None:
-        folder.rmdir()
+        shutil.rmtree(folder, ignore_errors=True)
+        return
+    with contextlib.suppress(OSError):
+        for file in folder.iterdir():
+            if file.name != name:
+                file.unlink(missing_ok=True)

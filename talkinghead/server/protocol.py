@@ -63,7 +63,7 @@ def read_start(text: str) -> Start:
     if unknown := sorted(message.keys() - known):
         raise InputError(f"a stream has no {unknown[0]!r}: choose among {', '.join(known)}")
     given = {**known, **message}
-    if given["format"] not in FORMATS:
+    if given["format"] not in tuple(FORMATS):
         raise InputError(f"sound is {' or '.join(FORMATS)}, not {given['format']!r}")
     if given["video"] not in VIDEOS:
         raise InputError(f"video is {' or '.join(VIDEOS)}, not {given['video']!r}")
@@ -87,6 +87,8 @@ def text_of(message: dict[str, object], name: str, longest: int) -> str | None:
         raise InputError(f"{name} must be a text")
     if len(value) > longest:
         raise InputError(f"{name} has {len(value)} characters, and {longest} are allowed")
+    if any("\ud800" <= letter <= "\udfff" or letter == "\0" for letter in value):  # JSON's escapes can say so
+        raise InputError(f"{name} holds half a character, or none: send it as UTF-8")
     return value
 
 
@@ -101,6 +103,8 @@ def emotion_of(message: dict[str, object]) -> Emotion | None:
         raise InputError('strength must be a number: {"type": "emotion", "emotion": "happy", "strength": 0.5}')
     if unknown := sorted(message.keys() - {"type", "emotion", "strength"}):
         raise InputError(f"an emotion has no {unknown[0]!r}: it has a name (emotion) and a strength")
+    if not 0 <= strength <= 1:
+        raise InputError(f"strength must lie between 0 and 1, not {str(strength)[:20]}")
     return None if name is None else parse_emotion(name, float(strength))
 
 

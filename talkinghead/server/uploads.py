@@ -8,6 +8,7 @@ import shutil
 from typing import Any
 
 from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
 
 from talkinghead.core.background import parse_background
 from talkinghead.core.errors import InputError
@@ -32,7 +33,10 @@ async def form_of(request: Any) -> dict[str, Any]:
     kind = request.headers.get("content-type", "")
     if not kind.startswith("multipart/form-data"):
         raise RefusedError(415, "send a form: multipart/form-data")
-    form = await request.form(max_files=3, max_fields=100)
+    try:
+        form = await request.form(max_files=3, max_fields=100)
+    except HTTPException as error:
+        raise RefusedError(400, f"the form is damaged ({error.detail})") from None
     fields: dict[str, Any] = {}
     for name, value in form.multi_items():
         if name in fields:

@@ -6,6 +6,8 @@ import re
 
 # Beyond this many characters nobody wants to wait: a sentence is cut at a comma, else at a space.
 LONGEST = 300
+# What a cut looks at beyond itself.
+_SEEN_AHEAD = 8
 _PARAGRAPH = re.compile(r"\n\s*\n")
 _CLOSERS = "\"'”’»)\\]」』"
 _END = re.compile(rf"(?<=[.!?…؟।॥])[{_CLOSERS}]*\s+|(?<=[。！？])[{_CLOSERS}]*\s*")
@@ -57,10 +59,13 @@ def _ends(before: str, after: str) -> bool:
 
 def _shortened(sentence: str) -> list[str]:
     """A sentence in pieces of at most `LONGEST` characters where it can be cut at all."""
-    if len(sentence) <= LONGEST:
-        return [sentence]
-    cuts = [cut.end() for cut in _CLAUSE.finditer(sentence) if 0 < cut.end() <= LONGEST]
-    at = cuts[-1] if cuts and cuts[-1] >= LONGEST // 4 else sentence.rfind(" ", 0, LONGEST)
-    if at <= 0:
-        at = LONGEST
-    return [sentence[:at].strip(), *_shortened(sentence[at:].strip())]
+    pieces = []
+    while len(sentence) > LONGEST:
+        near = sentence[: LONGEST + _SEEN_AHEAD]  # all of it, again for each piece, would take a novel's time
+        cuts = [cut.end() for cut in _CLAUSE.finditer(near) if 0 < cut.end() <= LONGEST]
+        at = cuts[-1] if cuts and cuts[-1] >= LONGEST // 4 else sentence.rfind(" ", 0, LONGEST)
+        if at <= 0:
+            at = LONGEST
+        pieces.append(sentence[:at].strip())
+        sentence = sentence[at:].strip()
+    return [*pieces, sentence] if sentence else pieces

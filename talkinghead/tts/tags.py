@@ -16,7 +16,7 @@ from talkinghead.core.errors import InputError
 from talkinghead.tts.engines import SpeechEngine, SpokenText
 
 # Brackets around a word are a tag; around figures ("[1]") they are text.
-_TAG = re.compile(r"\[\s*([^\W\d_][^\[\]]*?)\s*\]")
+_TAG = re.compile(r"\[\s*([^\W\d_][^\[\]]*)\]")
 # A face turns before its voice does: by so much, in the pause before the stretch that is said so.
 _LEAD_S = 0.3
 
@@ -42,7 +42,9 @@ def split_tags(text: str) -> list[Stretch]:
     if len(pieces) == 1:
         return [Stretch(None, text, tagged=False)]
     stretches = [Stretch(None, pieces[0].strip(), tagged=False)]
-    stretches += [Stretch(_emotion(tag), said.strip()) for tag, said in zip(pieces[1::2], pieces[2::2])]
+    stretches += [
+        Stretch(_emotion(tag), said.strip()) for tag, said in zip(map(str.rstrip, pieces[1::2]), pieces[2::2])
+    ]
     return [stretch for stretch in stretches if any(map(str.isalnum, stretch.said))]
 
 

@@ -12,6 +12,7 @@ from talkinghead.core.types import Floats
 _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
 _KINDS = {(_PCM, 16): ("<i2", 2.0**15), (_PCM, 32): ("<i4", 2.0**31), (_FLOAT, 32): ("<f4", 1.0)}
 _RIFF_BYTES, _CHUNK_BYTES, _FORMAT_BYTES = 12, 8, 16
+_LONGEST_FORMAT = 40
 _LONGEST_HEAD = 1 << 20
 
 
@@ -48,7 +49,10 @@ class WavStream:
         if self._left is not None:
             self._left -= whole
         self._heard |= whole > 0
-        samples = np.frombuffer(body, code).astype(np.float32).reshape(-1, self._channels).mean(axis=1) / scale
+        with np.errstate(over="ignore", invalid="ignore"):
+            samples = np.frombuffer(body, code).astype(np.float32).reshape(-1, self._channels).mean(axis=1) / scale
+        if not np.isfinite(samples).all():
+            raise DependencyError(f"{self._name} sent samples that are not finite numbers")
         return np.asarray(samples, np.float32)
 
     def finish(self) -> None:
@@ -76,14 +80,18 @@ class WavStream:
             body = at + _CHUNK_BYTES
             if tag == b"data":
                 return self._begin(body, length)
-            if tag == b"fmt " and len(data) >= body + _FORMAT_BYTES:
-                self._read_format(bytes(data[body : body + min(length, 40)]))
+            if tag == b"fmt ":
+                if len(data) < body + min(length, _LONGEST_FORMAT):
+                    return False
+                self._read_format(bytes(data[body : body + min(length, _LONGEST_FORMAT)]))
             at = body + length + length % 2
             if at > _LONGEST_HEAD:
                 raise DependencyError(f"{self._name} sent a WAV header without end")
         return False
 
     def _read_format(self, body: bytes) -> None:
+        if len(body) < _FORMAT_BYTES:
+            raise DependencyError(f"{self._name} sent WAV whose format is cut off")
         code, channels, rate_hz, _, _, bits = struct.unpack_from("<HHIIHH", body)
         if code == _EXTENSIBLE and len(body) >= 26:
             (code,) = struct.unpack_from("<H", body, 24)

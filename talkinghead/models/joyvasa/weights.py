@@ -126,7 +126,11 @@ def read_units(path: Path) -> Units:
         value = template.get(name)
         if not isinstance(value, np.ndarray | np.number | int | float) or np.size(value) != width:
             raise CheckpointError(f"{path} is not JoyVASA's motion template: {name!r} is not {width} numbers")
-        value = np.asarray(value, np.float32).reshape(width)
+        try:
+            with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused as that
+                value = np.asarray(value, np.float32).reshape(width)
+        except OverflowError:
+            raise CheckpointError(f"{path} is damaged: {name!r} holds a number that is too large") from None
         if not np.isfinite(value).all():
             raise CheckpointError(f"{path} is damaged: {name!r} holds values that are not finite")
         return value

@@ -22,7 +22,9 @@ from talkinghead.models.face_mesh.person import SIDE_PX, person_shares
 # The matte is solved with a longer side of at most this many pixels, and enlarged for larger pictures.
 _MATTE_SIDE_PX = 900
 # The closer look: a square so many times the face, its middle this far below the face's, in its side.
-_CLOSE_SIDE, _CLOSE_DOWN, _CLOSE_FEATHER = 4.0, 0.08, 0.12
+_CLOSE_SIDE, _CLOSE_DOWN, _FEATHER = 4.0, 0.08, 0.12
+# And one at all of a person, where the look at all of the picture has missed it.
+_WIDE_SIDE = 8.0
 # People whose faces are at least so large beside the one that is meant belong to the foreground with it.
 _ALSO_MEANT = 0.5
 # Half the width of what is solved along the edge, in face heights: around the head, and along clothes.
@@ -33,9 +35,9 @@ _NOT, _SURE, _NOT_LIKELY = 0.1, 0.9, 0.25
 _HAZE = 0.06
 # In face heights from the face's middle: how far hair reaches.
 _HAIR_UP, _HAIR_WIDE = 1.5, 1.15
-# What is doubtful: the share of the face that is not told to be a person's, of what is found that hangs together with
-# no face, of the edge around the head where both looks differ.
-_DOUBT_FACE, _DOUBT_LOOSE, _DOUBT_EDGE = 0.1, 0.15, 0.35
+# What is doubtful: the share of a face that is not told to be a person's, of what is found that hangs together with no
+# face, and of what is neither told to be a person nor to be none, beside the person.
+_DOUBT_FACE, _DOUBT_LOOSE, _DOUBT_UNSURE, _DOUBTFUL = 0.1, 0.15, 0.12, 0.2
 
 
 @dataclass(frozen=True)
@@ -55,14 +57,14 @@ def matte_of(pixels: Pixels, faces: Sequence[Face]) -> Matte:
     height, width = pixels.shape[:2]
     picture, meant = _scaled(pixels, faces, _MATTE_SIDE_PX)
     meant = [face for face in meant if face.box[3] >= _ALSO_MEANT * meant[0].box[3]]
-    shares, differ = _shares(picture, meant)
+    shares = _shares(picture, meant)
     person, loose = _connected(shares, meant)
     known, band_px = _known(shares, person, meant)
     likely = np.clip((shares - _NOT_LIKELY) / (1 - 2 * _NOT_LIKELY), 0, 1) * person
     alpha = np.clip((solve_alpha(picture, known, likely, band_px) - _HAZE) / (1 - 2 * _HAZE), 0, 1)
     if picture is not pixels:
         alpha = np.asarray(cv2.resize(alpha, (width, height), interpolation=cv2.INTER_CUBIC), np.float32)
-    doubt = _doubt(shares, differ, loose, meant)
+    doubt = _doubt(shares, loose, meant)
     return Matte(np.clip(np.round(alpha * 255), 0, 255).astype(np.uint8), doubt)
 
 
@@ -80,29 +82,41 @@ def _scaled(pixels: Pixels, faces: Sequence[Face], side_px: int) -> tuple[Pixels
     ]
 
 
-def _shares(pixels: Pixels, faces: Sequence[Face]) -> tuple[Floats, Floats]:
-    """(how surely each pixel is a person's, how far the looks at it differ), both (h, w)."""
+def _shares(pixels: Pixels, faces: Sequence[Face]) -> Floats:
+    """(h, w): how surely each pixel is a person's."""
     height, width = pixels.shape[:2]
     whole = cv2.resize(pixels, (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_AREA)
     shares = np.asarray(cv2.resize(person_shares(whole[None])[0], (width, height)), np.float32)
-    differ = np.zeros_like(shares)
     for face in faces:
-        x, y, wide, tall = face.box
-        side = _CLOSE_SIDE * max(wide, tall)
-        scale = SIDE_PX / side
-        corner = np.array([x + wide / 2 - side / 2, y + tall / 2 + (_CLOSE_DOWN - 0.5) * side])
-        # From the look's pixels to the picture's, whose border goes on beyond it.
-        back = np.array([[1 / scale, 0, corner[0]], [0, 1 / scale, corner[1]]])
-        smooth = cv2.GaussianBlur(pixels, (0, 0), 0.35 / scale) if scale < 1 else pixels
-        look = cv2.warpAffine(smooth, back, (SIDE_PX, SIDE_PX), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-                              borderMode=cv2.BORDER_REPLICATE)  # fmt: skip
-        close = person_shares(look[None])[0]
-        ramp = np.clip(np.minimum(np.arange(SIDE_PX), np.arange(SIDE_PX)[::-1]) / (_CLOSE_FEATHER * SIDE_PX), 0, 1)
-        there = cv2.warpAffine(np.dstack([close, np.outer(ramp, ramp)]).astype(np.float32), back, (width, height))
-        weight = 0.5 * there[..., 1]
-        differ = np.maximum(differ, np.abs(there[..., 0] - shares) * there[..., 1])
-        shares = shares * (1 - weight) + there[..., 0] * weight
-    return shares, differ
+        # Of several people the look at all of the picture may tell one alone, and of far ones none.
+        if _told(shares, face) < _SURE:
+            shares = _mixed(shares, pixels, face, _WIDE_SIDE, 1.0)
+        shares = _mixed(shares, pixels, face, _CLOSE_SIDE, 0.5)
+    return shares
+
+
+def _told(shares: Floats, face: Face) -> float:
+    """What share of a face is told to be a person's."""
+    oval = np.zeros(shares.shape, np.uint8)
+    cv2.fillPoly(oval, [np.round(_oval(face)).astype(np.int32)], 1)
+    return float(shares[oval > 0].mean()) if oval.any() else 0.0
+
+
+def _mixed(shares: Floats, pixels: Pixels, face: Face, side: float, weight: float) -> Floats:
+    """`shares` with those of a look at a square around `face`, `side` times as large, which counts as `weight`."""
+    height, width = pixels.shape[:2]
+    x, y, wide, tall = face.box
+    scale = SIDE_PX / (side * max(wide, tall))
+    corner = x + wide / 2 - SIDE_PX / scale / 2, y + tall / 2 + (_CLOSE_DOWN - 0.5) * SIDE_PX / scale
+    # From the look's pixels to the picture's, whose border goes on beyond it.
+    back = np.array([[1 / scale, 0, corner[0]], [0, 1 / scale, corner[1]]])
+    smooth = cv2.GaussianBlur(pixels, (0, 0), 0.35 / scale) if scale < 1 else pixels
+    look = cv2.warpAffine(smooth, back, (SIDE_PX, SIDE_PX), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+                          borderMode=cv2.BORDER_REPLICATE)  # fmt: skip
+    found = person_shares(look[None])[0]
+    ramp = np.clip(np.minimum(np.arange(SIDE_PX), np.arange(SIDE_PX)[::-1]) / (_FEATHER * SIDE_PX), 0, 1)
+    there = cv2.warpAffine(np.dstack([found, weight * np.outer(ramp, ramp)]).astype(np.float32), back, (width, height))
+    return np.asarray(shares + there[..., 1] * (there[..., 0] - shares), np.float32)
 
 
 def _connected(shares: Floats, faces: Sequence[Face]) -> tuple[Floats, float]:
@@ -154,13 +168,14 @@ def _around_head(face: Face, shape: tuple[int, ...]) -> np.ndarray[tuple[int, ..
     return mask > 0
 
 
-def _doubt(shares: Floats, differ: Floats, loose: float, faces: Sequence[Face]) -> str:
+def _doubt(shares: Floats, loose: float, faces: Sequence[Face]) -> str:
     """What is wrong, in words; "" if nothing seems so."""
-    for face in faces:
-        oval = np.zeros(shares.shape, np.uint8)
-        cv2.fillPoly(oval, [np.round(_oval(face)).astype(np.int32)], 1)
-        if (missed := 1 - float(shares[oval > 0].mean())) > _DOUBT_FACE:
-            return f"{missed:.0%} of a face do not look like a person's"
+    missed = 1 - min(_told(shares, face) for face in faces)
+    if missed > _DOUBT_FACE:
+        return f"{missed:.0%} of a face do not look like a person's"
     if loose > _DOUBT_LOOSE:
         return f"{loose:.0%} of what looks like a person hang together with no face"
+    unsure = float(((shares > _DOUBTFUL) & (shares < 1 - _DOUBTFUL)).sum()) / max(1.0, float((shares > 0.5).sum()))
+    if unsure > _DOUBT_UNSURE:
+        return f"of {unsure:.0%} as many pixels as the person has it cannot be told whose they are"
     return ""

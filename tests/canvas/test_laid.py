@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image as PillowImage
 
+from talkinghead.avatar import Avatar
 from talkinghead.canvas.cutout import Cutout, behind, cut_out, over
 from talkinghead.canvas.laid import Laid
 from talkinghead.canvas.source import Source
@@ -152,3 +153,24 @@ def test_a_doubtful_matte_is_told() -> None:
     (said,) = source.notes(None)
     assert "cut badly" in said
     assert "rembg" in said
+
+
+def test_a_colour_laid_before_drawing_is_the_matte_laid_after_it() -> None:
+    """Two ways to the same frames, of two people: a colour behind the still picture, and a matte that moves."""
+    small = [read_image(EXAMPLES / name, max_side_px=256).pixels for name in ("grace_hopper.jpg", "astronaut.png")]
+    both = np.hstack([one[:218, :218] for one in small])
+    sound = (0.3 * np.sin(np.arange(1900) / 9).astype(np.float32), 16_000)
+    clips = [
+        Avatar(both, face="all", renderer="warp", background=name).speak(sound) for name in ("lime", "transparent")
+    ]
+    assert [clip.faces for clip in clips] == [2, 2]
+    assert [clip.is_transparent for clip in clips] == [False, True]
+    first: Pixels | None = None
+    for coloured, cut in zip(*clips, strict=True):
+        first = cut if first is None else first
+        composed = over(np.ascontiguousarray(cut[..., :3]), cut[..., 3], np.full_like(coloured, (0, 255, 0)))
+        off = np.abs(composed.astype(int) - coloured)
+        assert off.mean() < 0.3
+        assert off.max() < 40  # where a soft edge is moved, by rounding and resampling
+    assert first is not None
+    assert (first[..., 3] != cut[..., 3]).any()  # it did move

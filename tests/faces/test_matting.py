@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from talkinghead.core.types import Face, Floats, Image, Pixels
-from talkinghead.faces import find_face
+from talkinghead.faces import find_face, find_faces
 from talkinghead.faces.guided import GuidedFilter
 from talkinghead.faces.matte import matte_of
 from talkinghead.faces.matting import filled, own_colours, shares_of, solve_alpha
@@ -104,6 +104,14 @@ def test_an_edge_against_another_background_has_no_halo(astronaut: Image, astron
     before, after = astronaut.pixels[around][edge].mean(1), own[around][edge].mean(1)
     assert edge.sum() > 100
     assert after.mean() < before.mean() - 15
+
+
+def test_two_people_are_both_cut_out(astronaut: Image, hopper: Image) -> None:
+    pixels = np.hstack([hopper.pixels[:400, :400], astronaut.pixels[:400, 50:400]])
+    matte = matte_of(pixels, find_faces(Image(pixels)))
+    assert matte.alpha[180:260, 200:260].min() > 250  # her cheeks
+    assert matte.alpha[100:140, 400 + 160 : 400 + 190].min() > 250  # and hers
+    assert matte.alpha[:200, 660:].max() == 0
 
 
 def test_what_is_no_person_is_doubted() -> None:

@@ -45,6 +45,9 @@ def picture_column(base: Settings) -> Picture:
                      height=300, buttons=["fullscreen"], elem_id="picture",
                      placeholder="A portrait: drop it here, or click",
                      webcam_options=gr.WebcamOptions(mirror=False))  # fmt: skip
+    # Gradio would decode it first, with an error of its own for what it cannot read (HEIC, damaged files). A class of
+    # our own would make it write a stub file beside this one.
+    image.preprocess = _path_of
     _examples(image)
     with gr.Accordion("Of this picture", open=False):
         face = gr.Number(1, label="Face", precision=0, minimum=1, step=1, elem_id="face",
@@ -56,6 +59,11 @@ def picture_column(base: Settings) -> Picture:
         background = gr.Dropdown(_BACKGROUNDS, value="white", label="Background", allow_custom_value=True,
                                  info="Behind a transparent picture: a name or #rrggbb.")  # fmt: skip
     return Picture(image, face, framing, background, side)
+
+
+def _path_of(payload: Any) -> str | None:
+    """Where an upload lies: what it holds, our reader says."""
+    return None if payload is None or payload.path is None else str(payload.path)
 
 
 def example_sound() -> Path | None:

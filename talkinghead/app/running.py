@@ -31,17 +31,13 @@ def run(host: str, port: int, jobs: int, upload_mb: int, settings: Settings, say
     """
     with listening(host, port) as door, temporary_folder() as made, _environment(folder := made.resolve()):
         try:
-            import uvicorn
-
-            from talkinghead.app.serving import serving
+            from talkinghead.app.serving import server, serving
         except ImportError as error:
             raise DependencyError(f"the page needs {error.name}: {INSTALL}") from error
         key = os.environ.get(KEY) if not is_local(host) else None
         with serving(folder, settings, jobs, upload_mb, _auth(key)) as app:
-            config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False,
-                                    timeout_graceful_shutdown=2)  # fmt: skip
             say(f"http://{host}:{door.getsockname()[1]}")
-            uvicorn.Server(config).run(sockets=[door])
+            server(app).run(sockets=[door])
 
 
 def _auth(key: str | None) -> Callable[[str, str], bool] | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import socket
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +12,7 @@ from urllib.parse import urlsplit
 
 import fastapi
 import gradio as gr
+import uvicorn
 
 from talkinghead.app.desk import Desk
 from talkinghead.app.making import Avatars
@@ -37,6 +40,20 @@ class OwnPagesAlone:
                 await send({"type": "http.response.body", "body": b"this page answers no pages of other sites"})
                 return
         await self._app(scope, receive, send)
+
+
+class Server(uvicorn.Server):  # type: ignore[misc]  # uvicorn is not there for everybody who checks types
+    """What answers. Every open page holds a request: that these are cut off at the end is no error to tell."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+        await super().shutdown(sockets)
+
+
+def server(app: Any) -> Server:
+    """What answers for the application."""
+    return Server(uvicorn.Config(app, log_level="warning", access_log=False, server_header=False,
+                                 timeout_graceful_shutdown=1))  # fmt: skip
 
 
 @contextmanager

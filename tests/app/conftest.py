@@ -65,7 +65,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
 
 @pytest.fixture(scope="session")
 def inputs(tmp_path_factory: pytest.TempPathFactory, examples: Path) -> Path:
-    """face.png (192 x 192), two.png (two faces), none.png (no face), speech.wav (one second)."""
+    """face.png (192 x 192), two.png (two faces), none.png (no face), speech.wav (a second), damaged.png and .wav."""
     folder = tmp_path_factory.mktemp("inputs")
     with Image.open(examples / "astronaut.png") as face, Image.open(examples / "grace_hopper.jpg") as other:
         face.resize((192, 192)).convert("RGB").save(folder / "face.png")
@@ -74,6 +74,8 @@ def inputs(tmp_path_factory: pytest.TempPathFactory, examples: Path) -> Path:
         two.paste(face.resize((192, 192)), (288, 60))
         two.save(folder / "two.png")
     Image.new("RGB", (192, 192), "grey").save(folder / "none.png")
+    (folder / "damaged.png").write_bytes((folder / "face.png").read_bytes()[:3000])
+    (folder / "damaged.wav").write_bytes(b"no sound")
     samples, rate_hz = soundfile.read(examples / "speech.wav", dtype="float32")
     soundfile.write(folder / "speech.wav", samples[:rate_hz], rate_hz)
     return folder

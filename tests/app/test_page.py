@@ -59,6 +59,11 @@ def test_speaking(client: Any, inputs: Path) -> None:
     assert "renderer: warp" in note
     words, *_ = client.predict(None, api_name="/motion")
     assert "25 at 25 frames/s" in words
+    moved, *_ = client.predict(
+        given(inputs / "face.png"), *PICTURE, given(path), None, False, *MANNER, api_name="/animate"
+    )
+    with VideoReader(Path(moved["video"] if isinstance(moved, dict) else moved)) as reader:
+        assert np.shape(list(reader)) == (25, 192, 192, 3)
 
 
 def test_a_text_and_an_emotion(client: Any, inputs: Path) -> None:
@@ -100,9 +105,12 @@ def test_what_is_wrong_is_said_in_one_line(client: Any, inputs: Path, page: Show
         said(client, face, 7, *PICTURE[1:], None, "Hello.", *manner[1:], api_name="/speak"),
         said(client, face, *PICTURE, None, None, False, *MANNER, api_name="/animate"),
         said(client, given(inputs / "none.png"), api_name="/faces"),
+        said(client, given(inputs / "damaged.png"), api_name="/faces"),
+        said(client, face, *PICTURE, given(inputs / "damaged.wav"), *manner, api_name="/speak"),
     ]
     begin = ["choose a picture first", "give a recording, or write", "no face was found in none.png", "",
-             "give a video of a moving face", "no face was found in none.png"]  # fmt: skip
+             "give a video of a moving face", "no face was found in none.png",
+             "damaged.png is damaged", "damaged.wav"]  # fmt: skip
     for line, start in zip(lines, begin):
         assert line.startswith(start), line
         assert "\n" not in line

@@ -28,6 +28,7 @@ OPTIONAL = {
     "fastapi": "a server: pip install 'talkinghead[serve]'",
     "starlette": "a server: pip install 'talkinghead[serve]'",
     "uvicorn": "a server: pip install 'talkinghead[serve]'",
+    "h11": "a server: pip install 'talkinghead[serve]'",
     "websockets": "a server's streams: pip install 'talkinghead[serve]'",
     "python-multipart": "a server's uploads: pip install 'talkinghead[serve]'",
     "aiortc": "a server's WebRTC: pip install 'talkinghead[webrtc]'",

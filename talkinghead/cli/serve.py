@@ -46,10 +46,10 @@ _limits = together(*(
 @from_table(("renderer", "checkpoints", "device", "precision"))
 @quiet_options
 def command(host: str, port: int, state: Path | None, quiet: bool, **options: Any) -> None:
-    """Answer programs: avatars, streams that speak while they are told, videos, edits, faces.
+    """Answer people, with a page, and programs: avatars, streams that speak while they are told, videos, edits, faces.
 
     \b
-    talkinghead serve                        http://127.0.0.1:8000, documents at /docs
+    talkinghead serve                        http://127.0.0.1:8000 is the page, /docs the documents
     curl -F picture=@face.png http://127.0.0.1:8000/v1/avatars
     """
     from talkinghead.server.running import serve

@@ -30,6 +30,7 @@ OPTIONAL = {
     "fastapi": "a server: pip install 'talkinghead[serve]'",
     "starlette": "a server: pip install 'talkinghead[serve]'",
     "uvicorn": "a server: pip install 'talkinghead[serve]'",
+    "h11": "a server: pip install 'talkinghead[serve]'",
     "websockets": "a server's streams: pip install 'talkinghead[serve]'",
     "python-multipart": "a server's uploads: pip install 'talkinghead[serve]'",
     "c2pa-python": "signed C2PA manifests: pip install 'talkinghead[provenance]'",

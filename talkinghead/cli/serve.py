@@ -57,10 +57,10 @@ _limits = together(*(
 @from_table(("renderer", "checkpoints", "device", "precision", "label-text", *SIGNING))
 @quiet_options
 def command(host: str, port: int, state: Path | None, no_label: bool, quiet: bool, **options: Any) -> None:
-    """Answer programs: avatars, streams that speak while they are told, videos, edits, faces.
+    """Answer people, with a page, and programs: avatars, streams that speak while they are told, videos, edits, faces.
 
     \b
-    talkinghead serve                        http://127.0.0.1:8000, documents at /docs
+    talkinghead serve                        http://127.0.0.1:8000 is the page, /docs the documents
     curl -F picture=@face.png http://127.0.0.1:8000/v1/avatars
     """
     from talkinghead.provenance.making import Making

@@ -29,13 +29,14 @@ def serve(
         import uvicorn
 
         from talkinghead.server.app import make_app
+        from talkinghead.server.patience import patient_protocol
     except ImportError as error:
         raise DependencyError(f"a server needs {error.name}: {INSTALL}") from error
     with listening(host, port) as door:
         config = uvicorn.Config(
             make_app(limits, settings, state or default_state()), log_level="warning", access_log=False,
             ws_max_size=1 << 20, ws="websockets-sansio", ws_ping_interval=20, server_header=False,
-            timeout_keep_alive=10, timeout_graceful_shutdown=5,
+            http=patient_protocol(limits.patience_s), timeout_keep_alive=10, timeout_graceful_shutdown=5,
         )  # fmt: skip
         say(f"http://{host}:{door.getsockname()[1]}")
         uvicorn.Server(config).run(sockets=[door])

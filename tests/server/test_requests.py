@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import struct
 import subprocess
 import sys
+import time
 import zlib
 from pathlib import Path
 
@@ -156,6 +158,23 @@ def test_bodies_that_are_too_long_or_too_slow(tmp_path: Path, picture: File) -> 
             for _ in range(20):
                 slow.sendall(b"10000\r\n" + bytes(0x10000) + b"\r\n")
             assert b" 413 " in slow.recv(1000)
+        with socket.create_connection(("127.0.0.1", client.port), timeout=30) as slow:
+            # A whole request is answered, and the headers of the next one have their own time.
+            slow.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            answer = b""
+            while not answer.endswith(b"}"):
+                answer += slow.recv(1000)
+            assert b" 200 " in answer
+            begin_s = time.monotonic()
+            slow.sendall(b"GET /healthz HTTP/1.1\r\n")
+            slow.settimeout(0.2)
+            said = b""
+            while not said and time.monotonic() < begin_s + 20:
+                slow.sendall(b"X-A: b\r\n")
+                with contextlib.suppress(TimeoutError):
+                    said = slow.recv(1000)
+            assert b" 408 " in said
+            assert time.monotonic() - begin_s > 0.9
         with socket.create_connection(("127.0.0.1", client.port), timeout=30) as slow:
             slow.sendall(f"{head}Content-Length: 1000\r\n\r\n--x".encode())
             assert b" 408 " in slow.recv(1000)

@@ -33,8 +33,20 @@ class Server:
     """One server process on a folder of jobs."""
 
     def __init__(self, state: Path, temporary: Path, queue: int, workers: int) -> None:
-        words = [sys.executable, "-m", "talkinghead", "serve", "--port", "0", "--state", str(state), "--queue", str(queue),
-                 "--workers", str(workers)]  # fmt: skip
+        words = [
+            sys.executable,
+            "-m",
+            "talkinghead",
+            "serve",
+            "--port",
+            "0",
+            "--state",
+            str(state),
+            "--queue",
+            str(queue),
+            "--workers",
+            str(workers),
+        ]
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(temporary)}
         self.process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True, env=environment)
         assert self.process.stderr is not None
@@ -112,7 +124,11 @@ def _trial(folder: Path, jobs: int, cancelled: int, workers: int) -> list[str]:
         server.ask("DELETE", f"/v1/videos/{name}")
     server.process.terminate()
     server.process.communicate()
-    faults += [f"{path.name} is left" for path in (*temporary.iterdir(), *state.iterdir()) if path.is_dir() or path.parent == temporary]
+    faults += [
+        f"{path.name} is left"
+        for path in (*temporary.iterdir(), *state.iterdir())
+        if path.is_dir() or path.parent == temporary
+    ]
     print(f"all ended after {time.monotonic() - begin:.0f} s", flush=True)
     return faults
 
@@ -136,7 +152,9 @@ def _look(server: Server, names: list[str], gone: set[str], state: Path, kills: 
         elif (state / name).exists():
             faults.append(f"{name} is cancelled and has files")
     with sqlite3.connect(state / "journal.sqlite") as journal:
-        count, attempts = journal.execute("SELECT count(*), sum(attempts) FROM jobs WHERE state = 'completed'").fetchone()
+        count, attempts = journal.execute(
+            "SELECT count(*), sum(attempts) FROM jobs WHERE state = 'completed'"
+        ).fetchone()
         known = {row[0] for row in journal.execute("SELECT id FROM jobs")}
     print(f"{count} completed in {attempts} attempts, {len(known)} in the journal", flush=True)
     if known != set(names):

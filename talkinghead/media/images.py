@@ -318,7 +318,11 @@ def _of_gamma(flat: Pillow.Image, picture: Pillow.Image) -> Pillow.Image:
     Where the file also has a profile, or says that it is sRGB, that holds.
     """
     gamma = picture.info.get("gamma")
-    if not isinstance(gamma, float) or {"icc_profile", "srgb"} & picture.info.keys() or flat.mode not in ("RGB", "RGBA"):
+    if (
+        not isinstance(gamma, float)
+        or {"icc_profile", "srgb"} & picture.info.keys()
+        or flat.mode not in ("RGB", "RGBA")
+    ):
         return flat
     if not _DARKEST_GAMMA < gamma < _BRIGHTEST_GAMMA or abs(gamma - _USUAL_GAMMA) < 0.02:
         return flat

@@ -77,7 +77,9 @@ def read_arkit_csv(path: Path) -> Motion:
     else:
         frames, fps = np.arange(len(rows)), Fraction(_APP_RATE)
     if np.abs(head).max() > _LARGEST_DEGREES:
-        raise MotionError(f"{path}: an angle of the head is {np.abs(head).max():g}, which is none in radians or degrees")
+        raise MotionError(
+            f"{path}: an angle of the head is {np.abs(head).max():g}, which is none in radians or degrees"
+        )
     if np.abs(head).max() <= _LARGEST_RADIANS:
         head = np.rad2deg(head)
     rotation = np.column_stack([head[:, 1], -head[:, 0], -head[:, 2]])
@@ -167,7 +169,9 @@ def _frames(path: Path, timecodes: Sequence[str]) -> tuple[npt.NDArray[np.int64]
     fps = _rate(times_s[forward], nominal)
     frames = np.round((times_s - times_s[0]) * float(fps)).astype(np.int64)
     if fps < _SLOWEST or frames.max() > max(_ALWAYS_FILLED, _MOST_MISSING * len(frames)):
-        raise MotionError(f"{path}: its {len(frames)} lines lie {times_s.max() - times_s[0]:.0f} s apart: check its timecodes")
+        raise MotionError(
+            f"{path}: its {len(frames)} lines lie {times_s.max() - times_s[0]:.0f} s apart: check its timecodes"
+        )
     # Time never runs back: a row that would is one more of the frame before.
     return np.maximum.accumulate(frames), fps
 

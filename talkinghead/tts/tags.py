@@ -42,7 +42,9 @@ def split_tags(text: str) -> list[Stretch]:
     if len(pieces) == 1:
         return [Stretch(None, text, tagged=False)]
     stretches = [Stretch(None, pieces[0].strip(), tagged=False)]
-    stretches += [Stretch(_emotion(tag), said.strip()) for tag, said in zip(map(str.rstrip, pieces[1::2]), pieces[2::2])]
+    stretches += [
+        Stretch(_emotion(tag), said.strip()) for tag, said in zip(map(str.rstrip, pieces[1::2]), pieces[2::2])
+    ]
     return [stretch for stretch in stretches if any(map(str.isalnum, stretch.said))]
 
 

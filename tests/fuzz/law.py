@@ -128,7 +128,9 @@ class Law:
             raise BrokenLawError("changed its input")
 
 
-def faults(reader: Reader, law: Law, number: int, first: int | None = 0, say: Callable[[str], None] = print) -> list[Fault]:
+def faults(
+    reader: Reader, law: Law, number: int, first: int | None = 0, say: Callable[[str], None] = print
+) -> list[Fault]:
     """Hold a reader to the law in `number` cases: each different fault once, with its smallest file."""
     found: dict[str, Fault] = {}
 

@@ -41,8 +41,14 @@ def pictures() -> tuple[bytes, ...]:
     found = [_saved(rgb, kind) for kind in ("PNG", "WEBP", "GIF", "TIFF", "BMP", "PPM", "HEIF")]
     found += [_saved(rgb, "JPEG", exif=turned), _saved(rgb.convert("CMYK"), "JPEG", icc_profile=profile)]
     found += [_saved(rgb, "PNG", icc_profile=profile), _saved(rgb.convert("RGBA"), "PNG", exif=turned)]
-    found += [_saved(pillow.fromarray(_picture()[..., 0].astype(np.uint16) << 8), "PNG"), _saved(rgb.convert("P"), "PNG")]
-    found += [_saved(rgb.convert("CMYK"), "TIFF"), _saved(pillow.fromarray(_picture()[..., 0].astype(np.float32)), "TIFF")]
+    found += [
+        _saved(pillow.fromarray(_picture()[..., 0].astype(np.uint16) << 8), "PNG"),
+        _saved(rgb.convert("P"), "PNG"),
+    ]
+    found += [
+        _saved(rgb.convert("CMYK"), "TIFF"),
+        _saved(pillow.fromarray(_picture()[..., 0].astype(np.float32)), "TIFF"),
+    ]
     found += [_saved(rgb, "GIF", save_all=True, append_images=[rgb.rotate(90)])]
     found += [_saved(rgb, "PNG", save_all=True, append_images=[rgb.rotate(90)])]
     return tuple(found)
@@ -114,8 +120,15 @@ def pickles() -> tuple[bytes, ...]:
             for name, width in (("scale", 1), ("t", 3), ("pitch", 1), ("yaw", 1), ("roll", 1))
             for end in ("min", "max")}  # fmt: skip
     units = {**rows, "mean_exp": np.zeros(63, np.float32), "std_exp": np.ones(63, np.float32)}
-    odd = {"motion": [{"exp": (1, frozenset((2, (3, 4)))), "R": {5: [6]}, "t": b"7", "scale": 1 << 70}], "a": bytearray(9)}
-    return (*motions(".pkl"), *(pickle.dumps(units, n) for n in (2, 4, 5)), *(pickle.dumps(odd, n) for n in (0, 2, 4, 5)))
+    odd = {
+        "motion": [{"exp": (1, frozenset((2, (3, 4)))), "R": {5: [6]}, "t": b"7", "scale": 1 << 70}],
+        "a": bytearray(9),
+    }
+    return (
+        *motions(".pkl"),
+        *(pickle.dumps(units, n) for n in (2, 4, 5)),
+        *(pickle.dumps(odd, n) for n in (0, 2, 4, 5)),
+    )
 
 
 @cache

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fuzz.readers import GROUPS, READERS
+from tests.fuzz.table import GROUPS, READERS
 
 _ROOT = Path(__file__).parents[2]
 _CASES = 300
@@ -20,6 +20,8 @@ def test_readers_hold_the_law(group: str, tmp_path: Path) -> None:
     readers = [reader for reader in READERS if reader.group == group]
     command = [sys.executable, "tools/fuzz.py", group, "--cases", str(_CASES // len(readers)), "--seed", "0",
                "--keep", str(tmp_path / "kept")]  # fmt: skip
-    done = subprocess.run(command, cwd=_ROOT, capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": "."})
+    done = subprocess.run(
+        command, cwd=_ROOT, capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": "."}
+    )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
     assert "cases, 0 faults" in done.stdout

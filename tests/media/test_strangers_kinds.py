@@ -47,7 +47,9 @@ def _same(one: np.ndarray, other: np.ndarray) -> float:
     return max(float(np.corrcoef(one[k : n + k], other[:n])[0, 1]) for k in range(50))
 
 
-@pytest.mark.parametrize("name", ["rgb16.png", "rgb16.tif", "cmyk.tif", "lab.tif", "a.avif", "j2k.jp2", "t.tga", "e.png"])
+@pytest.mark.parametrize(
+    "name", ["rgb16.png", "rgb16.tif", "cmyk.tif", "lab.tif", "a.avif", "j2k.jp2", "t.tga", "e.png"]
+)
 def test_pictures_of_other_depths_and_colours(face: np.ndarray, tmp_path: Path, name: str) -> None:
     path, rgb = tmp_path / name, pillow.fromarray(face)
     if name.startswith("rgb16"):
@@ -97,7 +99,9 @@ def test_a_wav_file_that_does_not_know_its_length(voice: np.ndarray, tmp_path: P
 
 @pytest.mark.parametrize("channels", [6, 8])
 def test_the_voice_of_a_film_is_in_the_centre(voice: np.ndarray, tmp_path: Path, channels: int) -> None:
-    music = 0.4 * np.sin(np.outer(np.arange(len(voice)) / _RATE_HZ, 2 * np.pi * np.arange(200, 200 + 90 * channels, 90)))
+    music = 0.4 * np.sin(
+        np.outer(np.arange(len(voice)) / _RATE_HZ, 2 * np.pi * np.arange(200, 200 + 90 * channels, 90))
+    )
     music[:, 2] = voice
     path = tmp_path / "film.wav"
     soundfile.write(path, music, _RATE_HZ, format="WAVEX")
@@ -107,14 +111,28 @@ def test_the_voice_of_a_film_is_in_the_centre(voice: np.ndarray, tmp_path: Path,
     assert _same(_heard(path), music.mean(1)) > 0.99
 
 
-@pytest.mark.parametrize("name", ["-a.mp4", "a\nb.mp4", "100%d.mp4", "%03d.mp4", "a:b.mp4", "[x]?*.mp4", "UP.MP4", "é😀.mp4",
-                                  b"caf\xe9.mp4".decode(errors="surrogateescape")])  # fmt: skip
-def test_names_that_mean_something_elsewhere(face: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+@pytest.mark.parametrize(
+    "name",
+    [
+        "-a.mp4",
+        "a\nb.mp4",
+        "100%d.mp4",
+        "%03d.mp4",
+        "a:b.mp4",
+        "[x]?*.mp4",
+        "UP.MP4",
+        "é😀.mp4",
+        b"caf\xe9.mp4".decode(errors="surrogateescape"),
+    ],
+)
+def test_names_that_mean_something_elsewhere(
+    face: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     monkeypatch.chdir(tmp_path)
     write_video(Path(name), [face] * 3, Fraction(25))
     with VideoReader(Path(name)) as video:
         assert sum(1 for _ in video) == 3
-    assert os.listdir() == [name]
+    assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
 def test_a_playlist_with_a_percent_sign(face: np.ndarray, tmp_path: Path) -> None:

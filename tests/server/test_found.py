@@ -64,8 +64,11 @@ def test_what_a_killed_server_left_is_put_right(tmp_path: Path) -> None:
     Jobs(state, Limits(workers=0)).close()
     with sqlite3.connect(state / "journal.sqlite") as journal:
         for name, attempts in (("done", 2), ("half", 1)):
-            journal.execute("INSERT INTO jobs (id, state, attempts, created_s, changed_s, request) VALUES (?, 'in_progress', "
-                            "?, 0, 1e12, '{}')", (name, attempts))  # fmt: skip
+            journal.execute(
+                "INSERT INTO jobs (id, state, attempts, created_s, changed_s, request) VALUES (?, 'in_progress', "
+                "?, 0, 1e12, '{}')",
+                (name, attempts),
+            )
     journal.close()
     for name in ("done", "half", "of-nobody"):
         (state / name).mkdir()
@@ -130,15 +133,28 @@ def test_sound_that_lasts_for_hours(server: Client, picture: File) -> None:
     status, said = server.post("/v1/videos", picture=picture, audio=("long.flac", _hours(2)))
     assert (status, "7200 s, and 3600 s are allowed" in said["error"]) == (413, True)
     for name in ("audio", "driving"):
-        for playlist in (b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n/etc/x.mp4\n", b"ffconcat version 1.0\nfile a.mp4\n"):
+        for playlist in (
+            b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n/etc/x.mp4\n",
+            b"ffconcat version 1.0\nfile a.mp4\n",
+        ):
             status, said = server.post("/v1/videos", picture=picture, **{name: ("a.mp4", playlist)})
             assert (status, "perhaps a playlist" in said["error"]) == (422, True)
     status, said = server.post("/v1/videos", picture=picture, audio=("a.wav", b"RIFF\xff\xff\xff\xffWAVEfmt "))
     assert status == 422, said
 
 
-@pytest.mark.parametrize("kind", ["application/json", "text/plain", "application/x-www-form-urlencoded", "multipart/mixed",
-                                  "multipart/form-data; boundary=", "multipart/form-data; boundary=" + "a" * 500, "image/png"])  # fmt: skip
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "application/json",
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/mixed",
+        "multipart/form-data; boundary=",
+        "multipart/form-data; boundary=" + "a" * 500,
+        "image/png",
+    ],
+)
 @pytest.mark.parametrize("path", ["/v1/videos", "/v1/avatars", "/v1/edits"])
 def test_bodies_of_other_kinds(server: Client, kind: str, path: str) -> None:
     assert server.ask("POST", path, b'{"picture": "http://127.0.0.1:1/"}', Content_Type=kind)[0] in (400, 415, 422)
@@ -169,6 +185,12 @@ def examples_of(strategy: st.SearchStrategy[Any], number: int) -> list[Any]:
     run = given(strategy)(keep)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        settings(max_examples=number, database=None, deadline=None, derandomize=True, phases=(Phase.generate,),
-                 suppress_health_check=list(HealthCheck))(run)()  # fmt: skip
+        settings(
+            max_examples=number,
+            database=None,
+            deadline=None,
+            derandomize=True,
+            phases=(Phase.generate,),
+            suppress_health_check=list(HealthCheck),
+        )(run)()
     return found

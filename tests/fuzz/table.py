@@ -129,9 +129,7 @@ READERS: tuple[readers.Reader, ...] = (
         "manifest-jsonl",
         "texts",
         readers.read_manifest,
-        _texts(
-            '{"source": "a.png", "audio": "b.wav", "seed": 1, "still": true}\n{"source": "a.png", "text": "Hi"}'
-        ),
+        _texts('{"source": "a.png", "audio": "b.wav", "seed": 1, "still": true}\n{"source": "a.png", "text": "Hi"}'),
         ".jsonl",
         _JSON,
         odd=lambda: shapes.spoilt_json(_ROW),

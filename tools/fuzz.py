@@ -44,7 +44,7 @@ def _run(asked: argparse.Namespace, folder: Path) -> int:
     temporary.mkdir()
     tempfile.tempdir = os.environ["TMPDIR"] = str(temporary)
     from tests.fuzz.law import Fault, Law, faults
-    from tests.fuzz.readers import READERS
+    from tests.fuzz.table import READERS
 
     chosen = [reader for reader in READERS if {"all", reader.name, reader.group} & set(asked.readers)]
     if not chosen:
@@ -77,7 +77,7 @@ def _guided(name: str, seconds: int, folder: Path) -> None:
     import atheris
 
     from tests.fuzz.law import Law
-    from tests.fuzz.readers import BY_NAME
+    from tests.fuzz.table import BY_NAME
 
     reader, law = BY_NAME[name], Law(folder)
     corpus = folder / "corpus"

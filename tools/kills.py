@@ -3,7 +3,8 @@
 python tools/kills.py --kills 300              speak, edit, animate, motion, batch, in turn
 python tools/kills.py speak batch --kills 20   some of them
 
-After each kill: a result is absent, the old one, or a whole new one; inputs are as they were; nothing else is to be seen;
+After each kill: a result is absent, the old one, or a whole new one; inputs are as they were; nothing else is
+to be seen;
 no process stays. Every sixteenth time, and at the end, each command runs to its end where it was killed: it works, and
 removes what lay hidden. The exit code is 1 where any of that fails.
 """
@@ -141,8 +142,14 @@ def _whole_run(one: Command, place: Path) -> list[str]:
 def _start(one: Command, folder: Path) -> subprocess.Popen[bytes]:
     (folder / "tmp").mkdir(exist_ok=True)
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(folder / "tmp"), "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen([sys.executable, "-m", "talkinghead", *one.words], cwd=folder, env=environment,
-                            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
+    return subprocess.Popen(
+        [sys.executable, "-m", "talkinghead", *one.words],
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
 
 
 def _running_in(folder: Path) -> list[str]:
@@ -183,16 +190,27 @@ def _commands(inputs: Path) -> list[Command]:
     video = _video(12)
     return [
         Command("speak", ("speak", face, said, "-o", "out.mp4", *drawn), {"out.mp4": video}),
-        Command("text", ("speak", face, "--text", "Hello.", "--tts", "espeak", "-o", "out.mov", *drawn), {"out.mov": _video(8)}),
+        Command(
+            "text",
+            ("speak", face, "--text", "Hello.", "--tts", "espeak", "-o", "out.mov", *drawn),
+            {"out.mov": _video(8)},
+        ),
         Command("frames", ("speak", face, said, "-o", "frames/", *drawn), {"frames/": _frames}),
         Command("gif", ("speak", face, said, "-o", "out.gif", *drawn), {"out.gif": video}),
-        Command("animate", ("animate", face, motion, "-o", "out.mkv", "--save-motion", "out.npz", "--force", "-q"),
-                {"out.mkv": video, "out.npz": _motion}),
+        Command(
+            "animate",
+            ("animate", face, motion, "-o", "out.mkv", "--save-motion", "out.npz", "--force", "-q"),
+            {"out.mkv": video, "out.npz": _motion},
+        ),
         Command("edit", ("edit", face, "--smile", "0.5", "-o", "out.png", "--force", "-q"), {"out.png": _picture}),
         Command("motion", ("motion", "convert", motion, "out.pkl", "--force"), {"out.pkl": _motion}),
-        Command("batch", ("batch", str(inputs / "jobs.csv"), "-o", ".", "--workers", "2", "-q"),
-                {f"{k}.mp4": video for k in range(3)}, beside=("batch-journal.jsonl",)),
-    ]  # fmt: skip
+        Command(
+            "batch",
+            ("batch", str(inputs / "jobs.csv"), "-o", ".", "--workers", "2", "-q"),
+            {f"{k}.mp4": video for k in range(3)},
+            beside=("batch-journal.jsonl",),
+        ),
+    ]
 
 
 def _video(least: int) -> Callable[[Path], bool]:

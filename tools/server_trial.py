@@ -33,8 +33,20 @@ class Server:
     """One server process on a folder of jobs."""
 
     def __init__(self, state: Path, temporary: Path, queue: int, workers: int) -> None:
-        words = [sys.executable, "-m", "talkinghead", "serve", "--port", "0", "--state", str(state), "--queue", str(queue),
-                 "--workers", str(workers)]  # fmt: skip
+        words = [
+            sys.executable,
+            "-m",
+            "talkinghead",
+            "serve",
+            "--port",
+            "0",
+            "--state",
+            str(state),
+            "--queue",
+            str(queue),
+            "--workers",
+            str(workers),
+        ]
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(temporary)}
         self.process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True, env=environment)
         assert self.process.stderr is not None

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import io
 import pickle
-import pickletools
 import re
 import sys
 import warnings
@@ -23,14 +22,11 @@ import numpy as np
 import numpy.typing as npt
 
 from talkinghead.core.errors import CheckpointError, MotionError, TalkingHeadError
+from talkinghead.core.pickle_scan import endless
 
 # Nobody's motion template is larger: ten hours of frames take half of it.
 MAX_PICKLE_BYTES = 1 << 30
 _MAX_DEPTH = 64
-# Parts of a tuple, with those of the tuples in it.
-_MAX_TUPLE = 100_000
-# Among the sizes of what lies on a pickle's stack.
-_MARK = -1
 _MAX_DIMENSIONS = 8
 _NUMBER = re.compile(r"[biuf][1248]|f16|\?")
 
@@ -155,7 +151,8 @@ def load_pickle(path: Path, error: type[TalkingHeadError] = MotionError) -> Any:
     except OSError as reason:
         raise error(f"{path} cannot be read: {reason.strerror}") from None
     try:
-        _scan(raw)
+        if what := endless(raw):
+            raise _Refused(what)
         return _thaw(_Unpickler(io.BytesIO(raw)).load(), {}, 0)
     except _Refused as reason:
         raise error(f"{path} was refused: it holds {reason}, and a file of plain numbers has no use for that") from None
@@ -167,42 +164,6 @@ def load_pickle(path: Path, error: type[TalkingHeadError] = MotionError) -> Any:
         raise error(
             f"{path} is not a readable pickle ({type(reason).__name__}): it is damaged or of another kind"
         ) from None
-
-
-def _scan(raw: bytes) -> None:
-    """Refuse what would make the unpickler itself ask for memory that the file does not fill, or for a time without end.
-
-    Its memo is an array as long as the highest number in use; an honest pickle counts from zero. And a tuple of two
-    equal tuples, of two equal tuples each, and so on, is small until it becomes a key: then each of them is walked.
-    """
-    sizes, memo, last = [0], dict[int, int](), 1
-    for opcode, argument, _ in pickletools.genops(raw):
-        if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"):
-            number = len(memo) if argument is None else int(argument)
-            if number > len(raw):
-                raise _Refused("a memo of impossible size")
-            memo[number] = sizes[-1]
-            continue
-        taken = _taken(sizes, opcode.stack_before)
-        if opcode.name in ("GET", "BINGET", "LONG_BINGET"):
-            last = memo.get(int(argument), 1)
-        elif opcode.name.startswith("TUPLE"):
-            last = 1 + sum(taken)
-        else:
-            last = max(taken, default=1) if opcode.name == "DUP" else 1
-        if last > _MAX_TUPLE:
-            raise _Refused("tuples nested without end")
-        sizes += [_MARK if kind is pickletools.markobject else last for kind in opcode.stack_after]
-
-
-def _taken(sizes: list[int], before: list[pickletools.StackObject]) -> list[int]:
-    """What an opcode takes from a stack of sizes, down to the mark where it takes all above one."""
-    taken: list[int] = []
-    if pickletools.markobject in before:
-        while (size := sizes.pop()) != _MARK:
-            taken.append(size)
-        before = before[: before.index(pickletools.markobject)]
-    return taken + [sizes.pop() for _ in before]
 
 
 def _thaw(value: Any, done: dict[int, Any], depth: int) -> Any:

@@ -178,7 +178,7 @@ def _read_archive(path: Path) -> dict[str, npt.NDArray[Any]]:
             archive = np.load(file, allow_pickle=False)
             if not isinstance(archive, np.lib.npyio.NpzFile):
                 raise MotionError(f"{path} is no motion file: it is a single array")
-            size = sum(member.file_size for member in archive.zip.infolist())
+            size = sum(member.file_size for member in archive.zip.infolist()) if archive.zip else 0
             if size > _MAX_BYTES:
                 raise MotionError(f"{path} unpacks to {size} bytes: that is no motion file")
             return {name: np.asarray(archive[name]) for name in archive.files}  # a foreign member comes as bytes

@@ -242,7 +242,8 @@ _ERROR = {"type": "object", "required": ["error"], "properties": {"error": {"typ
 _RESPONSES = {
     code: {"description": text, "content": {"application/json": {"schema": _ERROR}}}
     for code, text in {
-        400: "The form is damaged.", 401: "No key, or another.", 403: "Another site's page asks.", 404: "There is none.", 408: "The body did not come.", 409: "There is no video yet.", 413: "Too large.",
+        400: "The form is damaged.", 401: "No key, or another.", 403: "Another site's page asks.", 404: "None here.",
+        408: "The body did not come.", 409: "There is no video yet.", 413: "Too large.",
         415: "No form.", 422: "It cannot be used; the message says why.", 429: "No room now: try again.",
     }.items()
 }  # fmt: skip

@@ -238,7 +238,7 @@ class Jobs:
 
 
 def _keep_alone(folder: Path, name: str | None) -> None:
-    """Of a job's files this one; the folder goes with the last. Whoever removes the job meanwhile, is not in the way."""
+    """Of a job's files this one; the folder goes with the last. Removing the job meanwhile is no error."""
     if name is None:
         shutil.rmtree(folder, ignore_errors=True)
         return

@@ -69,6 +69,18 @@ def said_of(error: Exception, kept: KeptFile, called: str = "the picture") -> st
     return str(error).replace(str(kept.path), called).replace(kept.path.name, called)
 
 
+def check_is_no_text(kept: KeptFile, name: str) -> None:
+    """A playlist is a text that names other files, which are this machine's: nothing that an upload names is opened.
+
+    Raises:
+        RefusedError: it is a text.
+    """
+    with kept.path.open("rb") as file:
+        head = file.read(512)
+    if head and not re.search(rb"[\x00-\x08\x0e-\x1f\x7f-\xff]", head.removeprefix(b"\xef\xbb\xbf")):
+        raise RefusedError(422, f"{name} is a text, perhaps a playlist: send the recording or the video itself")
+
+
 def check_picture(kept: KeptFile, limits: Limits) -> None:
     """Whether a picture may be opened; a video is none.
 

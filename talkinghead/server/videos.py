@@ -21,7 +21,7 @@ from talkinghead.motion.files import is_motion_file, load_motion
 from talkinghead.server.jobs import Jobs
 from talkinghead.server.journal import Job
 from talkinghead.server.limits import Limits, RefusedError
-from talkinghead.server.uploads import check_options, check_picture, form_of, kept_file
+from talkinghead.server.uploads import check_is_no_text, check_options, check_picture, form_of, kept_file
 
 _LOOK_S = 0.1
 
@@ -130,6 +130,9 @@ class Videos:
 
     def _check(self, files: dict[str, KeptFile]) -> None:
         check_picture(files["picture"], self._limits)
+        for name in ("audio", "driving"):
+            if name in files and not is_motion_file(files[name].path):
+                check_is_no_text(files[name], name)
         seconds = 0.0
         if "audio" in files:
             seconds = probe_audio(files["audio"].path).duration_s

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -84,12 +83,17 @@ def test_a_result_has_the_permissions_of_any_file(tmp_path: Path) -> None:
     assert (tmp_path / "out.mp4").stat().st_mode == (tmp_path / "plain").stat().st_mode
 
 
+def _descriptors() -> int:
+    folder = Path("/proc/self/fd")
+    return len(list(folder.iterdir())) if folder.is_dir() else 0
+
+
 def test_no_descriptor_stays_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    before = len(os.listdir("/proc/self/fd")) if Path("/proc/self/fd").is_dir() else 0
+    before = _descriptors()
     for _ in range(3):
         KeptFile().close()
         with temporary_folder(), whole_file(tmp_path / "out.mp4", force=True) as part:
             part.write_text("whole")
-    after = len(os.listdir("/proc/self/fd")) if Path("/proc/self/fd").is_dir() else 0
+    after = _descriptors()
     assert after == before

@@ -63,7 +63,7 @@ def test_tuples_that_end_are_read(tmp_path: Path) -> None:
 def test_a_template_with_numbers_that_are_too_large(tmp_path: Path, value: object) -> None:
     template = pickle.loads(seeds.motions(".pkl")[0])
     template["motion"][0]["exp" if isinstance(value, np.ndarray) else "scale"] = value
-    with pytest.raises(MotionError, match="finite|too large"):
+    with pytest.raises(MotionError, match=r"finite|too large"):
         load_motion(_file(tmp_path, "m.pkl", pickle.dumps(template)))
 
 
@@ -110,8 +110,15 @@ def test_tables_with_impossible_times_and_numbers(
         load_motion(_file(tmp_path, "m.csv", "\n".join(lines) + "\n"))
 
 
-@pytest.mark.parametrize("line", [_DEEP, '{"source": ' + "9" * 5000 + "}", '{"source": "a\\u0000", "audio": "b"}',
-                                  '{"source": "\\ud800", "audio": "b"}'])  # fmt: skip
+@pytest.mark.parametrize(
+    "line",
+    [
+        _DEEP,
+        '{"source": ' + "9" * 5000 + "}",
+        '{"source": "a\\u0000", "audio": "b"}',
+        '{"source": "\\ud800", "audio": "b"}',
+    ],
+)
 def test_manifests_that_json_cannot_mean(tmp_path: Path, line: str) -> None:
     with pytest.raises(InputError, match="row 1"):
         read_manifest(_file(tmp_path, "m.jsonl", line), tmp_path)
@@ -134,9 +141,18 @@ def test_other_files_of_json_nested_too_deeply(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "changed",
-    [{"layers": None}, {"hidden_size": [3]}, {"heads": {}}, {"window": 10**9}, {"gain": "1"}, {"channels": 3}, {"heads": 0},
-     {"encoder": True}, {"dropout": float("nan")}],
-)  # fmt: skip
+    [
+        {"layers": None},
+        {"hidden_size": [3]},
+        {"heads": {}},
+        {"window": 10**9},
+        {"gain": "1"},
+        {"channels": 3},
+        {"heads": 0},
+        {"encoder": True},
+        {"dropout": float("nan")},
+    ],
+)
 def test_a_model_config_of_other_types(tmp_path: Path, changed: dict[str, object]) -> None:
     values = {**json.loads(seeds.tiny_checkpoint()["config.json"]), **changed}
     with pytest.raises(Audio2MotionError, match=next(iter(changed))):

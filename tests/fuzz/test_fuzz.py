@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fuzz.readers import GROUPS, READERS
+from tests.fuzz.table import GROUPS, READERS
 
 _ROOT = Path(__file__).parents[2]
 _CASES = 300

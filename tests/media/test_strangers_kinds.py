@@ -111,8 +111,20 @@ def test_the_voice_of_a_film_is_in_the_centre(voice: np.ndarray, tmp_path: Path,
     assert _same(_heard(path), music.mean(1)) > 0.99
 
 
-@pytest.mark.parametrize("name", ["-a.mp4", "a\nb.mp4", "100%d.mp4", "%03d.mp4", "a:b.mp4", "[x]?*.mp4", "UP.MP4", "é😀.mp4",
-                                  b"caf\xe9.mp4".decode(errors="surrogateescape")])  # fmt: skip
+@pytest.mark.parametrize(
+    "name",
+    [
+        "-a.mp4",
+        "a\nb.mp4",
+        "100%d.mp4",
+        "%03d.mp4",
+        "a:b.mp4",
+        "[x]?*.mp4",
+        "UP.MP4",
+        "é😀.mp4",
+        b"caf\xe9.mp4".decode(errors="surrogateescape"),
+    ],
+)
 def test_names_that_mean_something_elsewhere(
     face: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
@@ -120,7 +132,7 @@ def test_names_that_mean_something_elsewhere(
     write_video(Path(name), [face] * 3, Fraction(25))
     with VideoReader(Path(name)) as video:
         assert sum(1 for _ in video) == 3
-    assert os.listdir() == [name]
+    assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
 def test_a_playlist_with_a_percent_sign(face: np.ndarray, tmp_path: Path) -> None:

@@ -47,9 +47,9 @@ class FitConfig:
 
     penalty: float = 3e4
     hours: float = 1.0
-    shape_penalty: float = 3.0
+    shape_penalty: float = 6.0
     lead: int = 2
-    shape_lead: int = 3
+    shape_lead: int = 4
     spread: float = 0.3
 
 

@@ -35,8 +35,8 @@ assert SAMPLES_PER_FRAME * 6 == MOONSHINE_HOP * 5
 
 
 class MoonshineWindows(NamedTuple):
-    """Frames that a window sees: `past` ones, `block` new ones that come out of it, and `ahead`; the first window gives
-    `first`, so that blocks end where the blocks of a stream do."""
+    """Frames of a window: `past` ones, which it knows from earlier windows, `block` new ones that come out of it, and
+    `ahead`; the first window gives `first`, so that blocks end where the blocks of a stream do."""
 
     first: int
     block: int
@@ -50,7 +50,7 @@ class MoonshineWindows(NamedTuple):
 
 def moonshine_windows(low_latency: bool) -> MoonshineWindows:
     """Half a second at a time, or an eighth."""
-    return MoonshineWindows(1, 5, 21, 3) if low_latency else MoonshineWindows(9, 20, 42, 9)
+    return MoonshineWindows(1, 5, 42, 3) if low_latency else MoonshineWindows(9, 20, 42, 9)
 
 
 def feature_places(features: FeatureConfig, low_latency: bool) -> tuple[int, ...]:

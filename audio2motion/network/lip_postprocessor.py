@@ -11,7 +11,7 @@ from audio2motion.targets import opening_weights
 
 # Channels that part the lips; a closure takes these to zero and leaves the lips' shape alone.
 GAP_CHANNELS = ("jawOpen", "mouthUpperUpLeft", "mouthUpperUpRight", "mouthLowerDownLeft", "mouthLowerDownRight")
-_BILABIAL = VISEMES.index("p b m")
+_BILABIAL, _SILENCE = VISEMES.index("p b m"), VISEMES.index("silence")
 # Steps (of 20 ms) by which closures are delayed: the network was taught that opening lips lead their sound, but a
 # closure is seen when it is heard.
 CLOSURE_DELAY = 2
@@ -20,6 +20,9 @@ _CLOSURE_HOLD = 1  # steps by which a closure is held before and after, so that 
 # The voice activity gate: shut below the first probability, open above the second.
 _GATE_SHUT, _GATE_OPEN = 0.1, 0.35
 _GATE_PER_STEP = 0.25  # attack and release: 80 ms each
+# Lips close where so many steps were silence with more than this probability, each of them. Voice activity takes longer
+# to fall; but of pauses in which people's lips stay open the network is less sure, or sure for a step only.
+_SILENT_STEPS, _SILENT_ABOVE = 3, 0.99
 # Standard deviations of the smoothing in steps. Smoothing delays, so in low latency there is none.
 _SMOOTH_LIPS, _SMOOTH_CLOSURES = 1.75, 1.0
 REACH = 4  # steps that smoothing sees on either side
@@ -44,10 +47,10 @@ def _softmax(logits: Floats) -> Floats:
 class LipPostprocessor:
     """A stream of the network's steps in, a stream of lip weights out; `REACH` steps later unless `low_latency`.
 
-    Where speech is less probable than `_GATE_OPEN`, the whole mouth comes to rest. Openings below the config's
-    `closed_below` become zero and those up to twice that shrink; so do openings at sounds that are p, b or m with a
-    probability of `closure_above`. What remains is multiplied by `gain`. A model of keypoints ("expression") passes
-    through unchanged.
+    Where speech is less probable than `_GATE_OPEN`, the whole mouth comes to rest, and the lips close where the network
+    is sure of silence. Openings below the config's `closed_below` become zero and those up to twice that shrink; so do
+    openings at sounds that are p, b or m with a probability of `closure_above`. What remains is multiplied by `gain`. A
+    model of keypoints ("expression") passes through unchanged.
     """
 
     def __init__(self, config: ModelConfig, low_latency: bool = False) -> None:
@@ -55,6 +58,7 @@ class LipPostprocessor:
         self._gap = [i for i, name in enumerate(config.channels) if name in GAP_CHANNELS]
         self._opening = opening_weights(config.channels)
         self._delayed: Floats | None = None  # closures that later steps will show
+        self._silent = np.zeros(_SILENT_STEPS - 1, np.float32)  # probabilities of the steps before
         self._gate: float | None = None
         self._low_latency = low_latency
         self._lips = _Smoother(_gaussian(_SMOOTH_LIPS, REACH))
@@ -69,7 +73,9 @@ class LipPostprocessor:
         if self._bypass or not len(lips):
             return lips
         lips = lips.clip(0, 1) * self._gated(steps.voice_activity)[:, None]
-        parted = self._delay(self._parted_by_viseme(steps.visemes))
+        said = _softmax(steps.visemes)
+        lips[:, self._gap] *= self._parted_by_silence(said[:, _SILENCE])[:, None]
+        parted = self._delay(self._parted_by_viseme(said[:, _BILABIAL]))
         if not self._low_latency:
             lips, parted = self._lips.push(lips), self._closures.push(parted[:, None])[:, 0]
         out = (lips * np.float32(self._config.gain)).clip(max=1)
@@ -91,10 +97,17 @@ class LipPostprocessor:
         opening = (lips @ self._opening).clip(min=1e-6)
         return np.asarray((2 * (opening - self._config.closed_below) / opening).clip(0, 1), np.float32)
 
-    def _parted_by_viseme(self, visemes: Floats) -> Floats:
-        """(T,) in 0..1: the share of each opening that p, b and m leave."""
-        share = (self._config.closure_above - _softmax(visemes)[:, _BILABIAL]) / _CLOSURE_RAMP
+    def _parted_by_viseme(self, closed: Floats) -> Floats:
+        """(T,) in 0..1: the share of each opening that p, b and m, of probability `closed` (T,), leave."""
+        share = (self._config.closure_above - closed) / _CLOSURE_RAMP
         return np.asarray(share.clip(0, 1), np.float32)
+
+    def _parted_by_silence(self, silent: Floats) -> Floats:
+        """(T,) in 0..1: the share of each opening that a silence of probabilities `silent` (T,) leaves."""
+        known = np.concatenate([self._silent, silent])
+        self._silent = known[len(silent) :].copy()
+        surely = np.lib.stride_tricks.sliding_window_view(known, _SILENT_STEPS).min(1)
+        return np.asarray((1 - 2 * (surely - _SILENT_ABOVE) / (1 - _SILENT_ABOVE)).clip(0, 1), np.float32)
 
     def _delay(self, parted: Floats) -> Floats:
         """The shares (T,) `CLOSURE_DELAY` steps later; before, the first step's."""

@@ -2,9 +2,10 @@
 
 The weights, which are not ours, lie in `checkpoints/moonshine` with their licence. The encoder was made for whole
 utterances: it normalises its first convolution over all of the sound, and every frame attends to every other. Here it
-runs over windows at fixed places: a window's new frames see `PAST` frames before them and `AHEAD` after them, and the
-normalisation knows the last two seconds. Frame k (24 ms) is centred on sample 384 k + 447; steps (20 ms) lie between
-two frames. The convolutions run once over the sound, the layers once more over what a window sees of the past.
+runs over windows at fixed places: a window's new frames attend to `past` frames before them, as those were heard in
+their own windows, and to `ahead` after them; the normalisation knows the last two seconds. Frame k (24 ms) is centred
+on sample 384 k + 447; steps (20 ms) lie between two frames. The convolutions run once over the sound; the layers once,
+and once more over the frames that a window hears ahead.
 """
 
 from __future__ import annotations
@@ -27,23 +28,32 @@ from audio2motion.runtime import cpu_session
 if TYPE_CHECKING:
     import onnxruntime
 
-LAYER = "layer_3"
+_LAYERS = 3
+_LAYER = f"layer_{_LAYERS}"
 _COLUMNS = 6  # of the first convolution, 4 ms each, to a frame
 _NORMALISED = 2 * SAMPLE_RATE_HZ // (HOP // _COLUMNS)  # columns that the normalisation knows
 
 
 class MoonshineState(NamedTuple):
     """Streaming state: `sound` (n,) whose frames are not convolved; `heard` (m, 2) of the columns before it; the
-    convolved frames `before` (p, 288) that the next window sees; `frames` and `steps` that came out; the `last` frame
-    (0 or 1, 288), between which and the next one a step may lie."""
+    convolved frames `before` (a, 288) that were only heard ahead; of the frames before them what the layers attend to,
+    `past` (6, p, 288); `frames` and `steps` that came out; the `last` frame (0 or 1, 288), between which and the next
+    one a step may lie."""
 
     windows: MoonshineWindows
     sound: Floats
     heard: Floats
     before: Floats
+    past: Floats
     frames: int
     steps: int
     last: Floats
+
+
+def nothing_before() -> dict[str, Floats]:
+    """What the network is given of earlier windows where there were none."""
+    shapes = {"heard": (0, 2), "before": (0, SIZE), "past": (2 * _LAYERS, 0, SIZE)}
+    return {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
 
 
 class Moonshine:
@@ -57,11 +67,16 @@ class Moonshine:
         """Read the encoder (by default the embedded one); Audio2MotionError where it is missing or damaged."""
         return cls(cpu_session(path or embedded_encoder(), fused=True))
 
+    def whole(self, sound: Floats) -> Floats:
+        """Frames (T, 288) of a whole recording (N,) at once, every one of which sees all others."""
+        (frames,) = self._session.run([_LAYER], {"sound": sound} | nothing_before())
+        return np.asarray(frames, np.float32)
+
     def start(self, low_latency: bool = False) -> MoonshineState:
         """The streaming state before any sound."""
-        none = np.zeros((0, SIZE), np.float32)
-        heard = np.zeros((0, 2), np.float32)
-        return MoonshineState(moonshine_windows(low_latency), heard[:, 0], heard, none, 0, 0, none)
+        nothing = nothing_before()
+        heard, before = nothing["heard"], nothing["before"]
+        return MoonshineState(moonshine_windows(low_latency), heard[:, 0], heard, before, nothing["past"], 0, 0, before)
 
     def push(self, sound: Floats, state: MoonshineState) -> tuple[Floats, MoonshineState]:
         """The steps (T, 288) that `sound` (N,) completes, none or more, the first being time 0; and the state."""
@@ -79,12 +94,11 @@ class Moonshine:
 
     def _window(self, new: int, end: int, state: MoonshineState) -> tuple[Floats, MoonshineState]:
         """One window, of `new` convolved frames, which gives the frames from `state.frames` to `end`."""
-        given = {"sound": state.sound[: (new - 1) * HOP + WINDOW], "heard": state.heard, "before": state.before}
-        layer, convolved, columns = self._session.run([LAYER, "convolved", "columns"], given)
+        sound = state.sound[: (new - 1) * HOP + WINDOW]
+        given = {"sound": sound, "heard": state.heard, "before": state.before, "past": state.past}
+        layer, convolved, columns, seen = self._session.run([_LAYER, "convolved", "columns", "seen"], given)
         windows = state.windows
-        seen = np.concatenate([state.before, convolved])
-        first = end + windows.ahead - len(seen)  # the frame that the window begins with
-        frames = np.concatenate([state.last, layer[state.frames - first : end - first]])
+        frames = np.concatenate([state.last, layer[: end - state.frames]])
         # Where steps lie between frames: before the centre of frame 0 nothing is known but that frame.
         steps = -(-((end - 1) * HOP + CENTRE) // SAMPLES_PER_FRAME)
         places = (np.arange(state.steps, steps) * SAMPLES_PER_FRAME - CENTRE).clip(min=0)
@@ -93,6 +107,8 @@ class Moonshine:
         high = np.minimum(low + 1, len(frames) - 1)
         between = frames[low] * (1 - part) + frames[high] * part
         heard = np.concatenate([state.heard, columns[: new * _COLUMNS]])[-_NORMALISED:]
-        sound, keep = state.sound[new * HOP :].copy(), windows.past + windows.ahead
-        after = MoonshineState(windows, sound, heard, seen[-keep:].copy(), end, steps, frames[-1:].copy())
+        before = np.concatenate([state.before, convolved])[-windows.ahead :]
+        past = seen[:, : -windows.ahead][:, -windows.past :].copy()
+        sound, last = state.sound[new * HOP :].copy(), frames[-1:].copy()
+        after = MoonshineState(windows, sound, heard, before, past, end, steps, last)
         return np.asarray(between, np.float32), after

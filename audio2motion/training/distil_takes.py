@@ -18,15 +18,12 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from audio2motion.checkpoint import embedded_encoder
 from audio2motion.config import SAMPLE_RATE_HZ
 from audio2motion.corpus.sounds import Floats
 from audio2motion.corpus.takes import TakeMaker
 from audio2motion.corpus.voices import EspeakVoice, Voice, find_voices
 from audio2motion.errors import Audio2MotionError
-from audio2motion.network.layout import MOONSHINE_SIZE
-from audio2motion.network.moonshine import LAYER
-from audio2motion.runtime import cpu_session
+from audio2motion.network.moonshine import Moonshine
 from audio2motion.training.distil_settings import TakesConfig
 
 HELD_OUT_VARIANTS = ("m5", "f5")  # espeak-ng's voices that are not learnt from
@@ -66,7 +63,7 @@ class Listener:
         self._config, self._held_out = config, held_out
         self._maker = TakeMaker({"espeak-ng": voices}, config.texts, 0.0 if held_out else _SPEECHLESS)
         self._files = [] if config.recordings is None else recordings(config.recordings, held_out)
-        self._encoder = cpu_session(embedded_encoder(), fused=True)
+        self._encoder = Moonshine.load()
 
     def take(self, number: int, human: bool | None = None) -> Heard:
         """Take `number`, of the same choices every time; `human`: from a recording or not, by default by chance.
@@ -86,9 +83,7 @@ class Listener:
         return Heard(sound, self._hear(sound.astype(np.float32) / np.float32(32768)), human)
 
     def _hear(self, sound: Floats) -> npt.NDArray[np.float16]:
-        given = {"sound": sound, "heard": np.zeros((0, 2), np.float32)}
-        (features,) = self._encoder.run([LAYER], given | {"before": np.zeros((0, MOONSHINE_SIZE), np.float32)})
-        return np.asarray(features, np.float16)
+        return np.asarray(self._encoder.whole(sound), np.float16)
 
     def _cut(self, rng: np.random.Generator, speed: float) -> Floats:
         """A take's worth of recordings, from anywhere in one of them on, played `speed` times as fast."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +30,7 @@ from audio2motion.phones import VISEMES
 Doubles = npt.NDArray[np.float64]
 
 _SILENCE, _BILABIAL = VISEMES.index("silence"), VISEMES.index("p b m")
+_SPREADING = ("mouthSmileLeft", "mouthSmileRight", "mouthStretchLeft", "mouthStretchRight")
 _ABOUT_SPEECH = 10  # steps about a sound from which is learnt: what lips do in silence is voice activity's to say
 _AFTER_END = 16000  # samples that follow a take, so that the windows over its end are whole
 
@@ -39,14 +41,16 @@ class FitConfig:
     `shape_penalty` times as much for all else; `hours` of the corpus at most.
 
     `lead`: steps by which lips part and close before their sound; `shape_lead`: by which they spread and round before
-    it. In a corpus of clips, where lips are measured, both are 0.
+    it. `spread`: how far lips spread for each unit of a corpus's targets, as people spread them less. In a corpus of
+    clips, where lips are measured, the leads are 0 and `spread` is 1.
     """
 
     penalty: float = 3e4
     hours: float = 1.0
-    shape_penalty: float = 10.0
+    shape_penalty: float = 6.0
     lead: int = 2
-    shape_lead: int = 3
+    shape_lead: int = 4
+    spread: float = 0.3
 
 
 class _Sums:
@@ -86,24 +90,31 @@ def take_features(encoder: Moonshine, samples: Floats, count: int, low_latency: 
     return steps[before // SAMPLES_PER_FRAME :][:count]
 
 
-def _leads(config: ModelConfig, fit: FitConfig, measured: bool) -> list[int]:
-    """Steps by which each channel leads its sound."""
+class _Lesson(NamedTuple):
+    """What is taught of a corpus's channels: steps by which each leads its sound, and by what it is multiplied."""
+
+    leads: list[int]
+    scales: Floats
+
+
+def _lesson(config: ModelConfig, fit: FitConfig, measured: bool) -> _Lesson:
     if measured:
-        return [0] * channels(config)
+        return _Lesson([0] * channels(config), np.ones(channels(config), np.float32))
     names = config.channels if config.output == "blendshapes" else ("",) * channels(config)
-    return [fit.lead if name in GAP_CHANNELS or not name else fit.shape_lead for name in names]
+    leads = [fit.lead if name in GAP_CHANNELS or not name else fit.shape_lead for name in names]
+    return _Lesson(leads, np.array([fit.spread if name in _SPREADING else 1 for name in names], np.float32))
 
 
 def _rows(
-    encoder: Moonshine, take: StoredTake, leads: Sequence[int], places: tuple[int, ...], low_latency: bool
+    encoder: Moonshine, take: StoredTake, lesson: _Lesson, places: tuple[int, ...], low_latency: bool
 ) -> tuple[Floats, Floats]:
     """What a take teaches: features (T, places * 288), and lips (T, channels) and whether there is a p, b or m."""
     samples, motion, visemes = take
     count, now = len(motion), np.arange(len(motion))
     features = take_features(encoder, samples, count, low_latency)
     features = np.pad(features, ((-places[0], max(places[-1], 0)), (0, 0)), mode="edge")
-    later = [np.minimum(now + lead, count - 1) for lead in leads]
-    lips = np.stack([motion[at, channel] for channel, at in enumerate(later)], 1)
+    later = [np.minimum(now + lead, count - 1) for lead in lesson.leads]
+    lips = np.stack([motion[at, channel] for channel, at in enumerate(later)], 1) * lesson.scales
     spoken = np.convolve(visemes != _SILENCE, np.ones(2 * _ABOUT_SPEECH + 1))[_ABOUT_SPEECH:-_ABOUT_SPEECH] > 0.5
     closed = np.convolve(visemes == _BILABIAL, np.ones(3))[1:-1] > 0.5  # give or take a step
     said = np.column_stack([lips, closed[np.minimum(now + CLOSURE_DELAY, count - 1)]]).astype(np.float32)
@@ -168,7 +179,7 @@ def fit_features(
         sums, sounds_known = _Sums(len(places) * MOONSHINE_SIZE, channels(model.config) + 1), False
         for measured, take in _takes(corpora, config.hours):
             sounds_known = sounds_known or not measured
-            sums.add(*_rows(encoder, take, _leads(model.config, config, measured), places, low_latency))
+            sums.add(*_rows(encoder, take, _lesson(model.config, config, measured), places, low_latency))
         if not sums.rows:
             raise Audio2MotionError(f"{corpora[0]} holds no speech whose lips are known")
         solved = _solved(sums, config, FeatureHead(linear.weight.numpy(), linear.bias.numpy()), model.config)

@@ -1,13 +1,14 @@
 """Moonshine's encoder, its first layers alone, as ONNX: raw sound in, one frame of features every 24 ms out.
 
-The matrices keep the eight bits in which they were published; a DequantizeLinear before their use makes them fp32, and
-a Cast the convolutions, whose weights are stored in half precision: ONNX Runtime does both once, when it loads the
-file. Activations, which the published file also rounds to eight bits, stay in single precision.
+The matrices keep the eight bits in which they were published, and what they multiply is rounded to eight bits as it is
+there: several times as fast as in single precision where the CPU has instructions for it. A Cast makes fp32 of the
+convolutions, whose weights are stored in half precision: ONNX Runtime does that once, when it loads the file.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,28 @@ _FREQUENCIES = "onnx::Expand_202"  # of the rotation, in radians a frame
 _PROJECTIONS = ("self_attn/k_proj", "self_attn/q_proj", "self_attn/v_proj", "self_attn/o_proj", "mlp/fc1", "mlp/fc2")
 
 Array = npt.NDArray[np.generic]
+
+
+# Pairs of channels that are turned together lie side by side; here all first ones come before all second ones, of
+# queries and keys alike, which leaves their products as they are.
+_SPLIT = (ROTARY // 2, ROTARY // 2, SIZE // HEADS - ROTARY)
+_HEAD = (*range(0, ROTARY, 2), *range(1, ROTARY, 2), *range(ROTARY, SIZE // HEADS))
+PAIRED = np.array([head * (SIZE // HEADS) + channel for head in range(HEADS) for channel in _HEAD])
+
+
+class Rounded(NamedTuple):
+    """Names: `values` (T, n) of uint8, and their scale and zero point."""
+
+    values: str
+    scale: str
+    zero: str
+
+
+class Turns(NamedTuple):
+    """Cosines and sines of the angles of `keys` (P + T, 1, 16) and of `queries` (T, 1, 16)."""
+
+    keys: tuple[str, str]
+    queries: tuple[str, str]
 
 
 @dataclass
@@ -88,11 +111,23 @@ class Converter:
     def norm(self, x: str, name: str) -> str:
         return self.node("LayerNormalization", x, self.constant(self.published.weights[name]), epsilon=_EPSILON)
 
-    def product(self, x: str, layer: int, name: str) -> str:
+    def rounded(self, x: str) -> Rounded:
+        """`x` in eight bits, as the published encoder takes it."""
+        out = Rounded(*(f"rounded_{len(self.nodes)}_{part}" for part in range(3)))
+        self.nodes.append(helper.make_node("DynamicQuantizeLinear", [x], list(out), name=f"n{len(self.nodes)}"))
+        return out
+
+    def product(self, x: Rounded, layer: int, name: str) -> str:
         """Rows times one of a layer's matrices, plus its bias."""
-        matrix, scale, zero, *bias = (self.constant(value) for value in self.published.product(layer, name))
-        out = self.node("MatMul", x, self.node("DequantizeLinear", matrix, scale, zero))
-        return self.node("Add", out, *bias) if bias else out
+        matrix, scale, zero, *bias = self.published.product(layer, name)
+        if name in _PROJECTIONS[:2]:
+            matrix = matrix[:, PAIRED]
+        # The same numbers, less 128: signed ones are multiplied several times as fast.
+        signed = self.constant((matrix.astype(np.int16) - 128).astype(np.int8))
+        offset = self.constant((zero.astype(np.int16) - 128).astype(np.int8))
+        out = self.node("Cast", self.node("MatMulInteger", x.values, signed, x.zero, offset), to=TensorProto.FLOAT)
+        out = self.node("Mul", out, self.node("Mul", x.scale, self.constant(scale)))
+        return self.node("Add", out, self.constant(bias[0])) if bias else out
 
     def convolutions(self, sound: str, heard: str) -> str:
         """Sound (n,) to frames (T, 288) by three convolutions, the first one's columns normalised as one.
@@ -120,66 +155,76 @@ class Converter:
             x = self.node("Gelu", x)
         return self.node("Transpose", self.node("Squeeze", x, self.ints(0)), perm=[1, 0], out="convolved")
 
-    def rotation(self, frames: str) -> tuple[str, str]:
-        """Cosines and sines (T, 1, 16, 1) by which pairs of channels are turned."""
-        count = self.node("Squeeze", self.node("Shape", frames, start=0, end=1), self.ints(0))
+    def turns(self, x: str, past: str) -> Turns:
+        """By which angles pairs of channels are turned, at the frames `past` (n, P, 288) and `x` (T, 288)."""
+        before = self.node("Shape", past, start=1, end=2)
+        end = self.node("Squeeze", self.node("Add", before, self.node("Shape", x, start=0, end=1)), self.ints(0))
         zero, one = (self.constant(np.array(value, np.int64)) for value in (0, 1))
-        places = self.node("Cast", self.node("Range", zero, count, one), to=TensorProto.FLOAT)
-        frequencies = self.constant(self.published.weights[_FREQUENCIES].reshape(1, 1, -1, 1))
-        angles = self.node("Mul", self.node("Reshape", places, self.ints(-1, 1, 1, 1)), frequencies)
-        return self.node("Cos", angles), self.node("Sin", angles)
+        places = self.node("Cast", self.node("Range", zero, end, one), to=TensorProto.FLOAT)
+        frequencies = self.constant(self.published.weights[_FREQUENCIES].reshape(1, 1, -1))
+        angles = self.node("Mul", self.node("Reshape", places, self.ints(-1, 1, 1)), frequencies)
+        keys = self.node("Cos", angles), self.node("Sin", angles)
+        all_after, frames = self.ints(np.iinfo(np.int64).max), self.ints(0)
+        cosines, sines = (self.node("Slice", part, before, all_after, frames) for part in keys)
+        return Turns(keys, (cosines, sines))
 
-    def _turned(self, x: str, rotation: tuple[str, str]) -> str:
-        """Queries or keys (T, 288) as (heads, T, 36), each pair of the first 32 channels turned."""
+    def _turned(self, x: str, rotation: tuple[str, str], perm: tuple[int, ...]) -> str:
+        """Queries or keys (T, 288) as (T, heads, 36) and permuted, the pairs of their first 32 channels turned."""
         cosines, sines = rotation
-        x = self.node("Reshape", x, self.ints(0, HEADS, SIZE // HEADS))
-        axis, start, middle, end = (self.ints(value) for value in (2, 0, ROTARY, SIZE // HEADS))
-        pairs = self.node("Slice", x, start, middle, axis)
-        pairs = self.node("Reshape", pairs, self.ints(0, HEADS, ROTARY // 2, 2))
-        last, one, two = self.ints(3), self.ints(1), self.ints(2)
-        a, b = self.node("Slice", pairs, start, one, last), self.node("Slice", pairs, one, two, last)
+        x = self.node("Reshape", x, self.ints(-1, HEADS, SIZE // HEADS))
+        a, b, rest = (f"part_{len(self.nodes)}_{part}" for part in range(3))
+        sizes = self.ints(*_SPLIT)
+        self.nodes.append(helper.make_node("Split", [x, sizes], [a, b, rest], name=f"n{len(self.nodes)}", axis=2))
         first = self.node("Sub", self.node("Mul", a, cosines), self.node("Mul", b, sines))
         second = self.node("Add", self.node("Mul", b, cosines), self.node("Mul", a, sines))
-        turned = self.node("Reshape", self.node("Concat", first, second, axis=3), self.ints(0, HEADS, ROTARY))
-        whole = self.node("Concat", turned, self.node("Slice", x, middle, end, axis), axis=2)
-        return self.node("Transpose", whole, perm=[1, 0, 2])
+        return self.node("Transpose", self.node("Concat", first, second, rest, axis=2), perm=perm)
 
-    def layer(self, x: str, number: int, rotation: tuple[str, str]) -> str:
-        """A transformer layer: frames (T, 288) to the same."""
-        normed = self.norm(x, f"layers.{number}.input_layernorm.weight")
-        key, query, value = (self.product(normed, number, name) for name in _PROJECTIONS[:3])
-        key, query = self._turned(key, rotation), self._turned(query, rotation)
-        value = self.node("Reshape", value, self.ints(0, HEADS, SIZE // HEADS))
-        scores = self.node("MatMul", query, self.node("Transpose", key, perm=[0, 2, 1]))
+    def layer(self, x: str, number: int, past: tuple[str, str], turns: Turns) -> tuple[str, str, str]:
+        """A transformer layer: frames (T, 288) to the same, and the keys and values (1, P + T, 288) that they met."""
+        rounded = self.rounded(self.norm(x, f"layers.{number}.input_layernorm.weight"))
+        key, query, value = (self.product(rounded, number, name) for name in _PROJECTIONS[:3])
+        first = self.ints(0)
+        key, value = (self.node("Concat", before, self.node("Unsqueeze", new, first), axis=1)
+                      for before, new in zip(past, (key, value)))  # fmt: skip
+        query = self._turned(query, turns.queries, (1, 0, 2))
+        scores = self.node("MatMul", query, self._turned(key, turns.keys, (1, 2, 0)))
         scores = self.node("Mul", scores, self.constant(np.float32((SIZE // HEADS) ** -0.5)))
-        attended = self.node("MatMul", self.node("Softmax", scores), self.node("Transpose", value, perm=[1, 0, 2]))
-        attended = self.node("Reshape", self.node("Transpose", attended, perm=[1, 0, 2]), self.ints(0, SIZE))
-        x = self.node("Add", x, self.product(attended, number, _PROJECTIONS[3]))
-        hidden = self.product(self.norm(x, f"layers.{number}.post_attention_layernorm.weight"), number, "mlp/fc1")
-        return self.node("Add", x, self.product(self.node("Gelu", hidden), number, "mlp/fc2"))
+        values = self.node("Reshape", value, self.ints(-1, HEADS, SIZE // HEADS))
+        values = self.node("Transpose", values, perm=[1, 0, 2])
+        attended = self.node("Transpose", self.node("MatMul", self.node("Softmax", scores), values), perm=[1, 0, 2])
+        rounded = self.rounded(self.node("Reshape", attended, self.ints(-1, SIZE)))
+        x = self.node("Add", x, self.product(rounded, number, _PROJECTIONS[3]))
+        rounded = self.rounded(self.norm(x, f"layers.{number}.post_attention_layernorm.weight"))
+        hidden = self.node("Gelu", self.product(rounded, number, "mlp/fc1"))
+        return self.node("Add", x, self.product(self.rounded(hidden), number, "mlp/fc2")), key, value
 
 
-def encoder(published: Published, taps: tuple[int, ...]) -> onnx.ModelProto:
+def encoder(published: Published, layers: int) -> onnx.ModelProto:
     """The first layers, for one window of a stream of sound.
 
-    Inputs: `sound` (n,) float32 at 16 kHz; `heard` (m, 2) and `before` (p, 288), which earlier windows gave as
-    `columns` and `convolved`. Outputs: those two of this window's sound, and per number in `taps` `layer_N`
-    (p + T, 288): the residual stream after so many layers, not normalised. T = 1 + (n - 895) / 384.
+    Inputs: `sound` (n,) float32 at 16 kHz; `heard` (m, 2), `before` (a, 288) and `past` (2 layers, P, 288), parts of
+    what earlier windows gave as `columns`, `convolved` and `seen`. Outputs: those three, with the frames a + T of this
+    window after the P before them in `seen`: every layer's keys, then every layer's values; and `layer_N` (a + T, 288),
+    N being `layers`: the residual stream after them, not normalised. T = 1 + (n - 895) / 384.
     """
     made = Converter(published)
     x = made.node("Concat", "before", made.convolutions("sound", "heard"), axis=0)
-    rotation = made.rotation(x)
-    for number in range(max(taps)):
-        x = made.layer(x, number, rotation)
-        if number + 1 in taps:
-            made.node("Identity", x, out=f"layer_{number + 1}")
+    turns, past = made.turns(x, "past"), made.split("past", 2 * layers)
+    keys, values = [], []
+    for number in range(layers):
+        x, key, value = made.layer(x, number, (past[number], past[layers + number]), turns)
+        keys.append(key)
+        values.append(value)
+    made.node("Identity", x, out=f"layer_{layers}")
+    made.node("Concat", *keys, *values, axis=0, out="seen")
 
     def floats(name: str, *shape: str | int) -> onnx.ValueInfoProto:
         return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
 
-    inputs = [floats("sound", "samples"), floats("heard", "columns before", 2), floats("before", "frames before", SIZE)]
-    outputs = [floats(f"layer_{tap}", "frames", SIZE) for tap in taps]
-    outputs += [floats("convolved", "new frames", SIZE), floats("columns", "new columns", 2)]
+    inputs = [floats("sound", "samples"), floats("heard", "columns before", 2), floats("before", "frames before", SIZE),
+              floats("past", 2 * layers, "past frames", SIZE)]  # fmt: skip
+    outputs = [floats(f"layer_{layers}", "frames", SIZE), floats("convolved", "new frames", SIZE),
+               floats("columns", "new columns", 2), floats("seen", 2 * layers, "seen frames", SIZE)]  # fmt: skip
     graph = helper.make_graph(made.nodes, "moonshine_tiny_encoder", inputs, outputs, made.weights)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)])
     model.producer_name, model.ir_version = "talkinghead checkpoints/moonshine/build.py", IR_VERSION

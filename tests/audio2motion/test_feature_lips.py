@@ -149,6 +149,23 @@ def test_the_regression_finds_what_there_is_and_is_the_same_every_time(
     assert np.corrcoef(told, take.motion[2 : count + 2, jaw])[0, 1] > 0.6
 
 
+def test_people_spread_their_lips_less_than_targets_say(featured: Path, tmp_path: Path) -> None:
+    make_corpus(tmp_path / "corpus", 10 / 3600, engines=("espeak-ng",), speechless=0.0)
+    start = load_model(featured)
+    for head in start.feature_heads:
+        assert isinstance(head, torch.nn.Linear)
+        torch.nn.init.zeros_(head.weight)
+    save_model(start, tmp_path / "start")
+    weights = []
+    for spread in (1.0, 0.5):
+        config = FitConfig(100.0, 0.003, spread=spread)
+        out = fit_features([tmp_path / "corpus"], tmp_path / "start", tmp_path / str(spread), config, lambda _: None)
+        weights.append(read_heads(out / WEIGHTS_FILE)[0].weight)
+    for name, share in (("mouthStretchLeft", 0.5), ("mouthSmileRight", 0.5), ("mouthPucker", 1.0), ("jawOpen", 1.0)):
+        channel = LIP_BLENDSHAPES.index(name)
+        np.testing.assert_allclose(weights[1][channel], share * weights[0][channel], atol=1e-6)
+
+
 def test_clips_of_people_move_the_heads_from_where_they_were(featured: Path, tmp_path: Path) -> None:
     """A clip in which jaws follow nothing pulls the heads to its mean; the larger the penalty, the less."""
     sound = heard(4.0)

@@ -107,3 +107,16 @@ def test_keypoints_pass_through_unchanged(low_latency: bool) -> None:
     silent = np.full(20, -9.0, np.float32)
     out = postprocessor.push(Steps(keypoints, visemes(20, closed=range(20)), silent))
     np.testing.assert_array_equal(out, keypoints)
+
+
+@pytest.mark.parametrize("low_latency", [False, True])
+def test_lips_close_soon_after_the_last_sound_where_silence_is_sure(low_latency: bool) -> None:
+    said = visemes(40)
+    said[10:, VISEMES.index("silence")] = 20.0
+    said[:, VISEMES.index("silence")][4:6] = 20.0  # a step or two of it is none yet
+    post, parts = LipPostprocessor(CONFIG, low_latency), []
+    for at in range(0, 40, 3):
+        parts.append(post.push(Steps(lips([0.6] * 40)[at : at + 3], said[at : at + 3], speech(40)[at : at + 3])))
+    out = opened(np.concatenate(parts))
+    assert min(out[:8]) > 0.3
+    assert max(out[16:]) == 0  # while voice activity still says that somebody speaks

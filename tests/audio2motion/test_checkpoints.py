@@ -31,10 +31,10 @@ from audio2motion.predictor import Predictor
 SPEECH = Path(__file__).parents[2] / "examples" / "speech.wav"
 # Of the shipped weights as they were first shipped, every 30th frame from the 20th at 25 frames per second.
 FROZEN: dict[tuple[bool, str], list[float]] = {
-    (False, "jawOpen"): [0.0077, 0.1672, 0.0107, 0.1346, 0.0611, 0.182, 0.3112, 0.0],
-    (False, "mouthPucker"): [0.0983, 0.0923, 0.0799, 0.1844, 0.3735, 0.0006, 0.0027, 0.1752],
-    (True, "jawOpen"): [0.0, 0.1765, 0.031, 0.1307, 0.0593, 0.113, 0.329, 0.0],
-    (True, "mouthPucker"): [0.049, 0.0512, 0.0766, 0.1879, 0.3708, 0.0461, 0.0, 0.1796],
+    (False, "jawOpen"): [0.0147, 0.1542, 0.0108, 0.1387, 0.0612, 0.1695, 0.3013, 0.0],
+    (False, "mouthPucker"): [0.0584, 0.0912, 0.0943, 0.1643, 0.359, 0.0012, 0.0008, 0.1836],
+    (True, "jawOpen"): [0.0, 0.1544, 0.0413, 0.1405, 0.0802, 0.1285, 0.3177, 0.0],
+    (True, "mouthPucker"): [0.0419, 0.0704, 0.0817, 0.1843, 0.3646, 0.0598, 0.0, 0.1448],
 }
 
 

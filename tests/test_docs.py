@@ -134,8 +134,8 @@ def known_options() -> set[str]:
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_every_option_that_a_page_names_exists(page: Path) -> None:
-    # Without other programs' options, and those of the benchmarks and examples.
-    other = r"'piper [^']*'|`(?:pip|benchmarks|accelerate|python) ?[^`]*`|`[a-z ]*--memory`|(?m:^python examples/.*$)"
+    # Without other programs' options, and those of the benchmarks, tools and examples.
+    other = r"'piper [^']*'|`(?:pip|benchmarks|tools|accelerate|python) ?[^`]*`|`[a-z ]*--memory`|(?m:^python examples/.*$)"
     text = re.sub(other, "", page.read_text("utf-8"))
     named = set(re.findall(r"(?<![\w-])(--[a-z][a-z-]+)", text))
     assert named <= known_options(), sorted(named - known_options())

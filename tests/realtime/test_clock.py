@@ -87,8 +87,8 @@ def test_an_interruption_drops_speech_and_closes_the_mouth(avatar: Avatar, speec
         queue.clear()
         at = clocked.frames
         clocked.interrupt()
-        assert clocked.frames == at + 5  # 200 ms
-        assert clocked.time_s == pytest.approx((at + 5) / 25)
+        assert clocked.frames == at + 4  # 160 ms
+        assert clocked.time_s == pytest.approx((at + 4) / 25)
     assert shown.samples() == pytest.approx(len(shown.frames) * RATE_HZ / 25)
     assert shown.sound[-1].is_silence
     assert len(shown.spoken()) < len(speech)

@@ -7,8 +7,9 @@ BIN := $(VENV)/bin
 PARALLEL ?= -n auto --dist loadfile
 # What is installed for the tests: EXTRAS=dev,tts adds packages whose tests are skipped without them.
 EXTRAS ?= dev
-# Which tests: all of them, or some folders and files.
+# Which tests: all of them, or some folders and files; those marked slow run in `make coverage`, or with SLOW=yes.
 TESTS ?=
+SLOW ?=
 
 .PHONY: demo test coverage lint packages checkpoint clean
 
@@ -18,9 +19,9 @@ demo: $(VENV)/.installed
 	@echo "The video is at $(CURDIR)/out/demo.mp4"
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest $(PARALLEL) $(TESTS)
+	$(BIN)/python -m pytest $(PARALLEL) $(if $(SLOW),,-m "not slow") $(TESTS)
 
-# The tests once more: which lines of the packages they ran. From Python 3.12 on COVERAGE_CORE=sysmon makes it cheap.
+# All tests, the slow ones too: which lines of the packages they ran. From Python 3.12 on COVERAGE_CORE=sysmon makes it cheap.
 coverage: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest $(PARALLEL) --cov --cov-report=term:skip-covered
 

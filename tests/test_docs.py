@@ -52,8 +52,16 @@ def command_lines(text: str) -> Iterator[list[str]]:
             yield words
 
 
+# Pages whose videos take long to draw.
+LONG = {f"tutorials/{page}.md" for page in ("animate", "backgrounds", "evaluate", "several-faces", "source-videos")}
+
+
+def case(page: Path) -> object:
+    return pytest.param(page, id=name(page), marks=[pytest.mark.slow] if name(page) in LONG else [])
+
+
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("page", [page for page in PAGES if runs(page)], ids=name)
+@pytest.mark.parametrize("page", [case(page) for page in PAGES if runs(page)])
 def test_what_a_page_shows_runs(page: Path, clone: Path) -> None:
     """From the top down, as a reader would: a block may use what those above it made."""
     names: dict[str, object] = {"__name__": page.stem}
@@ -135,7 +143,9 @@ def known_options() -> set[str]:
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_every_option_that_a_page_names_exists(page: Path) -> None:
     # Without other programs' options, and those of the benchmarks, tools and examples.
-    other = r"'piper [^']*'|`(?:pip|benchmarks|tools|accelerate|python) ?[^`]*`|`[a-z ]*--memory`|(?m:^python examples/.*$)"
+    other = (
+        r"'piper [^']*'|`(?:pip|benchmarks|tools|accelerate|python) ?[^`]*`|`[a-z ]*--memory`|(?m:^python examples/.*$)"
+    )
     text = re.sub(other, "", page.read_text("utf-8"))
     named = set(re.findall(r"(?<![\w-])(--[a-z][a-z-]+)", text))
     assert named <= known_options(), sorted(named - known_options())

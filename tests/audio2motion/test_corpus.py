@@ -100,6 +100,7 @@ def test_espeak_tells_when_each_phone_sounds() -> None:
         shared_espeak().say("x", "zz-nope")
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(400)
 def test_corpus_train_resume_evaluate_from_the_command_line(corpus: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"

@@ -94,6 +94,7 @@ def test_the_saved_read_out_gives_the_features_themselves(tmp_path: Path) -> Non
     torch.testing.assert_close(told, wanted, atol=2e-2, rtol=1e-2)
 
 
+@pytest.mark.slow
 def test_a_student_comes_nearer_to_its_teacher() -> None:
     torch.manual_seed(1)
     listener, store = Listener(TakesConfig(take_s=2.0)), Store(2, 2.0, torch.device("cpu"))
@@ -111,6 +112,7 @@ def test_a_student_comes_nearer_to_its_teacher() -> None:
     assert np.mean(losses[-5:]) < 0.9 * np.mean(losses[:3])
 
 
+@pytest.mark.slow
 def test_a_run_leaves_a_checkpoint_and_a_report(people: Path, tmp_path: Path) -> None:
     config = DistilConfig(minutes=0.1, hours=12 / 3600, batch_s=3.2, windows_s=(0.8,), first=2,
                           held_out=1, save_s=1.0, takes=TakesConfig(2.0, people), student=TINY)  # fmt: skip

@@ -124,6 +124,7 @@ def test_the_embedded_model_hears_by_features() -> None:
     assert network.config == load_model(embedded_checkpoint()).config
 
 
+@pytest.mark.slow
 def test_the_regression_finds_what_there_is_and_is_the_same_every_time(
     small_model: SpeechMotionModel, tmp_path: Path
 ) -> None:
@@ -149,6 +150,7 @@ def test_the_regression_finds_what_there_is_and_is_the_same_every_time(
     assert np.corrcoef(told, take.motion[2 : count + 2, jaw])[0, 1] > 0.6
 
 
+@pytest.mark.slow
 def test_people_spread_their_lips_less_than_targets_say(featured: Path, tmp_path: Path) -> None:
     make_corpus(tmp_path / "corpus", 10 / 3600, engines=("espeak-ng",), speechless=0.0)
     start = load_model(featured)

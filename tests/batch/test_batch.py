@@ -226,6 +226,7 @@ def check_twenty(out: Path, options: Sequence[str], again: Sequence[str] = ()) -
     assert {name for name in now if now[name] != made[name]} == {"v3.mp4"}
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_twenty_jobs_with_three_broken_ones(twenty: Path) -> None:
     check_twenty(twenty, ["--workers", "2"])

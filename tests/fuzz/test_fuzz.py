@@ -15,6 +15,7 @@ _ROOT = Path(__file__).parents[2]
 _CASES = 300
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("group", GROUPS)
 def test_readers_hold_the_law(group: str, tmp_path: Path) -> None:
     readers = [reader for reader in READERS if reader.group == group]

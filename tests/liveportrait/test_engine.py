@@ -42,6 +42,7 @@ def test_a_gpus_ways_are_refused_elsewhere(acceleration: Acceleration) -> None:
         Engine(narrow.models(), acceleration=acceleration)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.skipif(importlib.util.find_spec("triton") is None, reason="needs Triton, for its interpreter")
 def test_fused_kernels_answer_what_eager_ones_answer() -> None:
@@ -72,6 +73,7 @@ class Cramped(EagerPainter):
         self.forgot += 1
 
 
+@pytest.mark.slow
 def test_short_memory_halves_the_batch_says_so_once_and_goes_on(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -98,6 +100,7 @@ def test_too_little_memory_for_one_frame_is_an_error(monkeypatch: pytest.MonkeyP
         engine.draw(*given)
 
 
+@pytest.mark.slow
 def test_short_memory_cuts_a_source_video_where_its_frames_are(monkeypatch: pytest.MonkeyPatch) -> None:
     engine = Engine(narrow.models())
     pictures = torch.rand(3, 3, 256, 256, generator=torch.Generator().manual_seed(0))

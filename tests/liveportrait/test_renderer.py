@@ -58,6 +58,7 @@ def test_frames_are_those_of_the_plain_networks(engine: Engine, image: Image, fa
             assert difference.max() <= 1
 
 
+@pytest.mark.slow
 def test_chunks_and_batches_change_nothing(engine: Engine, image: Image, face: Face) -> None:
     driver = read_motion(3)
     one, two = LivePortraitRenderer(engine, batch=1), LivePortraitRenderer(engine, batch=2)
@@ -125,6 +126,7 @@ def test_a_portrait_is_read_once_for_all_its_drawings(image: Image, face: Face) 
     assert engine.read_pictures == 2
 
 
+@pytest.mark.slow
 def test_drawings_in_several_threads_draw_what_each_draws_alone(engine: Engine, image: Image, face: Face) -> None:
     renderer = LivePortraitRenderer(engine)
     portrait = renderer.crop(image, face)

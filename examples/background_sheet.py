@@ -15,7 +15,7 @@ import numpy as np
 
 from talkinghead.avatar import Avatar
 from talkinghead.core.types import Pixels
-from talkinghead.media.images import write_image
+from talkinghead.media.image_writing import write_image
 
 HERE = Path(__file__).parent
 OUT = HERE.parent / "docs" / "assets" / "backgrounds.jpg"

@@ -21,7 +21,8 @@ import talkinghead
 from talkinghead.canvas.still import open_still
 from talkinghead.core.emotions import EMOTIONS, Emotion
 from talkinghead.core.types import Floats, Pixels, Portrait
-from talkinghead.media.images import read_image, write_image
+from talkinghead.media.image_writing import write_image
+from talkinghead.media.images import read_image
 from talkinghead.media.video import write_video
 from talkinghead.motion.blendshapes import BLENDSHAPE_INDEX, N_BLENDSHAPES
 from talkinghead.motion.emotion import Emotions

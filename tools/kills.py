@@ -170,7 +170,8 @@ def _make_inputs(folder: Path) -> None:
     """A small portrait, half a second of speech, motion, and a manifest."""
     import soundfile
 
-    from talkinghead.media.images import read_image, write_image
+    from talkinghead.media.image_writing import write_image
+    from talkinghead.media.images import read_image
     from talkinghead.motion.controls import controls_to_motion
     from talkinghead.motion.files import save_motion
     from talkinghead.motion.motion import Motion

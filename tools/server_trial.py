@@ -177,7 +177,8 @@ def _first_worker(server: Server) -> psutil.Process:
 
 def _inputs(folder: Path) -> tuple[bytes, bytes]:
     """A small face crop and a few frames of motion."""
-    from talkinghead.media.images import read_image, write_image
+    from talkinghead.media.image_writing import write_image
+    from talkinghead.media.images import read_image
     from talkinghead.motion.controls import controls_to_motion
     from talkinghead.motion.files import save_motion
     from talkinghead.motion.motion import Motion

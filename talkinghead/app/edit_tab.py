@@ -9,7 +9,7 @@ import gradio as gr
 from talkinghead.app.desk import LOOKS, Desk, visitor_name
 from talkinghead.app.picture_column import Picture, look_of
 from talkinghead.core.emotions import EMOTIONS, NEUTRAL
-from talkinghead.media.images import write_image
+from talkinghead.media.image_writing import write_image
 from talkinghead.motion.blendshapes import BLENDSHAPE_NAMES
 from talkinghead.motion.controls import range_of
 from talkinghead.provenance.making import MadeFrom, Making

@@ -10,7 +10,7 @@ from talkinghead.app import making
 from talkinghead.app.desk import LOOKS, Desk, visitor_name
 from talkinghead.app.picture_column import Picture
 from talkinghead.faces.listing import ListedFace
-from talkinghead.media.images import write_image
+from talkinghead.media.image_writing import write_image
 
 _CLICK = "Click a face: the other tabs are then about it."
 

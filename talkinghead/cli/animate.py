@@ -111,7 +111,7 @@ def _check_single(
 ) -> None:
     """One picture out: nothing that only a video has may be asked for."""
     from talkinghead.core.output import check_not_input
-    from talkinghead.media.images import check_picture_target
+    from talkinghead.media.image_writing import check_picture_target
 
     if meaningless := [name for name, value in given.items() if value is not None]:
         raise click.UsageError(f"{meaningless[0]} is for videos, and {out} is one picture: name a .mp4")
@@ -120,7 +120,7 @@ def _check_single(
 
 
 def _write_single(clip: Clip, out: Path, force: bool, quiet: bool) -> None:
-    from talkinghead.media.images import write_image
+    from talkinghead.media.image_writing import write_image
 
     if clip.frames != 1:
         raise click.UsageError(f"a video does not fit into {out}: name a .mp4, or a folder ending in /")

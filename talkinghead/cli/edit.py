@@ -113,7 +113,7 @@ def command(
     talkinghead edit face.png --sheet smile=-0.5,0,0.5,1 --sheet yaw=-10,0,10
     """
     from talkinghead.core.output import check_not_input
-    from talkinghead.media.images import check_picture_target, write_image
+    from talkinghead.media.image_writing import check_picture_target, write_image
     from talkinghead.motion.controls import controls_to_motion
     from talkinghead.provenance.making import MadeFrom, Making
 

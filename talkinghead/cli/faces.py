@@ -34,7 +34,7 @@ def command(source: Path, as_json: bool, output: Path | None, force: bool, quiet
     Pixels are the picture's own. Angles are degrees: pitch lowers the nose, yaw turns it to the picture's left, roll
     leans the crown to the right. Exits with code 1 where there is no face.
     """
-    from talkinghead.media.images import check_picture_target, write_image
+    from talkinghead.media.image_writing import check_picture_target, write_image
 
     if output is not None:
         check_picture_target(output, force)

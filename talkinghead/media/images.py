@@ -1,4 +1,4 @@
-"""Pictures in and out, through Pillow: whatever the file holds becomes upright RGB of 8 bits."""
+"""Pictures in, through Pillow: whatever the file holds becomes upright RGB of 8 bits."""
 
 from __future__ import annotations
 
@@ -11,37 +11,26 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from talkinghead.core.errors import ImageError, OutputError
-from talkinghead.core.marking import Marking
-from talkinghead.core.output import check_writable, whole_file
+from talkinghead.core.errors import ImageError
 from talkinghead.core.settings import MAX_PICTURE_SIDE_PX, MIN_SIDE_PX
 from talkinghead.core.types import Image, Pixels
-from talkinghead.provenance.containers import PNG_XMP, xmp_segment
 
 if TYPE_CHECKING:
     from PIL import Image as Pillow
 
-    from talkinghead.provenance.making import Making
-
     PictureLike = str | Path | npt.NDArray[Any] | Pillow.Image | Image
-
-SYNTHETIC_PICTURE = "Synthetic picture: the face was changed by talkinghead."
 
 # What is refused unread: memory for it could take the machine down.
 MAX_PIXELS = 150_000_000
 
-# EXIF's tag, and its values that exchange width and height.
+# EXIF's tag of a description.
+DESCRIPTION = 0x010E
+# Its tag of how the picture is turned, and the values that exchange width and height.
 _ORIENTATION, _ON_ITS_SIDE = 0x0112, (5, 6, 7, 8)
-_DESCRIPTION, _XMP = 0x010E, 700
 # Of a PNG's gAMA chunk: sRGB's, and what is a mistake rather than a gamma.
 _USUAL_GAMMA, _DARKEST_GAMMA, _BRIGHTEST_GAMMA = 1 / 2.2, 0.2, 1.5
 _HEIF_SUFFIXES = (".heic", ".heif", ".hif")
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1")
-_FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF",
-            ".bmp": "BMP"}  # fmt: skip
-_OPAQUE = ("JPEG", "BMP")
-_OPTIONS: dict[str, dict[str, int]] = {"PNG": {"compress_level": 4}, "JPEG": {"quality": 95, "subsampling": 0},
-                                       "WEBP": {"quality": 95}}  # fmt: skip
 
 
 def read_image(path: str | Path, max_side_px: int = MAX_PICTURE_SIDE_PX) -> Image:
@@ -130,7 +119,7 @@ def describe_picture(path: Path) -> tuple[str, tuple[int, int], str]:
     """
     _check_file(path)
     with _opened(path) as picture:
-        said = picture.info.get("Comment") or picture.info.get("comment") or picture.getexif().get(_DESCRIPTION) or ""
+        said = picture.info.get("Comment") or picture.info.get("comment") or picture.getexif().get(DESCRIPTION) or ""
         text = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
         return picture.format or path.suffix, picture.size, text
 
@@ -141,83 +130,6 @@ def _check_pixels(size: tuple[int, int], what: str) -> None:
             f"{what} is too large with {size[0]} x {size[1]} pixels: scale it down to at most "
             f"{MAX_PIXELS // 1_000_000} million"
         )
-
-
-def write_image(path: str | Path, pixels: Pixels, *, force: bool = False, making: Making | None = None) -> Path:
-    """Write `pixels` (H, W, 3) RGB or (H, W, 4) RGBA uint8 to `path`, whole or not at all.
-
-    The suffix decides the format. JPEG and BMP have no transparency: they show the picture on white.
-    With a `making` it is marked as synthetic, by a comment and XMP, where the format has a place for them (PNG, JPEG,
-    WebP, TIFF), and signed where that is configured.
-
-    Raises:
-        OutputError: the suffix is unknown, the file exists and `force` is not set, or it cannot be written; or it
-            is there, but could not be signed.
-        InputError: the certificate or its key are not of use.
-    """
-    from PIL import Image as pillow  # noqa: N813
-
-    target = Path(path)
-    kind = _format_of(target)
-    if making is not None:
-        making.check(target.suffix, str(target))
-    picture = pillow.fromarray(np.ascontiguousarray(pixels))
-    if picture.mode == "RGBA" and kind in _OPAQUE:
-        picture = pillow.alpha_composite(pillow.new("RGBA", picture.size, (255, 255, 255, 255)), picture).convert("RGB")
-    marks = {} if making is None else _marks(kind, picture, making)
-    unsigned = None
-    with whole_file(target, force) as part:
-        picture.save(part, format=kind, **_OPTIONS.get(kind, {}), **marks)
-        if making is not None:
-            unsigned = making.sign(part, target.suffix.lower(), target.name)
-    if unsigned is not None:
-        raise OutputError(f"{target} is written, but without a C2PA manifest: {unsigned}")
-    return target
-
-
-def _marks(kind: str, picture: Pillow.Image, making: Making) -> dict[str, Any]:
-    """What Pillow is to write into a file of this kind beside the pixels."""
-    from PIL.PngImagePlugin import PngInfo
-
-    comment, packet = making.comment(SYNTHETIC_PICTURE), making.packet
-    if not packet or kind == "BMP":
-        return {}
-    if kind == "PNG":
-        text = PngInfo()
-        text.add_text("Comment", comment)
-        text.add_itxt(PNG_XMP, packet.decode())
-        return {"pnginfo": text}
-    exif = picture.getexif()
-    exif[_DESCRIPTION] = comment
-    if kind == "TIFF":
-        exif[_XMP] = packet
-    own: dict[str, dict[str, bytes]] = {"JPEG": {"extra": xmp_segment(packet)}, "WEBP": {"xmp": packet}}
-    return {"exif": exif, **own.get(kind, {})}
-
-
-def check_picture_target(
-    path: Path, force: bool = False, transparent: bool = False, marking: Marking | None = None
-) -> None:
-    """Whether `write_image` would accept the name `path`: asked before the work, not after.
-
-    Raises:
-        OutputError, InputError: as `write_image`, also for a format that keeps nothing `transparent`, or that cannot be
-            signed as `marking` asks.
-    """
-    if _format_of(path) in _OPAQUE and transparent:
-        raise OutputError(f"{path.name} keeps no transparency: end its name in .png, .webp or .tif")
-    check_writable(path, force)
-    if marking is not None:
-        from talkinghead.provenance.making import Making
-
-        Making(marking).check(path.suffix, str(path))
-
-
-def _format_of(target: Path) -> str:
-    kind = _FORMATS.get(target.suffix.lower())
-    if kind is None:
-        raise OutputError(f"a picture cannot be written as {target.name}: end its name in {', '.join(_FORMATS)}")
-    return kind
 
 
 def _check_file(path: Path) -> None:

@@ -57,7 +57,7 @@ async def edited(fields: dict[str, Any], base: Settings, limits: Limits) -> byte
 
         def drawn() -> bytes:
             from talkinghead.calls import editor
-            from talkinghead.media.images import write_image
+            from talkinghead.media.image_writing import write_image
 
             pixels = editor(kept.path, settings).edit_rgba(controls)
             making = Making(settings.marking, (MadeFrom(kept.path, "source"),), edits=True)

@@ -18,7 +18,8 @@ from talkinghead.cli import main
 from talkinghead.core.errors import FaceError
 from talkinghead.core.types import Pixels
 from talkinghead.faces import find_face
-from talkinghead.media.images import read_image, write_image
+from talkinghead.media.image_writing import write_image
+from talkinghead.media.images import read_image
 from talkinghead.media.video import write_video
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

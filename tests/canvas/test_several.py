@@ -17,7 +17,8 @@ from talkinghead.cli import main
 from talkinghead.core.errors import FaceError, InputError
 from talkinghead.core.types import Image
 from talkinghead.media.audio import probe_audio
-from talkinghead.media.images import read_image, write_image
+from talkinghead.media.image_writing import write_image
+from talkinghead.media.images import read_image
 from talkinghead.media.sound import MixedSound, PaddedSound, open_sound
 from talkinghead.motion.blendshapes import BLENDSHAPE_INDEX
 from talkinghead.motion.files import load_motion

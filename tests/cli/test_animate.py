@@ -13,7 +13,8 @@ from click.testing import CliRunner, Result
 from talkinghead.cli import main
 from talkinghead.core.types import Pixels
 from talkinghead.media.audio import probe_audio
-from talkinghead.media.images import read_image, write_image
+from talkinghead.media.image_writing import write_image
+from talkinghead.media.images import read_image
 from talkinghead.media.video import VideoReader, write_video
 from talkinghead.motion.blendshapes import BLENDSHAPE_INDEX
 from talkinghead.motion.files import load_motion, save_motion

@@ -17,7 +17,8 @@ from talkinghead.cli import main
 from talkinghead.core.types import Face, Image
 from talkinghead.faces import find_face
 from talkinghead.faces.listing import FacesRecord, faces_record, labelled, list_faces
-from talkinghead.media.images import open_picture, read_image, write_image
+from talkinghead.media.image_writing import write_image
+from talkinghead.media.images import open_picture, read_image
 from talkinghead.media.video import write_video
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

@@ -16,7 +16,7 @@ from talkinghead.cli import COMMANDS, main
 from talkinghead.core.errors import ImageError
 from talkinghead.core.types import Pixels
 from talkinghead.media.audio import probe_audio
-from talkinghead.media.images import write_image
+from talkinghead.media.image_writing import write_image
 from talkinghead.media.video import VideoReader, write_video
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

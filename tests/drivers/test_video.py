@@ -19,7 +19,8 @@ from talkinghead.drivers.picture import picture_motion
 from talkinghead.drivers.tracking.stream import Calibration
 from talkinghead.drivers.video import VideoDriver, tracked, tracked_video
 from talkinghead.faces import find_face
-from talkinghead.media.images import read_image, write_image
+from talkinghead.media.image_writing import write_image
+from talkinghead.media.images import read_image
 from talkinghead.media.video import write_video
 from talkinghead.motion.blendshapes import BLENDSHAPE_INDEX
 from talkinghead.motion.motion import Motion

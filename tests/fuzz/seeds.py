@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from talkinghead.media.ffmpeg import find_ffmpeg
-from talkinghead.media.images import SYNTHETIC_PICTURE
+from talkinghead.media.image_writing import SYNTHETIC_PICTURE
 from talkinghead.motion.blendshapes import N_BLENDSHAPES
 from talkinghead.motion.files import save_motion
 from talkinghead.motion.motion import Motion

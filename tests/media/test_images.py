@@ -17,7 +17,8 @@ from PIL import ImageCms
 
 from talkinghead.core.errors import ImageError, OutputError
 from talkinghead.core.types import Image, Pixels
-from talkinghead.media.images import SYNTHETIC_PICTURE, open_picture, read_image, write_image
+from talkinghead.media.image_writing import SYNTHETIC_PICTURE, write_image
+from talkinghead.media.images import open_picture, read_image
 from talkinghead.provenance.making import Making
 from talkinghead.provenance.xmp import DIGITAL_SOURCE_TYPE
 

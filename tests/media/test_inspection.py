@@ -15,7 +15,7 @@ from PIL.PngImagePlugin import PngInfo
 from talkinghead import __version__
 from talkinghead.cli import main
 from talkinghead.core.errors import InputError
-from talkinghead.media.images import write_image
+from talkinghead.media.image_writing import write_image
 from talkinghead.media.inspection import inspect_file
 from talkinghead.media.video import write_video
 from talkinghead.motion.files import save_motion

@@ -16,7 +16,8 @@ from PIL import Image as Pillow
 from talkinghead import __version__
 from talkinghead.core.marking import Marking
 from talkinghead.core.types import Pixels
-from talkinghead.media.images import read_image, write_image
+from talkinghead.media.image_writing import write_image
+from talkinghead.media.images import read_image
 from talkinghead.media.inspection import inspect_file
 from talkinghead.media.probe import describe
 from talkinghead.media.video import VideoReader, write_video

@@ -20,7 +20,7 @@ from talkinghead.core.errors import InputError, OutputError
 from talkinghead.core.marking import Marking
 from talkinghead.core.types import Pixels
 from talkinghead.media.ffmpeg import FFmpeg, input_arguments
-from talkinghead.media.images import write_image
+from talkinghead.media.image_writing import write_image
 from talkinghead.media.inspection import inspect_file
 from talkinghead.media.video import VideoReader, write_video
 from talkinghead.provenance.containers import look

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -25,13 +26,17 @@ _GRACE_S = 0.12
 _STEP_S = 0.04
 # Idling that is ahead of the clock loses so much of it in a second: slower by a tenth, which is not seen.
 _SETTLING = 0.1
+# A machine that is too busy: from so far behind the clock on, every second frame of speech is drawn, then every fourth,
+# until the clock is met again. Sound is never left out.
+_LATE_S, _VERY_LATE_S = 0.3, 0.8
 Show = Callable[[list[Frame], list[Sound]], None]
 
 
 class RealTime:
     """`session` hears what `queue` holds, at `rate_hz`, when it is due; it belongs to the thread that calls it.
 
-    - `show` gets frames, one after the other, with the sound beneath them, silence included; it may wait.
+    - `show` gets frames, one after the other, with the sound beneath them, silence included; it may wait. On a machine
+      that is too busy to draw them all, some are the one before once more.
     - `tell` hears that the face begins to speak (True) or to idle (False), and at which time of the frames.
     - `is_over` tells whether an utterance has been heard to its end, so that nothing need be waited for.
     - `ahead_s`: how far ahead of the clock speech is drawn; `settle_s`: how far idling is right after speech, so that
@@ -55,6 +60,7 @@ class RealTime:
         self._ahead_s, self._settle_s, self._idle_s = ahead_s, settle_s, 0.0
         self._due: deque[Sound] = deque()  # pushed into the session, its frames not yet drawn
         self._speaking = False
+        self._last: Frame | None = None
         self._shown_samples = 0
         self._clock_s = time.monotonic()  # when the frames' clock was 0
         self.frames = 0
@@ -81,6 +87,7 @@ class RealTime:
         if heard:
             self._change(True, self._session.time_s)
             self._idle_s = self._settle_s
+            self._keep_up(-ahead_s)
             for sound in heard:
                 self._push(sound)
             return
@@ -91,10 +98,12 @@ class RealTime:
         if ahead_s < -2 * _STEP_S:  # what was missed is not made up for: time goes on from here
             self._clock_s = time.monotonic() - self._session.time_s
         self._idle_s = max(0.0, self._idle_s - _SETTLING * _STEP_S)
+        self._session.draw_every = 1
         self._push(Sound(np.zeros(round(_STEP_S * self._rate_hz), np.float32), is_silence=True))
 
     def interrupt(self) -> None:
         """What was pushed and not drawn is void; the mouth closes in the next frames, in silence."""
+        self._session.draw_every = 1
         frames = self._session.interrupt()
         self._clock_s = time.monotonic() - self.time_s  # these frames are the next to be seen
         silence = np.zeros(self._samples_beneath(len(frames)), np.float32)
@@ -106,6 +115,7 @@ class RealTime:
 
     def finish(self) -> None:
         """Show what is left: nothing more will be heard."""
+        self._session.draw_every = 1
         self._put_out(self._session.finish(), final=True)
 
     def _change(self, speaking: bool, time_s: float) -> None:
@@ -113,12 +123,20 @@ class RealTime:
             self._speaking = speaking
             self._tell(speaking, time_s)
 
+    def _keep_up(self, late_s: float) -> None:
+        """Draw fewer frames, or all of them again."""
+        if late_s > _LATE_S:
+            self._session.draw_every = max(self._session.draw_every, 4 if late_s > _VERY_LATE_S else 2)
+        elif late_s <= 0:
+            self._session.draw_every = 1
+
     def _push(self, sound: Sound) -> None:
         self._due.append(sound)
         self._put_out(self._session.push_audio(sound.samples))
 
     def _put_out(self, frames: list[Frame], final: bool = False) -> None:
         """Frames, and as much of the sound as lies beneath them."""
+        frames = list(self._filled(frames))
         if not frames and not final:
             return
         count = self._samples_beneath(len(frames))
@@ -133,6 +151,16 @@ class RealTime:
             sound.append(first)
             count -= len(first.samples)
         self._show(frames, sound)
+
+    def _filled(self, frames: list[Frame]) -> Iterator[Frame]:
+        """For each one that was not drawn, the one before."""
+        for frame in frames:
+            between = range(frame.number if self._last is None else self._last.number + 1, frame.number)
+            for number in between:
+                assert self._last is not None
+                yield replace(self._last, number=number, time_s=float(number / self._session.fps))
+            self._last = frame
+            yield frame
 
     def _samples_beneath(self, frames: int) -> int:
         """How many samples lie beneath the next frames."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -92,6 +94,42 @@ def test_an_interruption_drops_speech_and_closes_the_mouth(avatar: Avatar, speec
     assert shown.samples() == pytest.approx(len(shown.frames) * RATE_HZ / 25)
     assert shown.sound[-1].is_silence
     assert len(shown.spoken()) < len(speech)
+
+
+def test_a_busy_machine_draws_fewer_frames_and_loses_no_sound(
+    avatar: Avatar, speech: Floats, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue, shown, now = SoundQueue(RATE_HZ, 60), Shown(), [0.0]
+
+    def sleep(seconds: float) -> None:
+        now[0] += seconds + 1e-4
+
+    clock = SimpleNamespace(monotonic=lambda: now[0], sleep=sleep)
+    monkeypatch.setattr("talkinghead.realtime.clock.time", clock)
+    for _ in range(3):
+        queue.hear(speech)
+    every: list[int] = []
+    with avatar.session(rate_hz=RATE_HZ, low_latency=True) as session:
+        clocked = RealTime(session, RATE_HZ, queue, shown.show)
+        while queue.has_sound:
+            before = len(shown.frames)
+            clocked.step()
+            every.append(session.draw_every)
+            drawn = len({id(frame.pixels) for frame in shown.frames[before:]})
+            # For a second and a half a frame takes 70 ms; then the machine is quick again.
+            now[0] += drawn * (0.07 if now[0] < 1.5 else 0.005)
+        clocked.finish()
+    assert {1, 2} <= set(every)
+    assert every[-1] == 1
+    assert now[0] < 3.4
+    numbers = [frame.number for frame in shown.frames]
+    assert numbers == list(range(len(numbers)))
+    assert [frame.time_s for frame in shown.frames] == [number / 25 for number in numbers]
+    spoken = shown.spoken()
+    np.testing.assert_array_equal(spoken, np.concatenate([speech] * 3)[: len(spoken)])
+    assert len(spoken) == len(numbers) * RATE_HZ // 25
+    still = sum(a.pixels is b.pixels for a, b in pairwise(shown.frames))
+    assert 5 < still < len(numbers) / 2
 
 
 def test_a_queue_keeps_order_and_bounds() -> None:

@@ -199,7 +199,7 @@ def test_an_interruption_closes_the_mouth_and_drops_what_waits(server: Client, a
     interrupted, idle = stream.event("interrupted"), stream.event("idle")
     assert interrupted is not None
     assert idle is not None
-    assert idle["time"] - interrupted["time"] == pytest.approx(0.2)
+    assert idle["time"] - interrupted["time"] == pytest.approx(0.16)
     assert len(stream.binary) < before + 40  # of 20 s that waited
     frames = dict(stream.frames())
     mouth = slice(68, 90), slice(95, 132)

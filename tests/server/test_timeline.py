@@ -116,7 +116,7 @@ def test_what_comes_needlessly_early_is_shown_sooner_in_silence() -> None:
         for number in range(2, 45):
             timeline.put([(number / 25, picture)], number / 25, silence)
             await asyncio.sleep(0.01)
-        assert timeline.left_s < 1.2
+        assert timeline.left_s < 1.3  # 1.4 if nothing were made up for
 
     in_a_loop(run)
 

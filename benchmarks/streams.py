@@ -23,7 +23,6 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-import numpy as np
 import soundfile
 from websockets.sync.client import ClientConnection, connect
 

@@ -15,7 +15,11 @@ from pathlib import Path
 
 CODE = ("talkinghead", "audio2motion")
 # Under which name the wheel carries what lies elsewhere in the repository (pyproject.toml: force-include).
-MOVED = {"checkpoints/": "talkinghead/_checkpoints/"}
+MOVED = {
+    "checkpoints/": "talkinghead/_checkpoints/",
+    "examples/grace_hopper.jpg": "talkinghead/_examples/grace_hopper.jpg",
+    "examples/speech.wav": "talkinghead/_examples/speech.wav",
+}
 ALSO_IN_SDIST = ("README.md", "LICENSE", "CHANGELOG.md", "constraints.txt", "pyproject.toml", "Makefile")
 FOLDERS_IN_SDIST = ("examples/", "tests/", "benchmarks/", "docs/", "tools/")
 

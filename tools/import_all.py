@@ -9,7 +9,7 @@ from pathlib import Path
 
 # What comes with some builds of PyTorch alone, and what is large and for an extra of its own: modules that need it are
 # imported where it is.
-NOT_EVERYWHERE = {"triton", "aiortc", "av", "livekit", "pipecat"}
+NOT_EVERYWHERE = {"triton", "aiortc", "av", "gradio", "livekit", "pandas", "pipecat"}
 
 
 def missing(error: BaseException | None) -> str | None:

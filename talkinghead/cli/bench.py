@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from talkinghead.cli.figures import say_figures
 from talkinghead.cli.options import GivenFile, GroupedCommand, from_table, option, quiet_options
 from talkinghead.cli.progress import say
-from talkinghead.core.output import check_writable, whole_file
+from talkinghead.core.output import check_writable
 from talkinghead.core.settings import RendererName, Settings
 
 if TYPE_CHECKING:
@@ -59,11 +60,7 @@ def command(
     settings = Settings(checkpoints=checkpoints, device=device, precision=precision)
     found = bench(picture, renderers=tuple(dict.fromkeys(renderers)), seconds=seconds, runs=runs, settings=settings,
                   note=lambda line: say(line, quiet))  # fmt: skip
-    click.echo(found.as_json().rstrip() if as_json else "\n".join(_lines(found)))
-    if output is not None:
-        with whole_file(output, force) as part:
-            part.write_text(found.as_json(), encoding="utf-8")
-        say(f"figures: {output}", quiet)
+    say_figures(found.as_json(), None if as_json else _lines(found), output, force, quiet)
 
 
 def _lines(found: Bench) -> Iterator[str]:

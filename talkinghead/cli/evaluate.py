@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from talkinghead.cli.figures import say_figures
 from talkinghead.cli.options import GivenFile, GroupedCommand, option, quiet_options
-from talkinghead.cli.progress import progress, say
+from talkinghead.cli.progress import progress
 from talkinghead.cli.stopping import stop_at_once
-from talkinghead.core.output import check_writable, whole_file
+from talkinghead.core.output import check_writable
 
 if TYPE_CHECKING:
     from talkinghead.quality.against import AgainstReference
@@ -61,11 +62,7 @@ def command(
     weights = None if syncnet is None else SyncNetFile(syncnet, trust_syncnet)
     with progress("measuring", None, quiet) as advance:
         found = evaluate(video, reference, syncnet=weights, progress=advance)
-    click.echo(found.as_json().rstrip() if as_json else "\n".join(_lines(found)))
-    if output is not None:
-        with whole_file(output, force) as part:
-            part.write_text(found.as_json(), encoding="utf-8")
-        say(f"figures: {output}", quiet)
+    say_figures(found.as_json(), None if as_json else _lines(found), output, force, quiet)
 
 
 def _lines(found: Evaluation) -> Iterator[str]:

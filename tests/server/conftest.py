@@ -66,10 +66,14 @@ class Client:
 
 @contextmanager
 def running(folder: Path, *arguments: str, **environment: str) -> Iterator[Client]:
-    """A server, until the context ends; its temporary files are to be gone then."""
+    """A server, until the context ends; its temporary files are to be gone then.
+
+    It takes eight streams at a time unless told otherwise: what it would measure while other tests run is what they leave.
+    """
     folder.mkdir(exist_ok=True)
-    state = () if "--state" in arguments else ("--state", str(folder.with_name(f"{folder.name}-state")))
-    command = [sys.executable, "-m", "talkinghead", "serve", "--port", "0", *state, *arguments]
+    usual = {"--state": str(folder.with_name(f"{folder.name}-state")), "--sessions": "8"}
+    options = [word for name, value in usual.items() if name not in arguments for word in (name, value)]
+    command = [sys.executable, "-m", "talkinghead", "serve", "--port", "0", *options, *arguments]
     process = subprocess.Popen(
         command, stderr=subprocess.PIPE, text=True, env={**os.environ, "TMPDIR": str(folder), **environment}
     )

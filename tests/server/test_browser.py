@@ -61,7 +61,7 @@ def browser(microphone: Path) -> Iterator[Any]:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     """One that refuses no stream and draws in time, however busy this machine is with other tests."""
-    with running(tmp_path_factory.mktemp("server"), "--sessions", "8", "--max-side", "256") as client:
+    with running(tmp_path_factory.mktemp("server"), "--max-side", "256") as client:
         yield client
 
 

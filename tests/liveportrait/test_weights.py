@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -57,3 +59,14 @@ def test_other_keys_and_shapes_are_refused(spoil: Callable[[dict[str, object]], 
 def test_half_precision_files_become_single() -> None:
     given = {key: value.half() for key, value in state().items()}
     assert filled(networks.lip_retargeting, given, "lip.pth").mlp[0].weight.dtype == torch.float32
+
+
+def test_networks_that_files_fill_are_built_without_pytorchs_compiler() -> None:
+    built = "networks.AppearanceExtractor(), networks.MotionExtractor(), networks.WarpingModule(), networks.Generator()"
+    code = (
+        "import sys, torch; from talkinghead.models.liveportrait import networks\n"
+        f"with torch.device('meta'): {built}, networks.stitching()\n"
+        "print(sorted({'sympy', 'torch._dynamo'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

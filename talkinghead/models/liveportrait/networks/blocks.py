@@ -69,6 +69,10 @@ class ResBlock3d(nn.Module):
         return x + added
 
 
+def _unit(length: int) -> Tensor:
+    return torch.full((length,), length**-0.5)
+
+
 class SpectralConv2d(nn.Module):
     """A convolution stored with its spectral norm's power-iteration vectors (Miyato et al. 2018).
 
@@ -84,8 +88,10 @@ class SpectralConv2d(nn.Module):
         plain = nn.Conv2d(in_channels, out_channels, kernel, bias=bias)
         self.weight_orig = plain.weight
         self.bias = plain.bias
-        self.register_buffer("weight_u", functional.normalize(torch.randn(out_channels), dim=0))
-        self.register_buffer("weight_v", functional.normalize(torch.randn(in_channels * kernel**2), dim=0))
+        # Any unit vectors begin the iteration. On the meta device, where networks are built to be filled from a file, a
+        # random one costs the import of PyTorch's whole compiler, which takes longer than PyTorch itself.
+        self.register_buffer("weight_u", _unit(out_channels))
+        self.register_buffer("weight_v", _unit(in_channels * kernel**2))
         self.padding = kernel // 2
 
     def weight(self) -> Tensor:

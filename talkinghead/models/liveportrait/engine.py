@@ -141,9 +141,8 @@ class Engine:
             else:
                 whole = filled_up(pictures.to(self.dtype), power_of_two(len(pictures)))
                 compact, table = (part.clone() for part in self._source_graphs([whole]))
-        count, voxels = len(pictures), table.shape[0] // compact.shape[0]
         depth, height, width = compact.shape[2:]
-        return Source(compact[:count], table[: count * voxels], (depth, height, width))
+        return Source(compact, table, (depth, height, width)).part(0, len(pictures))
 
     def _prepare(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
         compact, table, _ = self.warping.prepare(self.appearance(pictures))
@@ -199,5 +198,4 @@ def _part(source: Source, begin: int, end: int, frames: int) -> Source:
     """What frames `begin` to `end` of `frames` are drawn from."""
     if len(source.compact) == 1 or (begin, end) == (0, frames):
         return source
-    table = torch.unflatten(source.table, 0, (frames, -1))[begin:end].flatten(0, 1)
-    return Source(source.compact[begin:end], table, source.size)
+    return source.part(begin, end)

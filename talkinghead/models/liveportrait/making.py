@@ -75,9 +75,8 @@ class Making:
 def warm_up(draw: Draw, source: Source) -> None:
     """Draw once for a picture and once for a video, whose kernels differ: every kernel is compiled then."""
     for pictures in (1, 2):
-        compact = source.compact[:1].repeat(pictures, 1, 1, 1, 1)
-        depth, height, width = source.size
-        table = source.table[: depth * height * width].repeat(pictures, 1)
+        compact, table, _ = source.part(0, 1)
+        compact, table = compact.repeat(pictures, 1, 1, 1, 1), table.repeat(pictures, 1)
         keypoints = source.compact.new_zeros(pictures, N_KEYPOINTS, 3)
         draw(Source(compact, table, source.size), keypoints, keypoints)
 

@@ -47,11 +47,10 @@ class SourceReader:
             return []
         pictures = as_tensor([cropping.network_picture(p.image, p.crop, p.pixels) for p in portraits])
         reading, features = self._engine.read(pictures), self._engine.source(pictures)
-        voxels = len(features.table) // len(portraits)
         with torch.inference_mode():
             return [
                 ReadSource(
-                    Source(features.compact[i : i + 1], features.table[i * voxels : (i + 1) * voxels], features.size),
+                    features.part(i, i + 1),
                     source_state(reading.canonical[i : i + 1], Head(*[part[i : i + 1] for part in reading.head]),
                                  [self._ratios(portrait)]),
                 )

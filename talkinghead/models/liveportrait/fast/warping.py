@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -30,6 +31,11 @@ class Source(NamedTuple):
     compact: Tensor
     table: Tensor
     size: tuple[int, int, int]
+
+    def part(self, begin: int, end: int) -> Source:
+        """Pictures `begin` to `end` of the S, as views."""
+        voxels = math.prod(self.size)
+        return Source(self.compact[begin:end], self.table[begin * voxels : end * voxels], self.size)
 
 
 def slices(x: Tensor) -> Tensor:

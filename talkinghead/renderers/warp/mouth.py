@@ -13,6 +13,7 @@ import numpy as np
 
 from talkinghead.core.types import Floats, Pixels
 from talkinghead.renderers.warp.fields import clipped, ramp, smoothstep
+from talkinghead.renderers.warp.grin import upper_lip_share
 from talkinghead.renderers.warp.lips import Lips
 from talkinghead.renderers.warp.own_mouth import OwnMouth
 from talkinghead.renderers.warp.slit import Slit
@@ -62,7 +63,8 @@ class MouthCanvas:
     def _rest_line(self) -> Floats:
         """(columns,) where the lips meet at rest, as teeth see it: its height and part of its bend."""
         slit = self.slit
-        line = 0.7 * slit.upper + 0.3 * slit.lower
+        share = upper_lip_share(slit)
+        line = (1 - share) * slit.upper + share * slit.lower
         inner = np.abs(slit.u(slit.a)) < 0.75
         bend, _, height = np.polyfit(slit.a[inner], line[inner], 2)
         rest: Floats = (height + 0.6 * bend * np.clip(self.a, -slit.left, slit.right) ** 2).astype(np.float32)
@@ -124,7 +126,7 @@ class MouthCanvas:
         if len(open_rows):
             first, last = int(open_rows[0]), int(open_rows[-1]) + 1
             part_rows = slice(rows.start + first, rows.start + last)
-            self._paint_open(painted[first:last], lips, part_rows, columns)
+            self._paint_open(painted[first:last], lips, part_rows, columns, kept)
             if self._own is not None:
                 here = self.b[part_rows, None]
                 self._own.lay(painted[first:last], lips.on(columns), self.a[columns], here, kept)
@@ -171,7 +173,7 @@ class MouthCanvas:
         line: Floats = strength[columns] * np.exp(-distance * distance)
         return line
 
-    def _paint_open(self, view: Floats, lips: Lips, rows: slice, columns: slice) -> None:
+    def _paint_open(self, view: Floats, lips: Lips, rows: slice, columns: slice, kept: float) -> None:
         """Cavity, tongue and teeth onto `view`, the canvas's `rows` and `columns`."""
         b, a, rest = self.b[rows, None], self.a[None, columns], self.rest[columns]
         upper_lip, lower_lip, gap = lips.upper[columns], lips.lower[columns], lips.gap[columns]
@@ -187,7 +189,7 @@ class MouthCanvas:
         lower = self._lower_teeth.dropped(lips.jaw * self.unit, rows, columns)
         upper = self._upper_teeth.cut(rows, columns)
         if self._own is not None and self.shows_own_teeth:
-            upper = self._own.teeth(self._upper_teeth, self._sheet, lips.on(columns), self.a[columns], b)
+            upper = self._own.teeth(self._upper_teeth, self._sheet, lips.on(columns), self.a[columns], b, kept)
         _lay(view, lower.colour, lower.cover)
         _lay(view, upper.colour, upper.cover)
         # What the lips shade: under the upper lip, at the corners, a little over the lower lip.

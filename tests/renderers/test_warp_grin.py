@@ -12,6 +12,7 @@ import pytest
 from talkinghead.core.types import Image, Pixels, Portrait
 from talkinghead.faces import find_face, mesh
 from talkinghead.motion.controls import controls_to_motion
+from talkinghead.motion.proportions import UPPER_LIP_SHARE
 from talkinghead.renderers.warp import WarpRenderer
 from talkinghead.renderers.warp.grin import closed_line, fall, grin, let_go, upper_lip_share
 from talkinghead.renderers.warp.lips import Lips
@@ -120,8 +121,8 @@ def test_what_is_no_grin_is_left_alone(portrait: Portrait) -> None:
     controls = {"narrow_l": 0.5, "narrow_r": 0.5, "frown_l": 0.2, "frown_r": 0.2, "close": 1.0}
     assert let_go(0.0, 1.0, controls) is controls
     slit = Plan(portrait).lips
-    assert grin(slit) < 0.05
-    assert upper_lip_share(slit) == pytest.approx(0.3, abs=0.02)
+    assert grin(slit) == 0
+    assert upper_lip_share(slit) == UPPER_LIP_SHARE
 
 
 def test_the_line_at_rest_is_nearly_straight(smiling: Portrait) -> None:

@@ -17,6 +17,8 @@ from talkinghead.renderers.warp.slit import Slit
 # A mouth at rest, in D: its width, and how far its corners stand above its middle; how much more makes a full grin.
 _REST_WIDTH, _GRIN_WIDER = 0.74, 0.20
 _REST_LIFT, _GRIN_LIFTS = -0.02, 0.08
+# Less of a grin than this is none: faces at rest differ.
+_NONE = 0.05
 # Of a full grin's gap the share that the upper lip closes: teeth stay where they are, and a mouth at rest covers all
 # but the edges of the upper ones.
 _GRIN_UPPER_SHARE = 0.56
@@ -34,7 +36,8 @@ def grin(slit: Slit) -> float:
     centre = len(middle) // 2
     lift = float(middle[centre - 8 : centre + 9].mean() - (middle[0] + middle[-1]) / 2)
     wide = float(np.clip((slit.left + slit.right - _REST_WIDTH) / _GRIN_WIDER, 0, 1))
-    return wide * float(np.clip((lift - _REST_LIFT) / _GRIN_LIFTS, 0, 1))
+    much = wide * float(np.clip((lift - _REST_LIFT) / _GRIN_LIFTS, 0, 1))
+    return max(0.0, (much - _NONE) / (1 - _NONE))
 
 
 def upper_lip_share(slit: Slit) -> float:

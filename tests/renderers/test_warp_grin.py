@@ -17,7 +17,7 @@ from talkinghead.renderers.warp import WarpRenderer
 from talkinghead.renderers.warp.grin import closed_line, fall, grin, let_go, upper_lip_share
 from talkinghead.renderers.warp.lips import Lips
 from talkinghead.renderers.warp.own_mouth import OwnMouth
-from talkinghead.renderers.warp.plan import Plan
+from talkinghead.renderers.warp.plan import Memory, Plan
 from talkinghead.renderers.warp.teeth import Sheet, seen_teeth
 
 Controls = Mapping[str, float]
@@ -132,3 +132,50 @@ def test_the_line_at_rest_is_nearly_straight(smiling: Portrait) -> None:
     assert np.ptp(after) < 0.2 * np.ptp(before)
     assert np.all(before >= slit.upper)
     assert np.all(before <= slit.lower)
+
+
+def test_the_lower_row_is_no_part_of_the_upper(smiling: Portrait) -> None:
+    """A wide grin shows both: to the sides, whatever is bright, the upper row's edge rises."""
+    plan = Plan(smiling)
+    canvas, slit = plan.canvas, plan.lips
+    sheet = Sheet(slit, canvas.a, canvas.b, canvas.rest, canvas.unit, canvas.softness)
+    picture, bright = smiling.pixels.copy(), plan.tones.teeth.tolist()
+    for side in (-0.2, 0.2):
+        lower = float(slit.along(slit.lower, np.array([side], np.float32))[0])
+        spot = slit.axes.pixels(np.array([[side, lower - 0.02]], np.float32))[0]
+        cv2.circle(picture, np.round(spot).astype(int).tolist(), round(0.05 * plan.unit_px), bright, -1)
+    row = seen_teeth(sheet, plan.tones, picture)
+    assert row is not None
+    edge = np.where(row.cover > 0.5, canvas.b[:, None], -np.inf).max(0)
+    middle, beside = np.abs(canvas.a) < 0.08, np.abs(np.abs(canvas.a) - 0.2) < 0.03
+    assert edge[beside].max() < edge[middle].max()
+
+
+def test_a_video_s_own_teeth_come_and_go_with_its_mouth(smiling: Portrait, portrait: Portrait) -> None:
+    """Within frames, not at once; their tone stays for what is painted after."""
+    memory, shares = Memory(), []
+    for frame in [portrait] * 2 + [smiling] * 12 + [portrait] * 12:
+        Plan(frame, memory)
+        shares.append(memory.teeth.share)
+    assert shares[:2] == [0, 0]
+    assert 0.2 < shares[2] < 0.5
+    assert shares[13] > 0.95
+    assert shares[-1] < 0.05
+    assert np.abs(np.diff(shares)).max() < 0.5
+    assert memory.teeth.tone is not None
+    teeth = memory.teeth.tone
+    assert teeth.max() > 150
+    assert np.all(np.diff(teeth) < 0)  # ivory: more red than green, more green than blue
+
+
+def test_a_video_that_shows_its_teeth_is_drawn_with_them(smiling: Portrait) -> None:
+    """After some frames as a picture of it would be: the lines between its teeth are where it has them."""
+    motion = controls_to_motion({"jawOpen": 0.2, "mouthUpperUpLeft": 0.8, "mouthUpperUpRight": 0.8})
+    still = drawn(smiling, {"jawOpen": 0.2, "mouthUpperUpLeft": 0.8, "mouthUpperUpRight": 0.8}).astype(int)
+    drawing = WarpRenderer().open(None)
+    frames = [next(iter(drawing.draw(motion, [smiling]))).pixels.astype(int) for _ in range(12)]
+    x, y = np.round(smiling.landmarks[[13, 14], :2].mean(0)).astype(int)
+    unit = smiling.face.pupil_distance_px
+    mouth = np.s_[y - int(0.1 * unit) : y + int(0.15 * unit), x - int(0.3 * unit) : x + int(0.3 * unit)]
+    first, last = (np.abs(frame - still)[mouth].mean() for frame in (frames[0], frames[-1]))
+    assert last < 0.4 * first

@@ -21,6 +21,7 @@ from talkinghead.renderers.warp.mouth import MouthCanvas
 from talkinghead.renderers.warp.mouth_fields import mouth_region
 from talkinghead.renderers.warp.shading import Shades, brow_shades, mouth_shades
 from talkinghead.renderers.warp.slit import SeamMemory, Slit, eye_slit, mouth_slit
+from talkinghead.renderers.warp.teeth import TeethMemory
 from talkinghead.renderers.warp.tones import Tones, measure_tones
 from talkinghead.renderers.warp.upper_fields import eye_rect, upper_region, wears_glasses
 
@@ -35,10 +36,10 @@ _TONE_EVERY, _TONE_RATE = 5, 0.15
 
 
 class Memory:
-    """What a video's frames hand on, so that nothing flickers: the colours of the mouth, the line of the lips."""
+    """What a video's frames hand on, so that nothing flickers: the mouth's colours, the lips' line, the teeth."""
 
     def __init__(self) -> None:
-        self.seam = SeamMemory()
+        self.seam, self.teeth = SeamMemory(), TeethMemory()
         self._tones: Tones | None = None
         self._frames = 0
 
@@ -74,7 +75,8 @@ class Plan:
         self.mouth: SkinRegion = mouth_region(self.landmarks, self.lips, self.grid, self._window)
         # A dog that looks like a face has a dog's mouth. In a video, confidence comes and goes with every frame.
         teeth = memory is not None or not doubtful(portrait.face)
-        self.canvas = MouthCanvas(self.lips, self.tones, self.pixels if self._often else None, teeth=teeth)
+        shown = memory.teeth if memory is not None else None
+        self.canvas = MouthCanvas(self.lips, self.tones, self.pixels, teeth=teeth, memory=shown)
         self.drawn_before = False
 
     @cached_property

@@ -14,6 +14,7 @@ from talkinghead.renderers.warp.eyeball import Gaze
 from talkinghead.renderers.warp.eyes import LidMasks
 from talkinghead.renderers.warp.fields import SkinRegion
 from talkinghead.renderers.warp.grid import Rect
+from talkinghead.renderers.warp.grin import let_go
 from talkinghead.renderers.warp.lips import Lips
 from talkinghead.renderers.warp.mixing import EYE_CONTROLS, LID_CONTROLS
 from talkinghead.renderers.warp.mouth_fields import JAW
@@ -28,10 +29,6 @@ _EYE = "gaze_x", "gaze_y", "wide", "lid"
 _OFF = 1e-3
 # How far funnelled lips part the teeth behind them, in D, and how much of a tunnel a pout makes.
 _ROUNDED_BITE, _POUT_TUNNEL = 0.07, 0.8
-# A full grin in the picture: how much more its corners come in for rounded lips, and at all once its mouth is closed;
-# how far they fall once it is closed, for rounded lips, and at most.
-_GRIN_NARROWS, _GRIN_RELAXES = 0.45, 0.22
-_GRIN_FALLS, _GRIN_FALLS_ROUNDED, _GRIN_FALLS_MOST = 0.35, 0.55, 0.9
 
 
 def draw(plan: Plan, controls: Controls, turn: Floats | None, eyes: bool = True, matte: Pixels | None = None) -> Pixels:
@@ -40,7 +37,7 @@ def draw(plan: Plan, controls: Controls, turn: Floats | None, eyes: bool = True,
     `turn` is the head's backward displacement on the plan's grid, None where it stays; without `eyes` the upper half
     of the face is left as it is.
     """
-    controls = _without_smile(plan, controls)
+    controls = let_go(plan.smile, plan.lips.openness, controls)
     closing = plan.lips.openness * controls.get("close", 1.0)
     speaking = closing > 0 or _any(controls, plan.mouth.fields)
     looking = eyes and _any(controls, EYE_CONTROLS)
@@ -74,20 +71,6 @@ def draw(plan: Plan, controls: Controls, turn: Floats | None, eyes: bool = True,
 
 def _any(controls: Controls, names: Iterable[str]) -> bool:
     return any(abs(controls.get(name, 0.0)) > _OFF for name in names if name != "close")
-
-
-def _without_smile(plan: Plan, controls: Controls) -> Controls:
-    """What a grin in the picture needs on top: relaxed where its mouth is closed, and let go for rounded lips."""
-    if plan.smile <= 0:
-        return controls
-    changed = dict(controls)
-    relaxed = plan.lips.openness * controls.get("close", 1.0)
-    for side in "lr":
-        narrow = changed.get(f"narrow_{side}", 0.0)
-        changed[f"narrow_{side}"] = narrow * (1 + _GRIN_NARROWS * plan.smile) + _GRIN_RELAXES * relaxed * plan.smile
-        let_go = _GRIN_FALLS * relaxed + _GRIN_FALLS_ROUNDED * max(narrow, 0.0)
-        changed[f"frown_{side}"] = changed.get(f"frown_{side}", 0.0) + plan.smile * min(let_go, _GRIN_FALLS_MOST)
-    return changed
 
 
 def _summed(regions: list[SkinRegion], rect: Rect, controls: Controls) -> tuple[Floats, Floats]:

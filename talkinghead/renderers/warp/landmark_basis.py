@@ -69,6 +69,8 @@ def _under(slit: Slit, points: Floats) -> npt.NDArray[np.bool_]:
 def _read(region: SkinRegion, grid: Grid, points: Floats, under: npt.NDArray[np.bool_], controls: Doubles) -> None:
     """Add a region's fields at the points to `controls` (controls, 478, 2)."""
     for name, field in region.fields.items():
+        if name not in FIELD_CONTROLS:
+            continue  # what a picture's own mouth needs is no blendshape's
         into = controls[FIELD_CONTROLS.index(name)]
         for part, moved in ((field.both, np.ones_like(under)), (field.above, ~under), (field.below, under)):
             if part is not None:

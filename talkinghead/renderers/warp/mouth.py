@@ -13,10 +13,11 @@ import numpy as np
 
 from talkinghead.core.types import Floats, Pixels
 from talkinghead.renderers.warp.fields import clipped, ramp, smoothstep
+from talkinghead.renderers.warp.grin import upper_lip_share
 from talkinghead.renderers.warp.lips import Lips
 from talkinghead.renderers.warp.own_mouth import OwnMouth
 from talkinghead.renderers.warp.slit import Slit
-from talkinghead.renderers.warp.teeth import LOWER, UPPER, Sheet, no_teeth, painted_teeth, seen_teeth
+from talkinghead.renderers.warp.teeth import LOWER, UPPER, Row, Sheet, TeethMemory, no_teeth, painted_teeth, seen_teeth
 from talkinghead.renderers.warp.tones import Tones
 
 _MIN_UNIT_PX, _MAX_UNIT_PX = 90.0, 160.0
@@ -36,8 +37,13 @@ _RIM, _LINE_REACH = 2, 3.1
 class MouthCanvas:
     """The canvas of one portrait's mouth, with its teeth."""
 
-    def __init__(self, slit: Slit, tones: Tones, pixels: Pixels | None, *, teeth: bool = True) -> None:
-        """`pixels`: the picture, whose own teeth are used where it shows them; `teeth`: whether others are painted."""
+    def __init__(
+        self, slit: Slit, tones: Tones, pixels: Pixels, *, teeth: bool = True, memory: TeethMemory | None = None
+    ) -> None:
+        """`pixels`: the picture, whose own teeth are used where it shows them; `teeth`: whether others are painted.
+
+        `memory` is a video's, whose frames show their teeth now and then.
+        """
         self.slit, self.tones = slit, tones
         unit = float(np.clip(slit.axes.unit_px, _MIN_UNIT_PX, _MAX_UNIT_PX))
         self.unit = unit
@@ -51,18 +57,28 @@ class MouthCanvas:
         self._contact = tones.contact
         self._grain = self._grain_like(tones.grain)
         self._sheet = sheet = Sheet(slit, self.a, self.b, self.rest, unit, self.softness)
+        seen = seen_teeth(sheet, tones, pixels) if float(slit.gap.max()) > _OWN_TEETH_GAP else None
+        tone = seen.tone if seen is not None else None
+        if memory is not None:
+            memory.follow(seen, float(slit.gap.max()))
+            tone = memory.tone
+        if tone is not None:
+            tones = tones._replace(teeth=tone)
         self._lower_teeth = painted_teeth(sheet, tones, LOWER) if teeth else no_teeth(sheet)
-        seen = None
-        if pixels is not None and float(slit.gap.max()) > _OWN_TEETH_GAP:
-            seen = seen_teeth(sheet, tones, pixels)
-        self.shows_own_teeth = seen is not None
-        self._own = OwnMouth(slit, pixels) if pixels is not None and slit.openness >= 1 else None
-        self._upper_teeth = seen or (painted_teeth(sheet, tones, UPPER) if teeth else no_teeth(sheet))
+        self.shows_own_teeth = seen is not None and memory is None
+        self._own = OwnMouth(slit, pixels) if memory is None and slit.openness >= 1 else None
+        self._upper_teeth: Row
+        if seen is not None and memory is None:
+            self._upper_teeth = seen
+        else:
+            painted = painted_teeth(sheet, tones, UPPER) if teeth else no_teeth(sheet)
+            self._upper_teeth = painted if memory is None else memory.mixed(seen, painted)
 
     def _rest_line(self) -> Floats:
         """(columns,) where the lips meet at rest, as teeth see it: its height and part of its bend."""
         slit = self.slit
-        line = 0.7 * slit.upper + 0.3 * slit.lower
+        share = upper_lip_share(slit)
+        line = (1 - share) * slit.upper + share * slit.lower
         inner = np.abs(slit.u(slit.a)) < 0.75
         bend, _, height = np.polyfit(slit.a[inner], line[inner], 2)
         rest: Floats = (height + 0.6 * bend * np.clip(self.a, -slit.left, slit.right) ** 2).astype(np.float32)
@@ -124,7 +140,7 @@ class MouthCanvas:
         if len(open_rows):
             first, last = int(open_rows[0]), int(open_rows[-1]) + 1
             part_rows = slice(rows.start + first, rows.start + last)
-            self._paint_open(painted[first:last], lips, part_rows, columns)
+            self._paint_open(painted[first:last], lips, part_rows, columns, kept)
             if self._own is not None:
                 here = self.b[part_rows, None]
                 self._own.lay(painted[first:last], lips.on(columns), self.a[columns], here, kept)
@@ -171,7 +187,7 @@ class MouthCanvas:
         line: Floats = strength[columns] * np.exp(-distance * distance)
         return line
 
-    def _paint_open(self, view: Floats, lips: Lips, rows: slice, columns: slice) -> None:
+    def _paint_open(self, view: Floats, lips: Lips, rows: slice, columns: slice, kept: float) -> None:
         """Cavity, tongue and teeth onto `view`, the canvas's `rows` and `columns`."""
         b, a, rest = self.b[rows, None], self.a[None, columns], self.rest[columns]
         upper_lip, lower_lip, gap = lips.upper[columns], lips.lower[columns], lips.gap[columns]
@@ -187,7 +203,7 @@ class MouthCanvas:
         lower = self._lower_teeth.dropped(lips.jaw * self.unit, rows, columns)
         upper = self._upper_teeth.cut(rows, columns)
         if self._own is not None and self.shows_own_teeth:
-            upper = self._own.teeth(self._upper_teeth, self._sheet, lips.on(columns), self.a[columns], b)
+            upper = self._own.teeth(self._upper_teeth, self._sheet, lips.on(columns), self.a[columns], b, kept)
         _lay(view, lower.colour, lower.cover)
         _lay(view, upper.colour, upper.cover)
         # What the lips shade: under the upper lip, at the corners, a little over the lower lip.

@@ -10,10 +10,11 @@ import numpy as np
 from audio2motion import MOUTH_AMPLITUDES, WIDTH_AMPLITUDES
 from talkinghead.core.types import Floats
 from talkinghead.faces import mesh
-from talkinghead.motion.proportions import CHIN_SHARE, UPPER_LIP_SHARE
+from talkinghead.motion.proportions import CHIN_SHARE
 from talkinghead.renderers.warp import anatomy
 from talkinghead.renderers.warp.fields import FieldMaker, SkinRegion, bell, opening_profile, smoothstep
 from talkinghead.renderers.warp.grid import Grid, Rect
+from talkinghead.renderers.warp.grin import excess_width, fall, grin, upper_lip_share
 from talkinghead.renderers.warp.slit import Slit
 
 # Shared with the speech model's targets, with tracking and with the self-check.
@@ -28,6 +29,10 @@ NARROW = 0.34
 CORNERS_FOLLOW = 0.17
 # The chin: aside, and down where it comes forward. Chin and lips up in a shrug. The lips aside.
 JAW_ASIDE, JAW_FORWARD, SHRUG, LIPS_ASIDE = 0.11, 0.025, 0.055, 0.13
+# How much thicker each lip is once it has let go of a grin.
+FILLED = 0.02
+# How far over the lips' line skin goes along with corners that let go of a grin, in D: less and less, and not at all.
+_RELAXES_TO = 0.35, 0.70
 # From the lips' line up to where skin is no lower lip's any more, in D: under the lids' reach, over the line's canvas.
 _OVER_THE_MOUTH = 0.20, 0.42
 # Puffed cheeks outwards; cheeks up in a smile; the wings of the nose up.
@@ -70,6 +75,7 @@ def mouth_region(points: Floats, slit: Slit, grid: Grid, window: Floats) -> Skin
         _corner_fields(c, slit, make, sign, side)
     _cheek_fields(points, slit, c, make)
     _closing_field(slit, c, make)
+    _relaxing_field(slit, c, make)
     return region
 
 
@@ -94,14 +100,39 @@ def _closing_field(slit: Slit, c: MouthCoordinates, make: FieldMaker) -> None:
     if open_by <= 0:
         return
     gap = slit.along(slit.gap, c.a.ravel()).reshape(c.a.shape) * (np.abs(c.u) < 1)
+    share = upper_lip_share(slit)
     over = 1 - smoothstep(c.lip_over, c.nose + 0.05, c.over)
     deep = smoothstep(0.0, 0.5, c.under)
     reach = np.where(c.a < 0, c.reach_left, c.reach_right)
     wide = 1 - smoothstep(0.22, reach, np.abs(c.a))
     make.add(
         "close",
-        above=(0.0, UPPER_LIP_SHARE * gap * over),
-        below=(0.0, -(1 - UPPER_LIP_SHARE) * (gap * (1 - deep) + CHIN_SHARE * open_by * deep * wide)),
+        above=(0.0, share * gap * over),
+        below=(0.0, -(1 - share) * (gap * (1 - deep) + CHIN_SHARE * open_by * deep * wide)),
+    )
+
+
+def _relaxing_field(slit: Slit, c: MouthCoordinates, make: FieldMaker) -> None:
+    """Lets go of a grin: the corners come in and down until the lips' line is one at rest, and the lips fill out."""
+    if grin(slit) <= 0:
+        return
+    half = np.where(c.a < 0, slit.left, slit.right)
+    outward, beyond = np.abs(c.a), np.abs(c.a) - half
+    pull = np.minimum(outward, half) * (1 - smoothstep(0.0, 0.75, beyond))
+    down = slit.along(fall(slit), c.a.ravel()).reshape(c.a.shape) * bell(np.maximum(beyond, 0) / 0.40)
+    line = slit.along((slit.upper + slit.lower) / 2, c.a.ravel()).reshape(c.a.shape)
+    # The eyes of a video are its own: nothing of this may reach them.
+    near = 1 - smoothstep(*_RELAXES_TO, c.over)
+    over = (1 - smoothstep(c.lip_over, c.nose, c.over)) * smoothstep(0.0, c.lip_over, c.over)
+    under = (1 - smoothstep(c.lip_under, c.lip_under + 0.30, c.under)) * smoothstep(0.0, c.lip_under, c.under)
+    make.add(
+        "relax",
+        both=(
+            -np.sign(c.a) * excess_width(slit) * pull * c.vertical * near,
+            down * bell((c.b - line) / 0.40) * near,
+        ),
+        above=(0.0, -FILLED * over * c.profile),
+        below=(0.0, FILLED * under * c.profile),
     )
 
 

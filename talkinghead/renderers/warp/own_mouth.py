@@ -29,29 +29,31 @@ class OwnMouth:
 
         `lips` on the columns `a`; `kept`, 0..1: how far the mouth is kept open as it is.
         """
-        wider = float(lips.gap.max()) - float(self._slit.gap.max())
+        wider = float(lips.gap.max()) - kept * float(self._slit.gap.max())
         share = kept * (1 - float(smoothstep(*_WIDER_OPEN, np.array(wider))))
         if share <= 0:
             return
-        places = np.dstack(self._in_picture(lips, a, b, 1.0))
+        places = np.dstack(self._in_picture(lips, a, b, kept, kept))
         at = self._slit.axes.pixels(places).astype(np.float32)
         own = cv2.remap(self._pixels, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         view += np.float32(share) * (own.astype(np.float32) - view)
 
-    def teeth(self, row: Row, sheet: Sheet, lips: Lips, a: Floats, b: Floats) -> Row:
-        """Its own teeth, a `row` on `sheet`; at the corners, while no wider open than there, all that it shows."""
+    def teeth(self, row: Row, sheet: Sheet, lips: Lips, a: Floats, b: Floats, kept: float) -> Row:
+        """Its own teeth, a `row` on `sheet`; at the corners of a mouth that is `kept` open (0..1), and no wider open
+        than there, all that it shows."""
         slit = self._slit
-        a_there, b_there = self._in_picture(lips, a, b, 0.0)
+        a_there, b_there = self._in_picture(lips, a, b, kept, 0.0)
         teeth = row.moved((a_there - sheet.a[0]) * sheet.unit, (b_there - sheet.b[0]) * sheet.unit)
         wider = lips.gap - slit.along(slit.gap, a_there[0])
-        shown = smoothstep(*_CORNERS_FOLLOW, np.abs(slit.u(a_there[0]))) * (1 - smoothstep(*_CORNERS_OPEN, wider))
+        shown = np.float32(kept) * smoothstep(*_CORNERS_FOLLOW, np.abs(slit.u(a_there[0])))
+        shown *= 1 - smoothstep(*_CORNERS_OPEN, wider)
         inside = ramp((slit.along(slit.lower, a_there[0]) - b_there) / np.float32(sheet.softness) + 0.5)
         return Row(teeth.colour, np.maximum(teeth.cover, shown * inside))
 
-    def _in_picture(self, lips: Lips, a: Floats, b: Floats, anchored: float) -> tuple[Floats, Floats]:
+    def _in_picture(self, lips: Lips, a: Floats, b: Floats, kept: float, anchored: float) -> tuple[Floats, Floats]:
         """Where the picture shows what comes to lie at `a` and `b`: (a, b), each (h, w).
 
-        Teeth stay where they are but for the corners, which go along with the lips: nobody sees what is behind them.
+        Teeth stay where they are; at the corners of a mouth that is `kept` open what is seen goes along with the lips.
         `anchored` 1 makes all of it hang on the upper lip.
         """
         slit = self._slit
@@ -61,7 +63,7 @@ class OwnMouth:
         # A mouth that widens stretches what lies at its corners; the middle keeps its size.
         wider = np.maximum(now / half, 1)
         there = np.where(now > half, np.sign(a) * half * (u + (wider - 1) * u * (1 - u) ** 2), a).astype(np.float32)
-        along = smoothstep(*_CORNERS_FOLLOW, u)
+        along = np.float32(kept) * smoothstep(*_CORNERS_FOLLOW, u)
         along = along + (1 - along) * np.float32(anchored)
         upper, lower = slit.along(slit.upper, there), slit.along(slit.lower, there)
         shifted = b + along * (upper - lips.upper)

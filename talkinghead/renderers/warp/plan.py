@@ -15,11 +15,13 @@ from talkinghead.renderers.warp.eyeball import Eyeball
 from talkinghead.renderers.warp.eyes import EyeCanvas, without_eyes
 from talkinghead.renderers.warp.fields import SkinRegion, face_window
 from talkinghead.renderers.warp.grid import Grid, Rect
+from talkinghead.renderers.warp.grin import grin
 from talkinghead.renderers.warp.head_turn import HeadTurn
 from talkinghead.renderers.warp.mouth import MouthCanvas
 from talkinghead.renderers.warp.mouth_fields import mouth_region
 from talkinghead.renderers.warp.shading import Shades, brow_shades, mouth_shades
 from talkinghead.renderers.warp.slit import SeamMemory, Slit, eye_slit, mouth_slit
+from talkinghead.renderers.warp.teeth import TeethMemory
 from talkinghead.renderers.warp.tones import Tones, measure_tones
 from talkinghead.renderers.warp.upper_fields import eye_rect, upper_region, wears_glasses
 
@@ -27,9 +29,6 @@ from talkinghead.renderers.warp.upper_fields import eye_rect, upper_region, wear
 _WINDOW_REACH = 0.55
 # A face that the picture cuts off is continued by this much around its outline, in D.
 _CONTINUED = 0.4
-# A mouth at rest, in D: its width, and how far its corners stand above its middle; how much more makes a full grin.
-_REST_WIDTH, _GRIN_WIDER = 0.74, 0.20
-_REST_LIFT, _GRIN_LIFTS = -0.02, 0.08
 # Where skin parts between lids: the shares that the open eye's upper and lower lid have in that line.
 _OF_UPPER_LID, _OF_LOWER_LID = 0.1, 0.9
 # Frames of video between two looks at its colours, and how far each look moves them.
@@ -37,10 +36,10 @@ _TONE_EVERY, _TONE_RATE = 5, 0.15
 
 
 class Memory:
-    """What a video's frames hand on, so that nothing flickers: the colours of the mouth, the line of the lips."""
+    """What a video's frames hand on, so that nothing flickers: the mouth's colours, the lips' line, the teeth."""
 
     def __init__(self) -> None:
-        self.seam = SeamMemory()
+        self.seam, self.teeth = SeamMemory(), TeethMemory()
         self._tones: Tones | None = None
         self._frames = 0
 
@@ -71,12 +70,13 @@ class Plan:
         else:
             self.tones = memory.tones_of(self.pixels, self.landmarks)
             self.lips = mouth_slit(self.landmarks, self.pixels, self.unit_px, memory.seam)
-        self.smile = _smile(self.lips)
+        self.smile = grin(self.lips)
         self._window = face_window(self.landmarks, self.grid, self.unit_px, _WINDOW_REACH)
         self.mouth: SkinRegion = mouth_region(self.landmarks, self.lips, self.grid, self._window)
         # A dog that looks like a face has a dog's mouth. In a video, confidence comes and goes with every frame.
         teeth = memory is not None or not doubtful(portrait.face)
-        self.canvas = MouthCanvas(self.lips, self.tones, self.pixels if self._often else None, teeth=teeth)
+        shown = memory.teeth if memory is not None else None
+        self.canvas = MouthCanvas(self.lips, self.tones, self.pixels, teeth=teeth, memory=shown)
         self.drawn_before = False
 
     @cached_property
@@ -216,15 +216,6 @@ def _with_whole_face(portrait: Portrait, unit_px: float) -> tuple[Pixels, Floats
         return portrait.pixels, points, (0, 0)
     padded = cv2.copyMakeBorder(portrait.pixels, top, bottom, left, right, cv2.BORDER_REPLICATE)
     return padded, points + np.array([left, top, 0], np.float32), (left, top)
-
-
-def _smile(slit: Slit) -> float:
-    """How much of a grin the picture shows, 0..1: wider than a mouth at rest, with its corners up."""
-    middle = (slit.upper + slit.lower) / 2
-    centre = len(middle) // 2
-    lift = float(middle[centre - 8 : centre + 9].mean() - (middle[0] + middle[-1]) / 2)
-    wide = float(np.clip((slit.left + slit.right - _REST_WIDTH) / _GRIN_WIDER, 0, 1))
-    return wide * float(np.clip((lift - _REST_LIFT) / _GRIN_LIFTS, 0, 1))
 
 
 def _open_sides(portrait: Portrait) -> tuple[bool, bool, bool, bool]:

@@ -17,6 +17,7 @@ from talkinghead.renderers.warp import anatomy
 from talkinghead.renderers.warp.backward import Backward
 from talkinghead.renderers.warp.fields import bell, smoothstep
 from talkinghead.renderers.warp.grid import Grid, Rect
+from talkinghead.renderers.warp.grin import grin
 from talkinghead.renderers.warp.mouth_fields import MouthCoordinates
 from talkinghead.renderers.warp.slit import Slit
 
@@ -33,6 +34,7 @@ def mouth_shades(points: Floats, slit: Slit, grid: Grid, rect: Rect, window: Flo
     clip = window[rect.slices]
     shades: Shades = {}
     hollow = np.zeros_like(c.a)
+    fresh = 1 - grin(slit)  # a grin has its folds, where it has them: a second pair beside them are smudges
     sides = (("l", -1.0, anatomy.LEFT_NOSE_WING, slit.left), ("r", 1.0, anatomy.RIGHT_NOSE_WING, slit.right))
     for side, sign, wing, half in sides:
         outward = sign * c.a
@@ -45,7 +47,7 @@ def mouth_shades(points: Floats, slit: Slit, grid: Grid, rect: Rect, window: Flo
         off = outward - line
         fold = np.where(off < 0, bell(off / 0.035), bell(off / 0.075)) * ends
         apple = bell((outward - half - 0.28) / 0.22) * bell((c.b - top - 0.02) / 0.20)
-        shades[f"smile_{side}"] = clip * (0.075 * apple - 0.13 * fold)
+        shades[f"smile_{side}"] = clip * (0.075 * apple - fresh * 0.13 * fold)
         shades[f"sneer_{side}"] = clip * (-0.10 * fold)
         shades[f"cheek_{side}"] = clip * (0.05 * apple)
         hollow += bell((outward - half - 0.16) / 0.16) * bell((c.b - bottom + 0.06) / 0.30)

@@ -9,7 +9,7 @@ import numpy as np
 
 from talkinghead.core.types import Floats, Pixels
 from talkinghead.renderers.warp.fields import smoothstep
-from talkinghead.renderers.warp.quantile import quantile
+from talkinghead.renderers.warp.quantile import median, quantile
 from talkinghead.renderers.warp.slit import Slit
 from talkinghead.renderers.warp.tones import LUMA, Tones
 
@@ -17,6 +17,13 @@ from talkinghead.renderers.warp.tones import LUMA, Tones
 _BETWEEN = 0.22
 # A millimetre in D: adults' pupils are 63 mm apart. Half a mouth at rest, in D. The dental arch's radius.
 _MM, _REST_HALF_WIDTH, _ARCH_MM = 1 / 63, 0.40, 29.0
+
+# The middle teeth of a picture reach so far to both sides, in D; beyond, by how much their row's edge rises at least,
+# per D.
+_MIDDLE_TEETH, _EDGE_RISES = 0.10, 0.20
+# A video's own teeth are drawn once its mouth is open by so much, in D: from the first, wholly from the second. How far
+# one frame moves that share, and the teeth's tone.
+_VIDEO_GAP, _SHARE_RATE, _TONE_RATE = (0.10, 0.16), 0.35, 0.15
 
 
 @dataclass(frozen=True)
@@ -87,6 +94,38 @@ class Row:
         return Row(colour, cover)
 
 
+@dataclass(frozen=True)
+class SeenTeeth(Row):
+    """A row that the picture shows, and its `tone`: the RGB colour (3,) of what light falls on fully."""
+
+    tone: Floats
+
+
+@dataclass
+class TeethMemory:
+    """What a video has shown of its own teeth: their `tone`, and how far they, not painted ones, are drawn by now."""
+
+    tone: Floats | None = None
+    share: float = 0.0
+
+    def follow(self, seen: SeenTeeth | None, gap: float) -> None:
+        """One more frame, whose lips are `gap` D apart at most."""
+        wanted = 0.0 if seen is None else float(smoothstep(*_VIDEO_GAP, np.array(gap)))
+        self.share += _SHARE_RATE * (wanted - self.share)
+        if seen is not None:
+            self.tone = seen.tone if self.tone is None else self.tone + _TONE_RATE * (seen.tone - self.tone)
+
+    def mixed(self, seen: SeenTeeth | None, painted: Row) -> Row:
+        """The frame's own teeth, in the light of the last frames, over `painted` ones by its share."""
+        if seen is None or self.tone is None:
+            return painted
+        own = seen.colour * (self.tone / np.maximum(seen.tone, 1))
+        cover = painted.cover + np.float32(self.share) * (seen.cover - painted.cover)
+        # Where only one of them is, its colour counts.
+        weight = (self.share * seen.cover / np.maximum(cover, 1e-3))[..., None]
+        return Row((painted.colour + weight * (own - painted.colour)).astype(np.float32), cover)
+
+
 def no_teeth(sheet: Sheet) -> Row:
     """What a muzzle shows that is no person's."""
     size = (len(sheet.b), len(sheet.a))
@@ -114,7 +153,7 @@ def painted_teeth(sheet: Sheet, tones: Tones, jaw: Jaw) -> Row:
     return Row(colour.astype(np.float32), cover.astype(np.float32))
 
 
-def seen_teeth(sheet: Sheet, tones: Tones, pixels: Pixels) -> Row | None:
+def seen_teeth(sheet: Sheet, tones: Tones, pixels: Pixels) -> SeenTeeth | None:
     """The upper teeth that the picture shows between its lips, or None where it shows too few."""
     slit, b = sheet.slit, sheet.b[:, None]
     at = slit.axes.pixels(np.dstack(np.broadcast_arrays(sheet.a[None, :], b)).astype(np.float32))
@@ -133,10 +172,15 @@ def seen_teeth(sheet: Sheet, tones: Tones, pixels: Pixels) -> Row | None:
     # In every column the teeth reach from the lip to their last bright row; above the lip they are continued.
     columns = bright.any(0)
     last = np.where(columns, sheet.b[len(sheet.b) - 1 - bright[::-1].argmax(0)], upper)
+    # The lower teeth of a wide grin are no part of it: an upper row's edge rises to the sides.
+    middle = columns & (np.abs(sheet.a) < _MIDDLE_TEETH)
+    if middle.any():
+        last = np.minimum(last, median(last[middle]) - _EDGE_RISES * np.maximum(np.abs(sheet.a) - _MIDDLE_TEETH, 0))
     last = cv2.GaussianBlur(last[None].astype(np.float32), (0, 0), 0.02 * sheet.unit)[0]
     row = np.clip(np.searchsorted(sheet.b, upper), 0, len(sheet.b) - 1)
     continued = seen[row, np.arange(len(sheet.a))] * (1 - 0.3 * np.clip((upper - b) / 0.12, 0, 1)[..., None])
     colour = np.where((b < upper)[..., None], continued, seen)
     cover = smoothstep(-0.5, 0.5, (last - b) / sheet.edge_width) * columns
     cover = cv2.GaussianBlur(cover.astype(np.float32), (0, 0), 0.008 * sheet.unit)
-    return Row(colour.astype(np.float32), cover)
+    tone = quantile(seen[bright], 0.75).astype(np.float32)
+    return SeenTeeth(colour.astype(np.float32), cover, tone)

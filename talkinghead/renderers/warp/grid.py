@@ -107,9 +107,7 @@ class Grid:
 
     def points(self, rect: Rect) -> Floats:
         """(h, w, 2) pixels of the nodes in `rect`."""
-        x = (np.arange(rect.x0, rect.x1, dtype=np.float32) + 0.5) * self.step - 0.5
-        y = (np.arange(rect.y0, rect.y1, dtype=np.float32) + 0.5) * self.step - 0.5
-        return np.dstack(np.meshgrid(x, y)).astype(np.float32)
+        return _points(self.step, rect)
 
     def pixels_of(self, rect: Rect) -> Rect:
         """The pixels that the nodes in `rect` stand for."""
@@ -122,18 +120,19 @@ class Grid:
         wide, tall = (-(-length // _SHARED_PX) * _SHARED_PX for length in (self.width_px, self.height_px))
         return _places(wide, tall, scale)[pixels.slices]
 
-    def full_size(self, field: Floats, rect: Rect, pixels: Rect | None = None, out: Floats | None = None) -> Floats:
-        """A field on `rect` at every pixel of `pixels_of(rect)`, or at those `pixels` of them.
+    def nodes_px(self, rect: Rect, scale: int = 1) -> Floats:
+        """`points(rect)` times `scale`; shared, not to be written to."""
+        return _nodes_px(self.step, rect, scale)
 
-        `out` may lend the memory, (h * step, w * step, ...) for all of `rect`.
-        """
+    def nodes_of(self, pixels: Rect) -> Rect:
+        """The nodes that stand for a rectangle of pixels."""
+        s = self.step
+        return Rect(pixels.x0 // s, pixels.y0 // s, -(-pixels.x1 // s), -(-pixels.y1 // s))
+
+    def full_size(self, field: Floats, rect: Rect, pixels: Rect | None = None) -> Floats:
+        """A field on `rect` at every pixel of `pixels_of(rect)`, or at those `pixels` of them."""
         h, w = field.shape[:2]
-        full: Floats = field
-        if self.step > 1:
-            full = cv2.resize(field, (w * self.step, h * self.step), out)
-        elif out is not None:
-            np.copyto(out, field)
-            full = out
+        full: Floats = field if self.step == 1 else cv2.resize(field, (w * self.step, h * self.step))
         part = pixels or self.pixels_of(rect)
         return full[part.within(Rect(rect.x0 * self.step, rect.y0 * self.step, 0, 0))]
 
@@ -224,6 +223,15 @@ def _coordinates(rect: Rect) -> Floats:
     x, y = np.arange(rect.x0, rect.x1, dtype=np.float32), np.arange(rect.y0, rect.y1, dtype=np.float32)
     places: Floats = np.ascontiguousarray(np.dstack(np.meshgrid(x, y)))
     return places
+
+
+def _points(step: int, rect: Rect) -> Floats:
+    return (_coordinates(rect) + np.float32(0.5)) * np.float32(step) - np.float32(0.5)
+
+
+@lru_cache(maxsize=64)
+def _nodes_px(step: int, rect: Rect, scale: int) -> Floats:
+    return _points(step, rect) * np.float32(scale)
 
 
 @lru_cache(maxsize=4)

@@ -146,6 +146,8 @@ class Backward:
         return seen
 
     def head(self, nodes: Rect) -> Floats:
-        """Where the head's map alone looks, on the pixels of `nodes`."""
-        base = self.grid.places(self.grid.pixels_of(nodes))
-        return base if self.turn is None else cv2.add(self.grid.full_size(self.turn[nodes.slices], nodes), base)
+        """Where `nodes`, and one more on every side, look through the head's map alone, in pixels."""
+        around = self.grid.nodes_px(nodes.grown(1))
+        if self.turn is None:
+            return around
+        return cv2.add(cv2.copyMakeBorder(self.turn[nodes.slices], 1, 1, 1, 1, cv2.BORDER_REPLICATE), around)

@@ -28,7 +28,7 @@ _HEAD_WIDTH, _HEAD_HEIGHT, _FADE = 1.28, 1.42, 1.0
 # In D: over what the motion fades towards a side where the picture goes on; how far the ears lie behind the face's rim;
 # over what the depth is smoothed.
 _SIDE_FADE, _EARS_BACK, _SMOOTH_DEPTH = 0.55, 0.45, 0.08
-# Newton steps that undo a turn: two leave 0.03 px where nothing moves by more than this, in D, as while somebody speaks.
+# Newton steps that undo a turn: two leave 0.03 px where nothing moves by more than this, in D; speech moves less.
 _FEW_STEPS, _MORE_STEPS, _NEAR = 2, 4, 0.15
 
 

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from talkinghead.tts.opening import Voice
 
 
+# What finds faces, what hears, and a look at the sound.
+_LOADED_AT_ONCE = 3
+
+
 def speak(
     source: PictureLike,
     audio: SoundLike | None = None,
@@ -162,8 +166,12 @@ def _ready_to_speak(
 
 @contextmanager
 def _meanwhile() -> Iterator[ThreadPoolExecutor]:
-    """A thread for what takes long to load; where the block fails, it is left after what it is just doing."""
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="talkinghead-opening") as pool:
+    """Threads for what takes long to load; where the block fails, they are left after what they are just doing.
+
+    What is handed over begins at once: the networks compute while they load, and a program that looks at a sound is
+    waited for.
+    """
+    with ThreadPoolExecutor(max_workers=_LOADED_AT_ONCE, thread_name_prefix="talkinghead-opening") as pool:
         try:
             yield pool
         except BaseException:

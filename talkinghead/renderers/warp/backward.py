@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -16,9 +14,6 @@ _INVERSION_STEPS = 2
 # Nodes around an opening whose skin may come to lie in it.
 _AROUND_OPENING = 12
 
-
-# Pieces of memory that a picture keeps between frames: as many as threads draw it.
-_MOST_KEPT = 4
 # Taps of the half-sample filter (that of H.264, near the ideal for its length), over 32.
 _HALF_SAMPLE = np.array([1 / 32, -5 / 32, 20 / 32, 20 / 32, -5 / 32, 1 / 32], np.float32)
 
@@ -47,23 +42,6 @@ def doubled(picture: Pixels) -> Pixels:
     return out
 
 
-class _Scratch:
-    """Memory that is used again and again: fresh pages cost more than what is written to them."""
-
-    def __init__(self) -> None:
-        self._free: deque[Floats] = deque(maxlen=_MOST_KEPT)
-
-    @contextmanager
-    def of(self, shape: tuple[int, int, int]) -> Iterator[Floats]:
-        """An array of `shape`, with whatever was last left in it; nobody else's until it is given back."""
-        try:
-            memory = self._free.pop()
-        except IndexError:
-            memory = np.empty(shape, np.float32)
-        yield memory if memory.shape == shape else np.empty(shape, np.float32)
-        self._free.append(memory)
-
-
 class Lookup:
     """A picture (h, w, 3), or one channel (h, w), to look up at displaced places.
 
@@ -74,31 +52,31 @@ class Lookup:
     def __init__(self, picture: Pixels, often: bool) -> None:
         self._picture = doubled(picture) if often else picture
         self._scale = 2 if often else 1
-        self._scratch = _Scratch()
 
     def __call__(self, grid: Grid, field: Floats, nodes: Rect, pixels: Rect) -> Pixels:
         """The picture drawn through a displacement on `nodes`, (h, w, 3) on those `pixels` of theirs."""
-        where = grid.full_size(self._scaled(field), nodes, pixels)
-        return self._seen(cv2.add(where, grid.places(pixels, self._scale)), None)
+        return self._drawn(grid, *self._looks(grid, field, nodes), pixels)
 
     def draw_over(self, out: Pixels, grid: Grid, field: Floats, nodes: Rect) -> None:
         """Draw the picture through a displacement on `nodes` over `out`, itself the picture, wherever it moves."""
-        rows, columns = field.shape[:2]
-        with self._scratch.of((rows * grid.step, columns * grid.step, 2)) as memory:
-            full = grid.full_size(self._scaled(field), nodes, out=memory)
-            there = grid.pixels_of(nodes)
-            for part in grid.moved(field, nodes):
-                where = full[part.within(there)]
-                cv2.add(where, grid.places(part, self._scale), where)
-                self._seen(where, out[part.slices])
+        looks = self._looks(grid, field, nodes)
+        for part in grid.moved(field, nodes):
+            self._drawn(grid, *looks, part, out[part.slices])
 
-    def _scaled(self, field: Floats) -> Floats:
-        return field if self._scale == 1 else field * np.float32(self._scale)
+    def _looks(self, grid: Grid, field: Floats, nodes: Rect) -> tuple[Floats, Rect]:
+        """(where the nodes look in the picture, those nodes): `nodes` and one more on every side."""
+        wider = cv2.copyMakeBorder(field, 1, 1, 1, 1, cv2.BORDER_REPLICATE)
+        around = nodes.grown(1)
+        return cv2.scaleAdd(wider, self._scale, grid.nodes_px(around, self._scale), wider), around
 
-    def _seen(self, where: Floats, out: Pixels | None) -> Pixels:
+    def _drawn(self, grid: Grid, looks: Floats, around: Rect, pixels: Rect, out: Pixels | None = None) -> Pixels:
+        """The picture as it is seen on some `pixels`, where `looks` says where the nodes `around` them look."""
+        # The fewer places there are, the nearer they are to the processor when they are looked at.
+        nodes = grid.nodes_of(pixels).grown(1)
+        where = grid.full_size(looks[nodes.within(around)], nodes, pixels)
         kind = cv2.INTER_CUBIC if self._scale == 1 else cv2.INTER_LINEAR
-        seen: Pixels = cv2.remap(self._picture, where, None, kind, out, borderMode=cv2.BORDER_REFLECT_101)
-        return seen
+        drawn: Pixels = cv2.remap(self._picture, where, None, kind, out, borderMode=cv2.BORDER_REFLECT_101)
+        return drawn
 
 
 class Backward:
@@ -168,6 +146,8 @@ class Backward:
         return seen
 
     def head(self, nodes: Rect) -> Floats:
-        """Where the head's map alone looks, on the pixels of `nodes`."""
-        base = self.grid.places(self.grid.pixels_of(nodes))
-        return base if self.turn is None else cv2.add(self.grid.full_size(self.turn[nodes.slices], nodes), base)
+        """Where `nodes`, and one more on every side, look through the head's map alone, in pixels."""
+        around = self.grid.nodes_px(nodes.grown(1))
+        if self.turn is None:
+            return around
+        return cv2.add(cv2.copyMakeBorder(self.turn[nodes.slices], 1, 1, 1, 1, cv2.BORDER_REPLICATE), around)

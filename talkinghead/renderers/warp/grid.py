@@ -25,8 +25,8 @@ _UNSEEN_PX = 1 / 130
 # Rows of nodes that are drawn together: a face is round, so narrow bands hold less of what does not move; and OpenCV
 # draws so few pixels on one thread, which leaves the other core to the next frame or to the encoder.
 _BAND = 16
-# Coordinates of pixels are kept for crops of up to this many pixels more.
-_SHARED_PX = 128
+# Coordinates of nodes are kept for grids of up to this many nodes more.
+_SHARED_NODES = 32
 
 
 class Rect(NamedTuple):
@@ -107,33 +107,29 @@ class Grid:
 
     def points(self, rect: Rect) -> Floats:
         """(h, w, 2) pixels of the nodes in `rect`."""
-        x = (np.arange(rect.x0, rect.x1, dtype=np.float32) + 0.5) * self.step - 0.5
-        y = (np.arange(rect.y0, rect.y1, dtype=np.float32) + 0.5) * self.step - 0.5
-        return np.dstack(np.meshgrid(x, y)).astype(np.float32)
+        return _points(self.step, rect)
 
     def pixels_of(self, rect: Rect) -> Rect:
         """The pixels that the nodes in `rect` stand for."""
         s = self.step
         return Rect(rect.x0 * s, rect.y0 * s, rect.x1 * s, rect.y1 * s).clipped(self.width_px, self.height_px)
 
-    def places(self, pixels: Rect, scale: int = 1) -> Floats:
-        """(h, w, 2) coordinates, times `scale`, of the `pixels` of the crop; shared, not to be written to."""
-        # The crops of a video differ by a few pixels: they share what is a little larger.
-        wide, tall = (-(-length // _SHARED_PX) * _SHARED_PX for length in (self.width_px, self.height_px))
-        return _places(wide, tall, scale)[pixels.slices]
+    def nodes_px(self, rect: Rect, scale: int = 1) -> Floats:
+        """`points(rect)` times `scale`, of nodes no more than one beyond the grid; shared, not to be written to."""
+        # The crops of a video differ by a few nodes: they share what is a little larger.
+        tall, wide = (-(-count // _SHARED_NODES) * _SHARED_NODES for count in self.shape)
+        all_of_them = Rect(-1, -1, wide + 1, tall + 1)
+        return _nodes_px(self.step, all_of_them, scale)[rect.within(all_of_them)]
 
-    def full_size(self, field: Floats, rect: Rect, pixels: Rect | None = None, out: Floats | None = None) -> Floats:
-        """A field on `rect` at every pixel of `pixels_of(rect)`, or at those `pixels` of them.
+    def nodes_of(self, pixels: Rect) -> Rect:
+        """The nodes that stand for a rectangle of pixels."""
+        s = self.step
+        return Rect(pixels.x0 // s, pixels.y0 // s, -(-pixels.x1 // s), -(-pixels.y1 // s))
 
-        `out` may lend the memory, (h * step, w * step, ...) for all of `rect`.
-        """
+    def full_size(self, field: Floats, rect: Rect, pixels: Rect | None = None) -> Floats:
+        """A field on `rect` at every pixel of `pixels_of(rect)`, or at those `pixels` of them."""
         h, w = field.shape[:2]
-        full: Floats = field
-        if self.step > 1:
-            full = cv2.resize(field, (w * self.step, h * self.step), out)
-        elif out is not None:
-            np.copyto(out, field)
-            full = out
+        full: Floats = field if self.step == 1 else cv2.resize(field, (w * self.step, h * self.step))
         part = pixels or self.pixels_of(rect)
         return full[part.within(Rect(rect.x0 * self.step, rect.y0 * self.step, 0, 0))]
 
@@ -226,7 +222,10 @@ def _coordinates(rect: Rect) -> Floats:
     return places
 
 
-@lru_cache(maxsize=4)
-def _places(width_px: int, height_px: int, scale: int) -> Floats:
-    places: Floats = _coordinates(Rect(0, 0, width_px, height_px)) * np.float32(scale)
-    return places
+def _points(step: int, rect: Rect) -> Floats:
+    return (_coordinates(rect) + np.float32(0.5)) * np.float32(step) - np.float32(0.5)
+
+
+@lru_cache(maxsize=8)
+def _nodes_px(step: int, rect: Rect, scale: int) -> Floats:
+    return _points(step, rect) * np.float32(scale)

@@ -35,16 +35,22 @@ class CanvasView:
     """
 
     def __init__(self, grid: Grid, nodes: Rect, head: Floats, to_canvas: Floats, shape: tuple[int, int]) -> None:
-        """`head`: where the pixels of `nodes` look through the head's map; `shape` (rows, columns) of the canvas."""
-        at = cv2.transform(head, to_canvas)
+        """`head`: where the nodes look through the head's map (see `Backward.head`); `shape` (rows, columns) of the
+        canvas."""
+        self._grid, self._head, self._around = grid, head, nodes.grown(1)
+        at = grid.full_size(cv2.transform(head, to_canvas), self._around, grid.pixels_of(nodes))
         rows, columns = shape
         shown = cv2.inRange(at, (0.5, 0.5), (columns - 1.5, rows - 1.5))
         x, y, wide, tall = cv2.boundingRect(shown)
         there, part = grid.pixels_of(nodes), (slice(y, y + tall), slice(x, x + wide))
         self.nodes = nodes
         self.pixels = Rect(there.x0 + x, there.y0 + y, there.x0 + x + wide, there.y0 + y + tall)
-        self.head = head[part]
         self._at, self._shown = at[part], shown[part]
+
+    def head(self, part: Rect) -> Floats:
+        """Where a `part` of the view's pixels looks through the head's map."""
+        nodes = self._grid.nodes_of(part).grown(1)
+        return self._grid.full_size(self._head[nodes.within(self._around)], nodes, part)
 
     def seen(self, values: Canvas, part: Rect | None = None) -> Canvas:
         """A canvas's `values` on the view's pixels, or on a `part` of them; beyond its border the border's."""
@@ -103,7 +109,7 @@ def draw_eye(out: Pixels, plan: Plan, backward: Backward, index: int, masks: Lid
     inside = view.where(cover)
     if not inside.empty:
         part = inside.within(view.pixels)
-        at = view.head[part]
+        at = view.head(inside)
         looking, origin = ball.looking(gaze, at)
         _cover(drawn[part], sampled(looking, at - np.array(origin, np.float32)), cover[part])
     lashes = view.where(lash)

@@ -29,8 +29,10 @@ class Journal:
                 key, output, error = entry["key"], entry["output"], entry["error"]
             except (ValueError, KeyError, TypeError, RecursionError):
                 continue
+            if not (isinstance(key, str) and isinstance(output, str)):
+                continue
             self.begun.add(output)
-            if error is None and Path(output).exists():
+            if error is None and _is_there(output):
                 self.done.add(key)
 
     def is_done(self, job: Job) -> bool:
@@ -47,3 +49,11 @@ class Journal:
             log.write(self._gap)
             log.writelines(json.dumps(asdict(outcome)) + "\n" for outcome in outcomes)
         self._gap = ""
+
+
+def _is_there(output: str) -> bool:
+    """Whether a result still exists; a name that no file can have is none's."""
+    try:
+        return Path(output).exists()
+    except (OSError, ValueError):
+        return False

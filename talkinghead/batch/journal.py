@@ -9,6 +9,7 @@ from pathlib import Path
 
 from talkinghead.batch.jobs import Outcome
 from talkinghead.batch.manifest import Job
+from talkinghead.core.places import is_there
 
 JOURNAL = "batch-journal.jsonl"
 
@@ -32,7 +33,7 @@ class Journal:
             if not (isinstance(key, str) and isinstance(output, str)):
                 continue
             self.begun.add(output)
-            if error is None and _is_there(output):
+            if error is None and is_there(Path(output)):
                 self.done.add(key)
 
     def is_done(self, job: Job) -> bool:
@@ -49,11 +50,3 @@ class Journal:
             log.write(self._gap)
             log.writelines(json.dumps(asdict(outcome)) + "\n" for outcome in outcomes)
         self._gap = ""
-
-
-def _is_there(output: str) -> bool:
-    """Whether a result still exists; a name that no file can have is none's."""
-    try:
-        return Path(output).exists()
-    except (OSError, ValueError):
-        return False

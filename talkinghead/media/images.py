@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from talkinghead.core.errors import ImageError
+from talkinghead.core.places import is_file, is_folder, is_there
 from talkinghead.core.settings import MAX_PICTURE_SIDE_PX, MIN_SIDE_PX
 from talkinghead.core.types import Image, Pixels
 
@@ -133,11 +134,11 @@ def _check_pixels(size: tuple[int, int], what: str) -> None:
 
 
 def _check_file(path: Path) -> None:
-    if path.is_dir():
+    if is_folder(path):
         raise ImageError(f"{path} is a folder: give the name of a picture")
-    if not path.exists():
+    if not is_there(path):
         raise ImageError(f"there is no file {path}: check its name")
-    if not path.is_file():  # a pipe can be read once, and pictures are looked at first
+    if not is_file(path):  # a pipe can be read once, and pictures are looked at first
         raise ImageError(f"{path} is a pipe or a device: save the picture to a file first")
     try:
         with path.open("rb") as file:

@@ -15,6 +15,7 @@ import numpy as np
 from talkinghead.core.errors import AudioError, OutputError, VideoError
 from talkinghead.core.marking import Marking
 from talkinghead.core.output import check_name, check_writable, whole_file
+from talkinghead.core.places import is_folder as is_a_folder
 from talkinghead.core.settings import DEFAULT_FPS, MAX_FPS
 from talkinghead.core.types import Pixels
 from talkinghead.media.audio import WHAT as SOUND
@@ -133,7 +134,7 @@ def is_folder(path: str | os.PathLike[str]) -> bool:
     if stream_of(path) is not None:
         return False
     check_name(Path(path))
-    return text.endswith(("/", os.sep)) or Path(text).is_dir()
+    return text.endswith(("/", os.sep)) or is_a_folder(Path(text))
 
 
 def check_target(

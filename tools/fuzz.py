@@ -21,6 +21,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 # Nothing here computes for long: threads of their own would only take the machine from others.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# A config may name a network to be fetched: damage to the name is to fetch nothing.
+os.environ["HF_HUB_OFFLINE"] = "1"
 _ADDRESSES = 12 << 30
 # What atheris watches: the project, and the standard library's readers that are Python.
 _GUIDED = ["talkinghead", "audio2motion", "csv", "json", "pickle", "zipfile", "xml", "wave"]

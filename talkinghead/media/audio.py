@@ -66,6 +66,8 @@ def probe_audio(path: str | os.PathLike[str], name: str | None = None) -> AudioI
     rate = re.search(r"(\d+) Hz", facts.line)
     if rate is None or facts.duration_s <= 0:
         raise AudioError(f"{name} holds no sound that can be decoded: export it again, as WAV for instance")
+    if facts.leap:
+        raise AudioError(f"{name} {facts.leap}")
     picture = bool(stream_lines(said, "Video"))
     return AudioInfo(facts.duration_s, int(rate[1]), _channels(facts.line), facts.codec, facts.has_gaps, picture)
 

@@ -56,6 +56,8 @@ class VideoReader:
         if facts is None:
             sound = "is sound alone" if stream_lines(said, "Audio") else f"cannot be read as video ({explain(said)})"
             raise VideoError(f"{self.path} {sound}: give {_WHAT}")
+        if facts.leap:
+            raise VideoError(f"{self.path} {facts.leap}")
         first = first_picture(self.path)
         if first is None:
             raise VideoError(f"{self.path} holds no frame that can be decoded: export it again")

@@ -18,7 +18,7 @@ from talkinghead.core.errors import OutputError
 from talkinghead.core.types import Pixels
 from talkinghead.media.audio import AudioInfo, time_filter
 from talkinghead.media.containers import Container, colour_filter, sound_arguments
-from talkinghead.media.ffmpeg import FFmpeg, input_arguments
+from talkinghead.media.ffmpeg import FFmpeg, input_arguments, tag_arguments
 from talkinghead.media.growing import GrowingSound, SoundPipe
 from talkinghead.media.streams import Stream
 from talkinghead.provenance.containers import add_to_gif, xmp_box
@@ -204,7 +204,7 @@ class VideoEncoder:
             option, value = box.quality
             quality = [option, str(value if self._quality is None else self._quality)]
         words = {**self._tags, **({"xmp": self._packet.decode()} if box.muxer == "mov" and self._packet else {})}
-        tags = [part for name, value in words.items() for part in ("-metadata", f"{name}={value}")]
+        tags = tag_arguments(words)
         colours = ["-filter_complex", f"{colour_filter(box)}[v]", "-map", "[v]"]
         picture = self._picture(("yuva420p" if box.alpha else "yuv420p") if box.planar else self._packed)
         target = self._stream.target if self._stream else f"file:{self._path.absolute()}"

@@ -175,6 +175,10 @@ def _opened(path: Path) -> Pillow.Image:
     return picture
 
 
+# To read EPS, Pillow starts Ghostscript, which runs what the file says.
+_RUNS_PROGRAMS = frozenset({"EPS"})
+
+
 def _identified(path: Path) -> Pillow.Image:
     """`PIL.Image.open` without its own limit, which is another than ours, and for all of the process.
 
@@ -189,7 +193,7 @@ def _identified(path: Path) -> Pillow.Image:
     # Few pictures need more than the usual plugins, and all of them take a tenth of a second to import.
     for load in (pillow.preinit, pillow.init):
         load()
-        for name in pillow.ID:
+        for name in (known for known in pillow.ID if known not in _RUNS_PROGRAMS):
             factory, accepts = pillow.OPEN[name]
             if accepts is None or accepts(head) is True:
                 with contextlib.suppress(SyntaxError, IndexError, TypeError, struct.error):  # it is not of this kind

@@ -17,7 +17,7 @@ import numpy as np
 from talkinghead.core.errors import OutputError
 from talkinghead.core.types import Pixels
 from talkinghead.media.audio import AudioInfo, time_filter
-from talkinghead.media.containers import Container, colour_filter, sound_arguments
+from talkinghead.media.containers import Container, colour_filter, fewer_channels, sound_arguments
 from talkinghead.media.ffmpeg import FFmpeg, input_arguments, tag_arguments
 from talkinghead.media.growing import GrowingSound, SoundPipe
 from talkinghead.media.streams import Stream
@@ -197,7 +197,7 @@ class VideoEncoder:
             else:
                 given, times = input_arguments(self._audio), time_filter(self._info)
             sound_in = [*limit, *self._pace, *given]
-            filters = [] if self.sound == "copied" else ["-af", times]
+            filters = [] if self.sound == "copied" else ["-af", times + fewer_channels(self._info)]
             sound_out = ["-map", "1:a:0", *codec, *filters]
         quality = []
         if box.quality is not None:

@@ -176,6 +176,9 @@ def _read_archive(path: Path) -> dict[str, npt.NDArray[Any]]:
     try:
         # Opened here, for numpy leaves open what it finds to be damaged.
         with path.open("rb") as file:
+            if file.read(2) not in (b"PK", b"\x93N"):  # numpy would take it for a pickle, and advise to load that
+                raise MotionError(f"{path} is no motion file, or is damaged: it does not begin as a .npz does")
+            file.seek(0)
             archive = np.load(file, allow_pickle=False)
             if not isinstance(archive, np.lib.npyio.NpzFile):
                 raise MotionError(f"{path} is no motion file: it is a single array")

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import gradio as gr
 
 from talkinghead.app.making import Avatars, Look, Made, StoppedError, write
+from talkinghead.app.saying import on_page
 from talkinghead.app.visits import Visits
 from talkinghead.avatar import Avatar
 from talkinghead.clip import Clip
@@ -87,8 +88,8 @@ class Desk:
         return path
 
     def _readable(self, said: str) -> str:
-        """A message with the names of uploads instead of where they lie here."""
-        return re.sub(re.escape(str(self.folder)) + r"/(?:[\w-]+/)*", "", " ".join(said.split()))
+        """A message in the page's words, with the names of uploads instead of where they lie here."""
+        return re.sub(re.escape(str(self.folder)) + r"/(?:[\w-]+/)*", "", on_page(" ".join(said.split())))
 
 
 def visitor_name(request: gr.Request) -> str:

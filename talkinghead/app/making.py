@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
 
+from talkinghead.app.saying import on_page
 from talkinghead.avatar import Avatar
 from talkinghead.calls import editor
 from talkinghead.canvas.source import first_picture, open_source
@@ -142,7 +143,7 @@ def write(clip: Clip, folder: Path, name: str, tell: Tell, stopped: threading.Ev
         raise StoppedError
     video, motion = folder / f"{name}.mp4", folder / f"{name}.npz"
     clip.save(video, progress=each, motion_to=motion)
-    return Made(video, motion, clip.note)
+    return Made(video, motion, on_page(clip.note))
 
 
 def faces(picture: Path) -> tuple[Pixels, list[ListedFace], list[tuple[float, float, float, float]]]:

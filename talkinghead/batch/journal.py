@@ -9,6 +9,7 @@ from pathlib import Path
 
 from talkinghead.batch.jobs import Outcome
 from talkinghead.batch.manifest import Job
+from talkinghead.core.places import is_there
 
 JOURNAL = "batch-journal.jsonl"
 
@@ -29,8 +30,10 @@ class Journal:
                 key, output, error = entry["key"], entry["output"], entry["error"]
             except (ValueError, KeyError, TypeError, RecursionError):
                 continue
+            if not (isinstance(key, str) and isinstance(output, str)):
+                continue
             self.begun.add(output)
-            if error is None and Path(output).exists():
+            if error is None and is_there(Path(output)):
                 self.done.add(key)
 
     def is_done(self, job: Job) -> bool:

@@ -18,6 +18,7 @@ from typing import Any, Literal, NamedTuple
 
 from talkinghead.core.background import TRANSPARENT
 from talkinghead.core.errors import InputError
+from talkinghead.core.places import is_file
 from talkinghead.core.text import read_text
 
 Kind = Literal["audio", "driving", "text"]
@@ -122,7 +123,7 @@ def _job(number: int, row: dict[str, Any], folder: Path, out_dir: Path) -> Job:
 
 def _placed(name: str, value: str, folder: Path) -> str:
     """A column's value, its path counted from the manifest's folder where it is one."""
-    is_path = name in _PATHS or (name == "background" and (folder / value).is_file())
+    is_path = name in _PATHS or (name == "background" and is_file(folder / value))
     return str(folder / value) if is_path else value
 
 

@@ -16,6 +16,7 @@ from talkinghead.batch.journal import JOURNAL, Journal
 from talkinghead.batch.manifest import Job
 from talkinghead.batch.workers import run_here
 from talkinghead.core.errors import OutputError
+from talkinghead.core.places import is_there
 
 Engine = Literal["local", "ray"]
 _BEGUN = "begun"
@@ -44,7 +45,7 @@ def run(
     journal = Journal(out_dir / JOURNAL)
     todo = [job._replace(force=force or journal.is_own(job)) for job in jobs if not journal.is_done(job)]
     # A file that is in the way belongs to somebody else: it must not become ours by being begun.
-    ours = [job for job in todo if job.force or not Path(job.output).exists()]
+    ours = [job for job in todo if job.force or not is_there(Path(job.output))]
     journal.add([Outcome(job.row, job.key, job.output, _BEGUN) for job in ours])
     keys, outcomes = {job.key for job in ours}, []
     for outcome in run_on_ray(todo, address) if engine == "ray" else run_here(todo, workers):

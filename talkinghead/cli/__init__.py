@@ -13,6 +13,7 @@ import click
 
 from talkinghead import __version__
 from talkinghead.core.errors import TalkingHeadError
+from talkinghead.core.places import is_there
 from talkinghead.core.signals import Stopped, hear_ending_signals
 
 # name -> (module under talkinghead.cli, one line of help): the group's own help imports none of them.
@@ -57,7 +58,7 @@ class LazyGroup(click.Group):
             near = get_close_matches(first, COMMANDS, n=1)
             if near:
                 raise click.UsageError(f"there is no command {first!r}: do you mean `talkinghead {near[0]}`?", ctx)
-            if "." in first or Path(first).exists():
+            if "." in first or is_there(Path(first)):
                 raise click.UsageError(f"a command comes first: `talkinghead speak {shlex.join(args)}`", ctx)
         return super().resolve_command(ctx, args)
 

@@ -125,6 +125,21 @@ def _weights(directory: Path | None) -> Iterator[Finding]:
             yield Finding("--", f"{name}: no weights", f"talkinghead checkpoints pull {name} ({use})")
 
 
+def _embedded() -> Iterator[Finding]:
+    """A network with a wrong byte may load, and draw nonsense: that it is as published is looked at here alone."""
+    from talkinghead.checkpoints.registry import damaged
+
+    try:
+        found = damaged()
+    except CheckpointError as error:
+        yield Finding("!!", "embedded networks", str(error))
+        return
+    for path in found:
+        yield Finding("!!", f"{path} is not the file that was published", "install talkinghead again")
+    if not found:
+        yield Finding("ok", "embedded networks: as published")
+
+
 def _renderer(directory: Path | None) -> Finding:
     from talkinghead.core.settings import Settings
     from talkinghead.renderers.select import select
@@ -141,6 +156,7 @@ def examine(directory: Path | None) -> Iterator[Finding]:
     yield from _torchaudio()
     yield _ffmpeg()
     yield from _devices()
+    yield from _embedded()
     yield from _weights(directory)
     yield _renderer(directory)
 

@@ -12,6 +12,7 @@ from talkinghead.cli.options import GroupedCommand, option, quiet_options
 from talkinghead.cli.progress import say
 from talkinghead.cli.stopping import stop_at_once
 from talkinghead.core.errors import OutputError
+from talkinghead.core.places import is_there
 
 if TYPE_CHECKING:
     from talkinghead.faces.listing import ListedFace
@@ -38,7 +39,7 @@ def command(source: Path, as_json: bool, output: Path | None, force: bool, quiet
 
     if output is not None:
         check_picture_target(output, force)
-        if source.exists() and output.exists() and output.samefile(source):
+        if is_there(source) and is_there(output) and output.samefile(source):
             raise OutputError(f"{output} is SOURCE itself: choose another name")
     with stop_at_once():
         from talkinghead.canvas.source import first_picture, open_source

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from talkinghead.core.errors import InputError
+from talkinghead.core.places import is_file
 
 TRANSPARENT, BLUR = "transparent", "blur"
 Colour = tuple[int, int, int]
@@ -44,7 +45,7 @@ def parse_background(text: str, *, files: bool = True) -> Background:
     try:
         return Background(parse_colour(word))
     except InputError:
-        if files and Path(text).is_file():
+        if files and is_file(Path(text)):
             return Background(picture=Path(text))
     if not files:
         raise InputError(f"{text[:40]!r} is not a colour: write blur, white or #00ff00")

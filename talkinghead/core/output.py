@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import re
 import secrets
@@ -13,9 +14,11 @@ from pathlib import Path
 
 from talkinghead.core.claims import make_claimed, release, remove_abandoned
 from talkinghead.core.errors import OutputError
+from talkinghead.core.places import is_folder, is_there
 from talkinghead.core.temporary import expect, settled
 
 _USUAL_NAME = 255
+_HERE, _EXCHANGE = -100, 2  # Linux' AT_FDCWD and RENAME_EXCHANGE
 # Of a part's name: room is left for what is written beside it, such as a palette.
 _STEM_BYTES, _SUFFIX = 80, 16
 _PART = re.compile(r"\..*\.talkinghead-[0-9a-f]{8}\.part(\.[^.]*)?", re.S)
@@ -28,11 +31,11 @@ def check_writable(path: Path, force: bool) -> None:
         OutputError: something is there and `force` is not set, or the folder does not exist or cannot be written to.
     """
     check_name(path)
-    if path.is_dir():
+    if is_folder(path):
         raise OutputError(f"{path} is a folder: give the name of a file")
-    if path.exists() and not force:
+    if is_there(path) and not force:
         raise OutputError(f"{path} exists already: choose another name or allow overwriting (--force)")
-    if not path.parent.is_dir():
+    if not is_folder(path.parent):
         raise OutputError(f"there is no folder {path.parent} to write {path.name} into: create it first")
     trial = _beside(path)
     try:
@@ -93,6 +96,18 @@ def drop_part(part: Path) -> None:
     release(part)
 
 
+def swap(one: Path, other: Path) -> bool:
+    """Two files or folders take each other's names, at once; False, and nothing done, where the system cannot."""
+    if not sys.platform.startswith("linux"):
+        return False
+    try:
+        exchange = ctypes.CDLL(None, use_errno=True).renameat2  # glibc 2.28, musl 1.2.5
+    except AttributeError:
+        return False
+    done: int = exchange(_HERE, os.fsencode(one.absolute()), _HERE, os.fsencode(other.absolute()), _EXCHANGE)
+    return done == 0
+
+
 def check_name(path: Path) -> None:
     """Whether the file system takes the name, which it counts in bytes: a Chinese character has three.
 
@@ -113,7 +128,7 @@ def check_not_input(out: Path, *inputs: Path | None) -> None:
         OutputError: `out` is one of the `inputs`.
     """
     for given in inputs:
-        if given is not None and out.exists() and given.exists() and out.samefile(given):
+        if given is not None and is_there(out) and is_there(given) and out.samefile(given):
             raise OutputError(f"{out} is what this is made from: choose another name for the result")
 
 

@@ -56,9 +56,10 @@ def parse_face(text: str) -> int | Literal["all"]:
     Raises:
         InputError: it is neither.
     """
-    if text.strip() == "all":
+    word = text.strip()
+    if word == "all":
         return "all"
-    number = int(text) if text.strip().isdecimal() and len(text) < 10 else 0
+    number = int(word) if word.isdecimal() and len(word) < 10 else 0
     if number < 1:
         raise InputError(f"{text!r} is not a face: write its number, 1 for the largest, or all")
     return number

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from talkinghead.core.errors import CheckpointError, InputError
+from talkinghead.core.places import is_folder, is_there
 from talkinghead.core.settings import DEFAULT_FPS, Box
 from talkinghead.core.types import Face, Floats
 from talkinghead.drivers.driving import Driving, known
@@ -117,12 +118,12 @@ def _opened(
     path: Path, fps: Fraction | None, portrait: Face | None, face: int | None, box: Box | None, still: bool,
     extractor: object | None,
 ) -> Driving[Any]:  # fmt: skip
-    if not path.exists():
+    if not is_there(path):
         raise InputError(f"there is nothing called {path}: DRIVING is a video, a picture, a motion file or a folder")
     if is_motion_file(path):
         motion = load_motion(path)
         return known(motion if fps is None else motion.resampled(fps))
-    if path.is_dir():
+    if is_folder(path):
         from talkinghead.drivers.frames import tracked_folder
 
         return tracked_folder(path, fps=fps or DEFAULT_FPS, portrait=portrait, face=face)

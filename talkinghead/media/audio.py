@@ -31,6 +31,7 @@ _EXACT_FORMATS = {"WAV", "WAVEX", "RF64", "W64", "FLAC", "AIFF", "AU", "CAF"}
 # How their files begin: soundfile's other decoders print warnings of their own, so that it is not asked about others.
 _EXACT_MAGIC = {b"RIFF", b"RIFX", b"RF64", b"riff", b"fLaC", b"FORM", b".snd", b"caff"}
 
+_LEAST_HZ = 1000  # of a damaged header: telephones have 8000
 # How much of a recording tells how its channels relate, and at which rate.
 _METERED_S, _METERED_HZ = 600, 8000
 # Of all channels, at once.
@@ -66,6 +67,9 @@ def probe_audio(path: str | os.PathLike[str], name: str | None = None) -> AudioI
     rate = re.search(r"(\d+) Hz", facts.line)
     if rate is None or facts.duration_s <= 0:
         raise AudioError(f"{name} holds no sound that can be decoded: export it again, as WAV for instance")
+    _check_rate(int(rate[1]), name)
+    if facts.leap:
+        raise AudioError(f"{name} {facts.leap}")
     picture = bool(stream_lines(said, "Video"))
     return AudioInfo(facts.duration_s, int(rate[1]), _channels(facts.line), facts.codec, facts.has_gaps, picture)
 
@@ -84,6 +88,11 @@ def read_audio_blocks(
     """
     file, name = check_file(Path(path), AudioError, WHAT), name or os.fspath(path)
     return _blocks(_checked(_decoded(file, rate_hz, name), rate_hz, name), max(1, round(block_s * rate_hz)))
+
+
+def _check_rate(rate_hz: int, name: str) -> None:
+    if rate_hz < _LEAST_HZ:
+        raise AudioError(f"{name} has {rate_hz} samples a second, in which no voice is heard: export it again")
 
 
 def _unusable(name: str, said: str) -> AudioError:
@@ -119,6 +128,7 @@ def _decoded(file: Path, rate_hz: int, name: str) -> Iterator[Floats]:
         with soundfile.SoundFile(file) as sound:
             # A header with its length left at 0 reads as empty: ffmpeg reads such a file to its end.
             if sound.format in _EXACT_FORMATS and sound.frames > 0:
+                _check_rate(sound.samplerate, name)
                 yield from _resampled(sound, rate_hz)
                 return
     except (soundfile.LibsndfileError, ValueError):  # the latter of what it cannot seek in: GSM from telephones

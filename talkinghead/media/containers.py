@@ -40,6 +40,8 @@ _PCM_LE = frozenset({"pcm_u8", "pcm_s16le", "pcm_s24le", "pcm_s32le", "pcm_f32le
 _MP4_SOUND = frozenset({"aac", "mp3", "mp2", "alac", "ac3", "eac3"})
 _MKV_SOUND = _MP4_SOUND | _PCM_LE | {"flac", "opus", "vorbis", "dts", "truehd", "pcm_s16be", "pcm_s24be", "pcm_s32be"}
 _MOV_SOUND = (_MP4_SOUND | _PCM_LE | {"pcm_s16be", "pcm_s24be", "pcm_s32be", "pcm_alaw", "pcm_mulaw"}) - {"mp2"}
+# Of what is encoded anew: what no encoder takes is written as the mean of all.
+MOST_CHANNELS = 8
 # What the AAC encoder takes.
 _AAC_RATES_HZ = (7350, 8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000)
 
@@ -126,20 +128,28 @@ def on_gpu(container: Container) -> Container:
     return replace(container, video=_NVENC, quality=("-cq", value))
 
 
+def fewer_channels(info: AudioInfo) -> str:
+    """ffmpeg's filter, with a comma before it, for sound of more channels than encoders take; "" for any other."""
+    if info.channels <= MOST_CHANNELS:
+        return ""
+    return f",pan=mono|c0={'+'.join(f'{1 / info.channels:.6f}*c{k}' for k in range(info.channels))}"
+
+
 def sound_arguments(container: Container, info: AudioInfo) -> tuple[str, list[str]]:
     """(what becomes of the sound in a word, the arguments that do it); the container must take sound."""
     assert container.encoded is not None
     # Players disagree about a gap in time stamps: written as silence, it is heard by all.
     if info.codec in container.copies and not info.has_gaps:
         return "copied", ["-c:a", "copy"]
+    channels = info.channels if info.channels <= MOST_CHANNELS else 1
     if container.encoded == "aac":
         # The encoder takes no more than this many bits per sample; 128 kb/s per channel is transparent.
-        per_channel = min(128_000, 4 * info.rate_hz)
         rate_hz = min(_AAC_RATES_HZ, key=lambda known: (abs(known - info.rate_hz), -known))
-        return "aac", ["-c:a", "aac", "-b:a", str(per_channel * info.channels), "-ar", str(rate_hz)]
+        per_channel = min(128_000, 4 * rate_hz)
+        return "aac", ["-c:a", "aac", "-b:a", str(per_channel * channels), "-ar", str(rate_hz)]
     if container.encoded == "libopus":
-        return "opus", ["-c:a", "libopus", "-b:a", str(64_000 * min(info.channels, 8)), "-mapping_family",
-                        "0" if info.channels <= 2 else "1"]  # fmt: skip
+        return "opus", ["-c:a", "libopus", "-b:a", str(64_000 * channels), "-mapping_family",
+                        "0" if channels <= 2 else "1"]  # fmt: skip
     return container.encoded, ["-c:a", container.encoded]
 
 

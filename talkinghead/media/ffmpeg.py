@@ -8,10 +8,11 @@ package has no ffprobe: `talkinghead.media.probe` asks ffmpeg itself what is in 
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
@@ -58,6 +59,12 @@ def input_arguments(path: Path) -> list[str]:
     # Named .png, an animated PNG would be read as one picture.
     moving = ["-f", "apng"] if _is_animated_png(path) else []
     return [*_PROTOCOLS, *moving, "-i", f"file:{path.absolute()}"]
+
+
+def tag_arguments(tags: Mapping[str, str]) -> list[str]:
+    """An output's tags, which ffmpeg takes in UTF-8 whatever the locale makes of an argument."""
+    values = (os.fsdecode(f"{name}={value}".encode("utf-8", "surrogateescape")) for name, value in tags.items())
+    return [part for value in values for part in ("-metadata", value)]
 
 
 def _is_animated_png(path: Path) -> bool:

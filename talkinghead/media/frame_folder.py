@@ -11,7 +11,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from talkinghead.core.errors import OutputError
-from talkinghead.core.output import drop_part, part_of
+from talkinghead.core.output import drop_part, part_of, swap
+from talkinghead.core.places import is_folder, is_there
 from talkinghead.core.types import Pixels
 from talkinghead.media.audio import probe_audio, time_filter
 from talkinghead.media.ffmpeg import FFmpeg, input_arguments
@@ -27,7 +28,7 @@ _COPIED = {"pcm_u8", "pcm_s16le", "pcm_s24le", "pcm_s32le", "pcm_f32le"}
 
 def _earlier(folder: Path) -> list[Path]:
     """The frames and the sound that an earlier run left in a folder."""
-    if not folder.is_dir():
+    if not is_folder(folder):
         return []
     return [path for path in folder.iterdir() if _OURS.fullmatch(path.name) or path.name == _SOUND]
 
@@ -38,12 +39,12 @@ def check_folder(folder: Path, force: bool) -> None:
     Raises:
         OutputError: it cannot be written to, or holds frames already and `force` is not set.
     """
-    if folder.exists() and not folder.is_dir():
+    if is_there(folder) and not is_folder(folder):
         raise OutputError(f"{folder} is a file: give the name of a folder, or a suffix such as .mp4")
     if _earlier(folder) and not force:
         raise OutputError(f"{folder} holds frames already: choose another folder or allow overwriting (--force)")
-    parent = folder if folder.is_dir() else folder.absolute().parent
-    if not parent.is_dir():
+    parent = folder if is_folder(folder) else folder.absolute().parent
+    if not is_folder(parent):
         raise OutputError(f"there is no folder {parent} to put {folder.name} into: create it first")
     if not os.access(parent, os.W_OK | os.X_OK):
         raise OutputError(f"{folder} cannot be written (permission denied): choose another folder")
@@ -54,26 +55,47 @@ def write_frames(
 ) -> tuple[int, tuple[int, int], str | None]:
     """Write 000000.png, 000001.png, ... and audio.wav: (how many, (width, height), what became of the sound).
 
-    All appear at once, at the end; frames of an earlier run go, anything else in the folder stays.
+    All appear at once, at the end; frames of an earlier run go, anything else in the folder stays. Where there is
+    something else, or somebody works in the folder, frames go in one by one once the old ones are gone: a folder never
+    shows frames of two runs, whenever this process is killed.
     """
-    part = part_of(folder, folder=True)
+    folder = folder.resolve()
+    part = part_of(folder if _may_go(folder) else folder / "frames", folder=True)
     try:
         count, size_px = _write_pictures(part, frames, tags)
         sound = None if audio is None else _write_sound(part / _SOUND, audio, duration_s)
-        if not folder.exists():
-            part.rename(folder)  # at once, whatever happens to this process
-            return count, size_px, sound
-        made = sorted(path.name for path in part.iterdir())
-        for name in made:
-            (part / name).replace(folder / name)
-        for old in {path.name for path in _earlier(folder)}.difference(made):
-            (folder / old).unlink(missing_ok=True)
+        _put(part, folder)
     except OSError as error:
         raise OutputError(f"{folder} cannot be written ({error.strerror or error})") from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
         drop_part(part)
     return count, size_px, sound
+
+
+def _put(part: Path, folder: Path) -> None:
+    """The finished frames of `part` take their place."""
+    if not folder.exists():
+        part.rename(folder)  # at once, whatever happens to this process
+        return
+    earlier = _earlier(folder)
+    if part.parent == folder.parent and len(earlier) == len(list(folder.iterdir())):
+        part.chmod(folder.stat().st_mode & 0o7777)
+        if swap(part, folder):
+            return
+    for old in earlier:
+        old.unlink(missing_ok=True)
+    for name in sorted(path.name for path in part.iterdir()):
+        (part / name).replace(folder / name)
+
+
+def _may_go(folder: Path) -> bool:
+    """Whether another folder may take this one's place: it is not there yet, or is not where this process works, nor
+    where a disk begins, and lies in a folder that can be written to."""
+    if not folder.is_dir():
+        return True
+    works_there = folder in (Path.cwd(), *Path.cwd().parents)
+    return not works_there and not folder.is_mount() and os.access(folder.parent, os.W_OK | os.X_OK)
 
 
 def _write_pictures(folder: Path, frames: Iterable[Pixels], tags: Mapping[str, str]) -> tuple[int, tuple[int, int]]:

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from talkinghead.core.errors import ImageError
+from talkinghead.core.places import is_file, is_folder, is_there
 from talkinghead.core.settings import MAX_PICTURE_SIDE_PX, MIN_SIDE_PX
 from talkinghead.core.types import Image, Pixels
 
@@ -133,11 +134,11 @@ def _check_pixels(size: tuple[int, int], what: str) -> None:
 
 
 def _check_file(path: Path) -> None:
-    if path.is_dir():
+    if is_folder(path):
         raise ImageError(f"{path} is a folder: give the name of a picture")
-    if not path.exists():
+    if not is_there(path):
         raise ImageError(f"there is no file {path}: check its name")
-    if not path.is_file():  # a pipe can be read once, and pictures are looked at first
+    if not is_file(path):  # a pipe can be read once, and pictures are looked at first
         raise ImageError(f"{path} is a pipe or a device: save the picture to a file first")
     try:
         with path.open("rb") as file:
@@ -174,6 +175,10 @@ def _opened(path: Path) -> Pillow.Image:
     return picture
 
 
+# To read EPS, Pillow starts Ghostscript, which runs what the file says.
+_RUNS_PROGRAMS = frozenset({"EPS"})
+
+
 def _identified(path: Path) -> Pillow.Image:
     """`PIL.Image.open` without its own limit, which is another than ours, and for all of the process.
 
@@ -188,7 +193,7 @@ def _identified(path: Path) -> Pillow.Image:
     # Few pictures need more than the usual plugins, and all of them take a tenth of a second to import.
     for load in (pillow.preinit, pillow.init):
         load()
-        for name in pillow.ID:
+        for name in (known for known in pillow.ID if known not in _RUNS_PROGRAMS):
             factory, accepts = pillow.OPEN[name]
             if accepts is None or accepts(head) is True:
                 with contextlib.suppress(SyntaxError, IndexError, TypeError, struct.error):  # it is not of this kind

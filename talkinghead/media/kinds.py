@@ -11,7 +11,8 @@ from talkinghead.media.probe import demuxer, describe, stream_lines
 Kind = Literal["picture", "video", "sound"]
 
 _PICTURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"BM", b"II*\x00", b"MM\x00*", b"II+\x00",
-             b"MM\x00+", b"8BPS", b"\x00\x00\x00\x0cjP  ", b"\xff\x4f\xff\x51")  # fmt: skip
+             b"MM\x00+", b"8BPS", b"\x00\x00\x00\x0cjP  ", b"\xff\x4f\xff\x51",
+             b"\x00\x00\x01\x00")  # fmt: skip
 _PICTURE_BRANDS = frozenset({b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1", b"avif", b"avis"})
 # What ffmpeg draws letters as.
 _TEXT_CODECS = frozenset({"ansi", "bintext", "xbin", "idf"})

@@ -25,6 +25,8 @@ _FASTEST_FPS = 240
 _STEADY, _SAME_RATE = 0.9, Fraction(1, 100)
 # Sound that is missing for less than this is a rounded time stamp; it is also what the ear begins to notice.
 GAP_S = 0.03
+# A pause that no recording holds: filled with what came before, the result would have no end.
+_LONGEST_PAUSE_S = 3600
 # Every packet of these lasts as long as the others.
 _EVEN_CODECS = frozenset({"aac", "ac3", "alac", "amr_nb", "amr_wb", "eac3", "mp2", "mp3"})
 
@@ -39,7 +41,8 @@ class StreamFacts:
     - `average_fps`: packets per second from the first to the end of the last, None where there are too few;
     - `step_s`, `steadiness`: the usual time from one packet's presentation to the next one's, and how many steps have
       it (0 to 1), give or take one tick of `tick_s`;
-    - `has_gaps`: whether time stamps leave out more than `GAP_S` between two packets.
+    - `has_gaps`: whether time stamps leave out more than `GAP_S` between two packets;
+    - `leap`: what to say of time stamps that leap by more than an hour; "" where none does.
     """
 
     codec: str
@@ -50,6 +53,7 @@ class StreamFacts:
     tick_s: Fraction
     steadiness: float
     has_gaps: bool
+    leap: str = ""
 
 
 _STREAM = re.compile(r"^\s*Stream #0:\d+.*?: (?P<kind>Audio|Video): (?P<codec>[\w-]+)(?P<rest>.*)$", re.M)
@@ -118,7 +122,15 @@ def scan(path: Path, kind: str) -> tuple[StreamFacts | None, str]:
     steadiness, step_s = packets.steadiness()
     duration_s = float(packets.end * packets.base)
     facts = StreamFacts(
-        codec, line, duration_s, packets.average(), step_s, packets.base, steadiness, packets.has_gaps(codec)
+        codec,
+        line,
+        duration_s,
+        packets.average(),
+        step_s,
+        packets.base,
+        steadiness,
+        packets.has_gaps(codec),
+        packets.leap(),
     )
     return facts, said
 
@@ -153,6 +165,15 @@ class _Packets:
             return 1.0, Fraction(0)
         usual = steps[len(steps) // 2]
         return sum(abs(step - usual) <= 1 for step in steps) / len(steps), usual * self.base
+
+    def leap(self) -> str:
+        """What to say of the longest pause, from the beginning to the end of the last packet; "" of a usual one."""
+        pauses = ((later - earlier, earlier) for earlier, later in pairwise((0, *sorted(self._times), self.end)))
+        pause_s, at_s = (float(ticks * self.base) for ticks in max(pauses))
+        if pause_s <= _LONGEST_PAUSE_S:
+            return ""
+        return (f"has time stamps that leap by {pause_s / 3600:.0f} hours at {at_s:.2f} s: have them written anew "
+                "(ffmpeg -i OLD -vf setpts=N/FRAME_RATE/TB -af asetpts=N/SR/TB NEW.mp4)")  # fmt: skip
 
     def has_gaps(self, codec: str) -> bool:
         """Whether any packet begins more than `GAP_S` after the one before it ends.

@@ -15,6 +15,7 @@ import numpy as np
 from talkinghead.core.errors import AudioError, OutputError, VideoError
 from talkinghead.core.marking import Marking
 from talkinghead.core.output import check_name, check_writable, whole_file
+from talkinghead.core.places import is_folder as is_a_folder
 from talkinghead.core.settings import DEFAULT_FPS, MAX_FPS
 from talkinghead.core.types import Pixels
 from talkinghead.media.audio import WHAT as SOUND
@@ -55,6 +56,8 @@ class VideoReader:
         if facts is None:
             sound = "is sound alone" if stream_lines(said, "Audio") else f"cannot be read as video ({explain(said)})"
             raise VideoError(f"{self.path} {sound}: give {_WHAT}")
+        if facts.leap:
+            raise VideoError(f"{self.path} {facts.leap}")
         first = first_picture(self.path)
         if first is None:
             raise VideoError(f"{self.path} holds no frame that can be decoded: export it again")
@@ -133,7 +136,7 @@ def is_folder(path: str | os.PathLike[str]) -> bool:
     if stream_of(path) is not None:
         return False
     check_name(Path(path))
-    return text.endswith(("/", os.sep)) or Path(text).is_dir()
+    return text.endswith(("/", os.sep)) or is_a_folder(Path(text))
 
 
 def check_target(

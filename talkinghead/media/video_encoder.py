@@ -17,8 +17,8 @@ import numpy as np
 from talkinghead.core.errors import OutputError
 from talkinghead.core.types import Pixels
 from talkinghead.media.audio import AudioInfo, time_filter
-from talkinghead.media.containers import Container, colour_filter, sound_arguments
-from talkinghead.media.ffmpeg import FFmpeg, input_arguments
+from talkinghead.media.containers import Container, colour_filter, fewer_channels, sound_arguments
+from talkinghead.media.ffmpeg import FFmpeg, input_arguments, tag_arguments
 from talkinghead.media.growing import GrowingSound, SoundPipe
 from talkinghead.media.streams import Stream
 from talkinghead.provenance.containers import add_to_gif, xmp_box
@@ -197,14 +197,14 @@ class VideoEncoder:
             else:
                 given, times = input_arguments(self._audio), time_filter(self._info)
             sound_in = [*limit, *self._pace, *given]
-            filters = [] if self.sound == "copied" else ["-af", times]
+            filters = [] if self.sound == "copied" else ["-af", times + fewer_channels(self._info)]
             sound_out = ["-map", "1:a:0", *codec, *filters]
         quality = []
         if box.quality is not None:
             option, value = box.quality
             quality = [option, str(value if self._quality is None else self._quality)]
         words = {**self._tags, **({"xmp": self._packet.decode()} if box.muxer == "mov" and self._packet else {})}
-        tags = [part for name, value in words.items() for part in ("-metadata", f"{name}={value}")]
+        tags = tag_arguments(words)
         colours = ["-filter_complex", f"{colour_filter(box)}[v]", "-map", "[v]"]
         picture = self._picture(("yuva420p" if box.alpha else "yuv420p") if box.planar else self._packed)
         target = self._stream.target if self._stream else f"file:{self._path.absolute()}"

@@ -49,6 +49,8 @@ _MOST_MISSING, _ALWAYS_FILLED, _SLOWEST = 100, 10_000, Fraction(1, 10)
 _EYE_RANGE_RAD = np.deg2rad(30.0)  # an eyeLook weight of 1
 _DAY_S = 86_400.0
 
+_MOST_BYTES = 1 << 29  # four hours
+
 
 def read_arkit_csv(path: Path) -> Motion:
     """The motion in a Live Link Face CSV, at the frame rate that its timecodes tell (60 in takes of under a second).
@@ -129,6 +131,8 @@ def _timecode(frame: int, fps: Fraction, nominal: int) -> str:
 
 def _read_table(path: Path) -> tuple[list[str], list[list[str]]]:
     try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise MotionError(f"{path} is no ARKit blendshape CSV: it has {path.stat().st_size >> 20} MB")
         with path.open(newline="", encoding="utf-8-sig") as file:
             table = [row for row in csv.reader(file) if any(cell.strip() for cell in row)]
     except (UnicodeDecodeError, csv.Error) as error:

@@ -27,6 +27,7 @@ import numpy.typing as npt
 
 from talkinghead.core.errors import MotionError, OutputError
 from talkinghead.core.output import whole_file
+from talkinghead.core.places import is_file
 from talkinghead.motion.arkit_csv import read_arkit_csv, write_arkit_csv
 from talkinghead.motion.blendshapes import BLENDSHAPE_NAMES, N_BLENDSHAPES, N_KEYPOINTS
 from talkinghead.motion.motion import Motion, Rest
@@ -55,7 +56,7 @@ def load_motion(path: str | Path) -> Motion:
     loaders: dict[str, Callable[[Path], Motion]] = {".npz": _load_npz, ".pkl": _load_pkl, ".csv": read_arkit_csv}
     content = _content(path)
     load = loaders[content] if content else _by_suffix(path, loaders, MotionError)
-    if not path.is_file():
+    if not is_file(path):
         raise MotionError(f"there is no motion file {path}")
     motion: Motion = load(path)
     return motion
@@ -63,7 +64,7 @@ def load_motion(path: str | Path) -> Motion:
 
 def is_motion_file(path: Path) -> bool:
     """Whether a file is to be read as motion: by its content, or its name where that says nothing."""
-    return path.is_file() and (path.suffix.lower() in MOTION_SUFFIXES or _content(path) is not None)
+    return is_file(path) and (path.suffix.lower() in MOTION_SUFFIXES or _content(path) is not None)
 
 
 def _content(path: Path) -> str | None:
@@ -175,6 +176,9 @@ def _read_archive(path: Path) -> dict[str, npt.NDArray[Any]]:
     try:
         # Opened here, for numpy leaves open what it finds to be damaged.
         with path.open("rb") as file:
+            if file.read(2) not in (b"PK", b"\x93N"):  # numpy would take it for a pickle, and advise to load that
+                raise MotionError(f"{path} is no motion file, or is damaged: it does not begin as a .npz does")
+            file.seek(0)
             archive = np.load(file, allow_pickle=False)
             if not isinstance(archive, np.lib.npyio.NpzFile):
                 raise MotionError(f"{path} is no motion file: it is a single array")

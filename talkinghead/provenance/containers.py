@@ -129,10 +129,12 @@ def _png(file: BinaryIO, end: int) -> Iterator[tuple[str, bytes]]:
 
 def _jpeg(file: BinaryIO, end: int) -> Iterator[tuple[str, bytes]]:
     at = 2
-    while at + 4 <= end:
+    for _ in range(_MOST_PARTS):
+        if at + 4 > end:
+            return
         file.seek(at)
         mark, kind, length = struct.unpack(">BBH", file.read(4))
-        if mark != 0xFF or kind in (0xDA, 0xD9):  # the pixels, the end
+        if mark != 0xFF or kind in (0xDA, 0xD9) or length < 2:  # the pixels, the end, no segment
             return
         data = file.read(length - 2) if kind in (0xE1, 0xEB) else b""
         if kind == 0xE1 and data.startswith(_JPEG_XMP):

@@ -24,6 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from talkinghead.core.errors import FaceError, VideoError
+from talkinghead.core.places import is_file
 from talkinghead.core.types import Pixels
 from talkinghead.media.audio import SPEECH_RATE_HZ
 from talkinghead.media.kinds import read_as
@@ -118,7 +119,7 @@ def evaluate(
 
 
 def _open(path: Path) -> VideoReader:
-    if path.is_file() and read_as(path) == "picture":
+    if is_file(path) and read_as(path) == "picture":
         raise VideoError(f"{path} is a picture: evaluate measures videos")
     return VideoReader(path)
 

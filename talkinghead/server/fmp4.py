@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from talkinghead.core.types import Frame
-from talkinghead.media.ffmpeg import FFmpeg
+from talkinghead.media.ffmpeg import FFmpeg, tag_arguments
 from talkinghead.media.video import SYNTHETIC_VIDEO
 from talkinghead.provenance.making import Making
 
@@ -40,7 +40,7 @@ class Mp4Stream:
         making: Making | None = None,
     ) -> None:  # fmt: skip
         comment = (making or Making()).comment(SYNTHETIC_VIDEO)
-        tags = ["-metadata", f"comment={comment}"] if comment else []
+        tags = tag_arguments({"comment": comment} if comment else {})
         self._size_px, self._send = size_px, send
         read, self._sound = os.pipe()
         picture = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-video_size", f"{size_px[0]}x{size_px[1]}", "-framerate",

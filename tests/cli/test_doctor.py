@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.machinery
+import json
+import shutil
 import sys
 import types
 from collections.abc import Callable
@@ -11,6 +13,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from talkinghead.checkpoints import registry
 from talkinghead.cli import doctor, main
 
 Run = Callable[..., Result]
@@ -62,3 +65,25 @@ def test_a_torchaudio_that_fits_is_no_news(monkeypatch: pytest.MonkeyPatch) -> N
     module.__spec__ = importlib.machinery.ModuleSpec("torchaudio", None)
     monkeypatch.setitem(sys.modules, "torchaudio", module)
     assert list(doctor._torchaudio()) == []
+
+
+@pytest.mark.parametrize("place", ["audio2motion/model.onnx", "face_mesh/mesh.onnx", "moonshine/encoder.onnx"])
+def test_a_network_with_a_wrong_byte_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, place: str) -> None:
+    """In the middle of its weights it loads, and computes nonsense."""
+    shutil.copytree(registry.data_folder(), tmp_path / "checkpoints")
+    path = tmp_path / "checkpoints" / place
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 0x40
+    path.write_bytes(data)
+    monkeypatch.setattr(registry, "data_folder", lambda: tmp_path / "checkpoints")
+    (finding,) = doctor._embedded()
+    assert finding == ("!!", f"{path} is not the file that was published", "install talkinghead again", False)
+    path.unlink()
+    assert registry.damaged() == [path]
+
+
+def test_every_embedded_network_is_as_published() -> None:
+    known = set(json.loads((registry.data_folder() / "registry.json").read_text())["networks"])
+    there = {path.relative_to(registry.data_folder()).as_posix() for path in registry.data_folder().glob("*/*.onnx")}
+    assert there < known
+    assert registry.damaged() == []

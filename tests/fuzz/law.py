@@ -138,11 +138,11 @@ def faults(
         try:
             law.hold(reader, data)
         except Exception as error:
-            where = _where(error)
-            if where not in found:
-                say(f"{reader.name}: {where}: {str(error)[:300]}")
-            if where not in found or len(data) < len(found[where].data):
-                found[where] = Fault(reader.name, where, "".join(traceback.format_exception(error)), data)
+            place = where(error)
+            if place not in found:
+                say(f"{reader.name}: {place}: {str(error)[:300]}")
+            if place not in found or len(data) < len(found[place].data):
+                found[place] = Fault(reader.name, place, "".join(traceback.format_exception(error)), data)
 
     run = settings(max_examples=number, database=None, deadline=None, phases=(Phase.generate,),
                    suppress_health_check=list(HealthCheck))(given(cases(reader))(try_one))  # fmt: skip
@@ -156,7 +156,7 @@ def _is_ours(error: BaseException) -> bool:
     return type(error).__module__ == "talkinghead.server.limits"
 
 
-def _where(error: BaseException) -> str:
+def where(error: BaseException) -> str:
     """The kind of the error and the line of this project that it comes from."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [f for f in frames if Path(f.filename).is_relative_to(_ROOT) and "/tests/" not in f.filename]

@@ -53,6 +53,16 @@ def read_picture(path: Path) -> None:
     read_image(path, 64)
 
 
+def read_marks(path: Path) -> None:
+    from talkinghead.provenance.containers import look
+    from talkinghead.provenance.xmp import is_synthetic, source_type_in, source_type_of_words, tool_in
+
+    xmp = look(path).xmp
+    tool_in(xmp)
+    source_type_of_words(xmp)
+    is_synthetic(source_type_in(xmp) or "")
+
+
 def read_sound(path: Path) -> None:
     from talkinghead.media.audio import read_audio_blocks
 

@@ -54,6 +54,31 @@ def pictures() -> tuple[bytes, ...]:
     return tuple(found)
 
 
+@cache
+def marked() -> tuple[bytes, ...]:
+    """Files of every kind that carries XMP, with it, and some with what looks like a C2PA manifest."""
+    from PIL import Image as pillow  # noqa: N813
+
+    from talkinghead.media.image_writing import write_image
+    from talkinghead.provenance.containers import add_to_gif, xmp_box
+    from talkinghead.provenance.xmp import packet
+
+    xmp, manifest = packet(), _box(b"uuid", bytes.fromhex("d8fec3d61b0e483c92975828877ec481") + b"c2pa")
+    found = [xmp_box(xmp) + manifest, _box(b"moov", _box(b"udta", _box(b"XMP_", xmp))), *pictures()[:4]]
+    with tempfile.TemporaryDirectory() as folder:
+        for name in ("a.png", "a.jpg", "a.webp", "a.tif"):
+            write_image(path := Path(folder, name), _picture())
+            found.append(path.read_bytes())
+        pillow.fromarray(_picture()).save(path := Path(folder, "a.gif"))
+        add_to_gif(path, "a comment", xmp)
+        found.append(path.read_bytes())
+    return tuple(_box(b"ftyp", b"isom") + one if one[4:8] in (b"uuid", b"moov") else one for one in found)
+
+
+def _box(kind: bytes, inside: bytes) -> bytes:
+    return (8 + len(inside)).to_bytes(4, "big") + kind + inside
+
+
 def _saved(picture: object, kind: str, **options: object) -> bytes:
     file = io.BytesIO()
     picture.save(file, kind, **options)  # type: ignore[attr-defined]

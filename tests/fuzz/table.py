@@ -60,6 +60,23 @@ _MESSAGES: tuple[dict[str, Any], ...] = (
 )
 READERS: tuple[readers.Reader, ...] = (
     readers.Reader("picture", "pictures", readers.read_picture, seeds.pictures, ".png"),
+    readers.Reader(
+        "marks",
+        "pictures",
+        readers.read_marks,
+        seeds.marked,
+        "",
+        (
+            "uuid",
+            "moov",
+            "XMP_",
+            "XMP DataXMP",
+            "XML:com.adobe.xmp\0\1",
+            "DigitalSourceType=",
+            "CreatorTool>",
+            "\xff\xe1",
+        ),
+    ),
     readers.Reader("wav-stream", "sound", readers.read_wav_stream, seeds.sounds),
     readers.Reader("pipe", "sound", readers.read_pipe, seeds.sounds),
     readers.Reader("sound", "sound", readers.read_sound, seeds.sounds, ".wav", cost=10),
@@ -141,6 +158,7 @@ READERS: tuple[readers.Reader, ...] = (
         _texts('{"row": 1, "key": "a", "output": "b.mp4", "error": null}\n'),
         "",
         _JSON,
+        odd=lambda: shapes.spoilt_json({"key": "a", "output": "b.mp4", "error": None}),
     ),
     readers.Reader(
         "spoken-text",

@@ -15,6 +15,7 @@ import pytest
 
 from audio2motion.config import ModelConfig
 from audio2motion.errors import Audio2MotionError
+from talkinghead.batch.journal import Journal
 from talkinghead.batch.manifest import read_manifest
 from talkinghead.checkpoints.verify import is_whole, read_lock
 from talkinghead.core.errors import CheckpointError, DependencyError, InputError, MotionError, TalkingHeadError
@@ -22,6 +23,7 @@ from talkinghead.core.safe_pickle import load_pickle
 from talkinghead.core.settings import parse_face
 from talkinghead.motion.arkit_csv import HEADER
 from talkinghead.motion.files import load_motion
+from talkinghead.provenance.containers import look
 from talkinghead.tts.sentences import sentences
 from talkinghead.tts.tags import split_tags
 from talkinghead.tts.wav import WavStream
@@ -201,3 +203,16 @@ def test_texts_that_took_for_ever(text: str) -> None:
     split_tags(text)
     assert time.process_time() - begin < 3
     assert sum(map(str.isalnum, "".join(pieces))) == sum(map(str.isalnum, text))
+
+
+@pytest.mark.parametrize("output", ["b" * 300, "\0", None, [], 5])
+def test_a_journal_that_names_no_file(tmp_path: Path, output: object) -> None:
+    line = json.dumps({"key": "a", "output": output, "error": None})
+    assert not Journal(_file(tmp_path, "j", line)).done
+
+
+def test_a_jpeg_of_empty_segments_is_walked_for_a_moment(tmp_path: Path) -> None:
+    begin = time.process_time()
+    assert look(_file(tmp_path, "a.jpg", b"\xff\xd8" + b"\xff\xe0\0\2" * 2_000_000)).xmp == ""
+    assert look(_file(tmp_path, "b.jpg", b"\xff\xd8\xff\xe1\0\1" + bytes(9_000))).xmp == ""
+    assert time.process_time() - begin < 0.7

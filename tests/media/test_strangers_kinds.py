@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import struct
+import subprocess
 import zlib
 from fractions import Fraction
 from pathlib import Path
@@ -20,6 +21,7 @@ from talkinghead.batch.manifest import read_manifest
 from talkinghead.cli.speak import _text_in
 from talkinghead.core.errors import AudioError, ImageError, InputError, TalkingHeadError, VideoError
 from talkinghead.media.audio import probe_audio, read_audio_blocks
+from talkinghead.media.ffmpeg import find_ffmpeg
 from talkinghead.media.images import read_image
 from talkinghead.media.video import VideoReader, write_video
 
@@ -169,3 +171,20 @@ def test_texts_and_tables_as_editors_and_spreadsheets_write_them(tmp_path: Path,
     text.write_bytes("Grüße.".encode("cp1252"))
     with pytest.raises(InputError, match="not a text in UTF-8"):
         _text_in(text)
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
+def test_time_stamps_that_leap_by_a_day_are_refused(tmp_path: Path, suffix: str) -> None:
+    """Filled with what came before, the result would have no end, nor ffmpeg's memory."""
+    path = tmp_path / f"a{suffix}"
+    leaps = "setts=ts=TS+gte(N\\,12)*90000/TB"
+    inputs = ["-f", "lavfi", "-i", "testsrc=size=64x48:rate=12:duration=2", "-f", "lavfi", "-i", "sine=duration=2"]
+    subprocess.run(
+        [find_ffmpeg(), "-loglevel", "error", *inputs, "-bf", "0", "-bsf:v", leaps, "-bsf:a", leaps, str(path)],
+        check=True,
+    )
+    with pytest.raises(VideoError, match=r"leap by 25 hours at 0\.92 s"):
+        VideoReader(path)
+    if suffix == ".mkv":  # MP4's reader has left the far sound out
+        with pytest.raises(AudioError, match="leap by 25 hours"):
+            next(read_audio_blocks(path))

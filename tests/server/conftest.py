@@ -68,7 +68,8 @@ class Client:
 def running(folder: Path, *arguments: str, **environment: str) -> Iterator[Client]:
     """A server, until the context ends; its temporary files are to be gone then.
 
-    It takes eight streams at a time unless told otherwise: what it would measure while other tests run is what they leave.
+    It takes eight streams at a time unless told otherwise: what it measured while other tests run would be what they
+    leave.
     """
     folder.mkdir(exist_ok=True)
     usual = {"--state": str(folder.with_name(f"{folder.name}-state")), "--sessions": "8"}

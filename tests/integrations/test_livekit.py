@@ -20,6 +20,7 @@ from talkinghead.avatar import Avatar
 from talkinghead.core.errors import InputError
 from talkinghead.core.types import Pixels
 from talkinghead.integrations.face import AgentFace
+from talkinghead.integrations.heard import HeardReceiver
 from talkinghead.integrations.livekit import RATE_HZ, AvatarSession, FaceInRoom, TalkingHeadVideo
 from talkinghead.integrations.outlet import Samples
 from talkinghead.media.resample import Resampler, as_floats
@@ -164,6 +165,7 @@ def test_an_agent_speaks_with_a_face_and_is_interrupted(avatar: Avatar, speech: 
 def test_a_worker_of_its_own_is_the_face(avatar: Avatar, speech: Samples) -> None:
     """The agent's sound goes to the worker's room as byte streams; ends and interruptions come back as calls."""
     finished: list[PlaybackFinishedEvent] = []
+    started: list[int] = []
 
     async def run() -> tuple[int, list[rtc.AudioFrame]]:
         agents = Room("agent")
@@ -178,11 +180,13 @@ def test_a_worker_of_its_own_is_the_face(avatar: Avatar, speech: Samples) -> Non
         voice = session.output.audio
         assert isinstance(voice, agents_avatar.DataStreamAudioOutput)
         voice.on("playback_finished", finished.append)
+        voice.on("playback_started", lambda event: started.append(len(finished)))
         async with watched(workers) as (seen, heard):
             for frame in audio_frames(speech):
                 await voice.capture_frame(frame)
             voice.flush()
             await until(lambda: len(finished) == 1)
+            assert started == [0]
             for frame in audio_frames(np.tile(speech, 6)):
                 await voice.capture_frame(frame)
             await asyncio.sleep(0.4)
@@ -198,6 +202,81 @@ def test_a_worker_of_its_own_is_the_face(avatar: Avatar, speech: Samples) -> Non
     assert np.abs(sound(heard)).max() > 5000
     assert [event.interrupted for event in finished] == [False, True]
     assert finished[0].playback_position == pytest.approx(1.0, abs=0.2)
+
+
+class Recorded(agents_avatar.QueueAudioOutput):  # type: ignore[misc]
+    """A voice that keeps what its agent is told."""
+
+    def __init__(self) -> None:
+        super().__init__(sample_rate=SPEECH_HZ, wait_playback_start=True)
+        self.told: list[str] = []
+        self.on("playback_started", lambda event: self.told.append("started"))
+        self.on("playback_finished", lambda event: self.told.append(f"finished {event.interrupted}"))
+
+
+def test_an_agent_is_told_of_beginnings_and_ends_when_they_are_heard(speech: Samples) -> None:
+    async def run() -> list[str]:
+        voice = Recorded()
+        receiver = HeardReceiver(voice)
+        cleared: list[int] = []
+        receiver.on("clear_buffer", lambda: cleared.append(len(voice.told)))
+        queued_s = [0.05]
+        receiver.queued_s = lambda: queued_s[0]
+        for frame in audio_frames(speech)[:3]:
+            await voice.capture_frame(frame)
+            voice.flush()
+        # The runner's word comes with the silence before speech, and says nothing.
+        receiver.notify_playback_started()
+        receiver.begin(0.02)
+        receiver.notify_playback_finished(0.1, False)
+        assert voice.told == []
+        await until(lambda: len(voice.told) == 2)
+        # One that begins is interrupted before it is heard: it never began. Nothing waits for its end.
+        queued_s[0] = 3600.0
+        receiver.begin(0.0)
+        voice.clear_buffer()
+        receiver.notify_playback_finished(0.0, True)
+        assert len(voice.told) == 3
+        # What has been said to its end and still sounds ends with the interruption.
+        receiver.notify_playback_finished(0.1, False)
+        assert len(voice.told) == 3
+        voice.clear_buffer()
+        assert cleared == [2, 4]
+        await receiver.aclose()
+        return voice.told
+
+    told = asyncio.run(asyncio.wait_for(run(), 60))
+    assert told == ["started", "finished False", "finished True", "finished False"]
+
+
+def test_a_beginning_is_not_told_before_its_sound_was_handed_over(avatar: Avatar, speech: Samples) -> None:
+    class Noting(TalkingHeadVideo):
+        async def __aiter__(self) -> AsyncIterator[Out]:
+            async for item in super().__aiter__():
+                if isinstance(item, rtc.AudioFrame):
+                    order.append("sound" if np.frombuffer(item.data, np.int16).any() else "silence")
+                yield item
+
+    order: list[str] = []
+
+    async def run() -> None:
+        room, voice = Room("agent"), Recorded()
+        voice.on("playback_started", lambda event: order.append("started"))
+        face = FaceInRoom(AgentFace(avatar, rate_hz=SPEECH_HZ, longest_px=64), room, voice, Noting)  # type: ignore[arg-type]
+        await face.start()
+        async with watched(room) as (seen, _):
+            await until(lambda: len(seen) > 2)
+            for frame in audio_frames(speech):
+                await voice.capture_frame(frame)
+            voice.flush()
+            await until(lambda: len(voice.told) == 2)
+        await face.aclose()
+        assert voice.told == ["started", "finished False"]
+
+    asyncio.run(asyncio.wait_for(run(), 100))
+    assert order[0] == "silence"
+    assert order.count("started") == 1
+    assert "sound" in order[: order.index("started")]
 
 
 def test_an_avatar_session_wants_one_face() -> None:

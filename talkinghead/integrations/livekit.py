@@ -19,7 +19,7 @@ import numpy as np
 
 from talkinghead.avatar import Avatar, Rate
 from talkinghead.core.errors import DependencyError, InputError
-from talkinghead.integrations.face import AgentFace
+from talkinghead.integrations.face import AgentFace, check_background
 from talkinghead.integrations.outlet import Shown
 
 try:
@@ -140,7 +140,7 @@ class AvatarSession(agents_avatar.AvatarSession[str]):  # type: ignore[misc]  # 
     `start` it before the agent's session, which then sends its speech here.
 
     Raises:
-        InputError: there is neither an avatar nor a worker, or there are both.
+        InputError: there is neither an avatar nor a worker, or there are both; or the avatar is transparent.
     """
 
     _room: rtc.Room | None
@@ -151,6 +151,8 @@ class AvatarSession(agents_avatar.AvatarSession[str]):  # type: ignore[misc]  # 
         super().__init__()
         if (avatar is None) == (worker is None):
             raise InputError("give an avatar, or the identity of the worker that has it")
+        if avatar is not None:
+            check_background(avatar)
         self._avatar, self._worker, self._fps, self._longest_px = avatar, worker, fps, longest_px
         self._face: FaceInRoom | None = None
 

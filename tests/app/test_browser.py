@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from talkinghead.media.ffmpeg import FFmpeg
-from tests.app.conftest import Shown
+from tests.programs import Program
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 playwright = pytest.importorskip("playwright.sync_api")
@@ -52,7 +52,7 @@ def browser(inputs: Path, examples: Path, tmp_path_factory: pytest.TempPathFacto
 
 
 @pytest.fixture
-def tab(browser: Any, page: Shown) -> Iterator[Any]:
+def tab(browser: Any, page: Program) -> Iterator[Any]:
     """The page at a phone's width; it asks nobody else for anything, and is never wider than the screen."""
     asked: list[str] = []
     opened = browser.new_page(viewport={"width": 390, "height": 844})

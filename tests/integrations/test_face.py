@@ -29,9 +29,9 @@ def live(face: AgentFace, told: Callable[[list[Item]], Awaitable[None]]) -> list
 
     async def run() -> None:
         taking = asyncio.create_task(take())
-        await asyncio.wait_for(told(items), 60)
+        await asyncio.wait_for(told(items), 100)
         await face.aclose()
-        await asyncio.wait_for(taking, 10)
+        await asyncio.wait_for(taking, 60)
 
     asyncio.run(run())
     return items

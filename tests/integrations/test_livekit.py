@@ -27,7 +27,7 @@ from talkinghead.media.resample import Resampler, as_floats
 from tests.integrations.conftest import SPEECH_HZ, mouth_change, without_silence
 from tests.integrations.rooms import Room
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+pytestmark = [pytest.mark.filterwarnings("ignore::DeprecationWarning"), pytest.mark.timeout(300)]
 Out = rtc.VideoFrame | rtc.AudioFrame | agents_avatar.AudioSegmentEnd
 
 
@@ -54,7 +54,7 @@ def likeness(heard: Samples, said: Samples) -> float:
     return float(found[at] / (np.linalg.norm(one[at : at + len(other)]) * np.linalg.norm(other) + 1e-9))
 
 
-async def until(reached: Callable[[], object], seconds: float = 40) -> None:
+async def until(reached: Callable[[], object], seconds: float = 90) -> None:
     async def wait() -> None:
         while not reached():
             await asyncio.sleep(0.01)
@@ -106,7 +106,7 @@ def test_the_generator_gives_pictures_with_their_sound_and_ends(avatar: Avatar, 
         await video.face.aclose()
         return out
 
-    out = asyncio.run(asyncio.wait_for(run(), 60))
+    out = asyncio.run(asyncio.wait_for(run(), 280))
     np.testing.assert_array_equal(
         without_silence(sound([item for item in out if isinstance(item, rtc.AudioFrame)])), without_silence(speech)
     )
@@ -134,19 +134,19 @@ def test_an_agent_speaks_with_a_face_and_is_interrupted(avatar: Avatar, speech: 
         await session.start(Agent(instructions="Speak."), record=False)
         async with watched(room) as (seen, heard):
             await until(lambda: len(seen) > 5)
-            await asyncio.wait_for(session.say("hello", audio=said(speech)), 40)
+            await asyncio.wait_for(session.say("hello", audio=said(speech)), 90)
             spoken, heard_then = len(seen), len(heard)
             handle = session.say("hello again", audio=said(np.tile(speech, 8)))
             await until(lambda: np.abs(sound(heard[heard_then:])).max(initial=0) > 5000)
             handle.interrupt()
             await until(lambda: len(finished) == 2)
             heard_last, seen_last = len(heard), len(seen)
-            await until(lambda: len(seen) > seen_last + 12)
+            await until(lambda: len(seen) > seen_last + 12 and len(heard) > heard_last + 80)
         await face.aclose()
         await session.aclose()
         return seen, heard, spoken, heard_then, heard_last
 
-    seen, heard, spoken, heard_then, heard_last = asyncio.run(asyncio.wait_for(run(), 110))
+    seen, heard, spoken, heard_then, heard_last = asyncio.run(asyncio.wait_for(run(), 280))
     pictures = [pixels(frame) for frame in seen]
     idle = pictures[0]
     opened = max(mouth_change(one, idle) for one in pictures[:spoken])
@@ -159,7 +159,7 @@ def test_an_agent_speaks_with_a_face_and_is_interrupted(avatar: Avatar, speech: 
     assert not finished[0].interrupted
     assert finished[0].playback_position == pytest.approx(1.0, abs=0.2)
     assert finished[1].interrupted
-    assert not sound(heard[heard_last + 10 :]).any()
+    assert not sound(heard[heard_last + 40 :]).any()  # a busy machine's listener is behind by some
 
 
 def test_a_worker_of_its_own_is_the_face(avatar: Avatar, speech: Samples) -> None:
@@ -187,9 +187,10 @@ def test_a_worker_of_its_own_is_the_face(avatar: Avatar, speech: Samples) -> Non
             voice.flush()
             await until(lambda: len(finished) == 1)
             assert started == [0]
+            heard_then = len(heard)
             for frame in audio_frames(np.tile(speech, 6)):
                 await voice.capture_frame(frame)
-            await asyncio.sleep(0.4)
+            await until(lambda: np.abs(sound(heard[heard_then:])).max(initial=0) > 5000)
             voice.clear_buffer()
             await until(lambda: len(finished) == 2)
             assert (seen[0].width, seen[0].height) == (96, 96)
@@ -197,7 +198,7 @@ def test_a_worker_of_its_own_is_the_face(avatar: Avatar, speech: Samples) -> Non
         await worker.aclose()
         return len(seen), heard
 
-    count, heard = asyncio.run(asyncio.wait_for(run(), 100))
+    count, heard = asyncio.run(asyncio.wait_for(run(), 280))
     assert count > 20
     assert np.abs(sound(heard)).max() > 5000
     assert [event.interrupted for event in finished] == [False, True]
@@ -245,7 +246,7 @@ def test_an_agent_is_told_of_beginnings_and_ends_when_they_are_heard(speech: Sam
         await receiver.aclose()
         return voice.told
 
-    told = asyncio.run(asyncio.wait_for(run(), 60))
+    told = asyncio.run(asyncio.wait_for(run(), 280))
     assert told == ["started", "finished False", "finished True", "finished False"]
 
 
@@ -273,7 +274,7 @@ def test_a_beginning_is_not_told_before_its_sound_was_handed_over(avatar: Avatar
         await face.aclose()
         assert voice.told == ["started", "finished False"]
 
-    asyncio.run(asyncio.wait_for(run(), 100))
+    asyncio.run(asyncio.wait_for(run(), 280))
     assert order[0] == "silence"
     assert order.count("started") == 1
     assert "sound" in order[: order.index("started")]

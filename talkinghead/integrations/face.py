@@ -14,7 +14,6 @@ from fractions import Fraction
 import numpy as np
 
 from talkinghead.avatar import Avatar, Rate
-from talkinghead.core.background import parse_background
 from talkinghead.core.emotions import Emotion
 from talkinghead.core.errors import InputError
 from talkinghead.core.types import Floats, Frame
@@ -39,8 +38,7 @@ def check_background(avatar: Avatar) -> None:
     Raises:
         InputError: there is nothing behind it, which no call shows.
     """
-    background = avatar.settings.background
-    if background is not None and parse_background(background).is_transparent:
+    if avatar.settings.is_transparent:
         raise InputError(
             'a call shows nothing transparent: open the avatar with background="blur", a colour or a picture'
         )

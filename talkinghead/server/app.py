@@ -101,7 +101,7 @@ class Server:
     def _described(self, kept: KeptAvatar) -> dict[str, object]:
         width, height = kept.size_px
         return {"id": kept.id, "width": width, "height": height, "frame_ms": round(1000 * kept.frame_s, 2),
-                "note": kept.avatar.note, "busy": self.capacity.refusal(kept)}  # fmt: skip
+                "note": kept.note, "busy": self.capacity.refusal(kept)}  # fmt: skip
 
     async def remove_avatar(self, name: str) -> Response:
         self.avatars.remove(name)

@@ -16,12 +16,13 @@ from talkinghead.server.limits import Limits, RefusedError
 
 @dataclass
 class KeptAvatar:
-    """An avatar with its `id`; `frame_s` is what drawing one of its frames takes of one core."""
+    """An avatar with its `id`; `frame_s` is what drawing a frame of it takes of one core; `note` tells people of it."""
 
     id: str
     avatar: Avatar
     size_px: tuple[int, int]
     frame_s: float
+    note: str = ""
     users: int = 0
     used_s: float = field(default_factory=time.monotonic)
 
@@ -52,7 +53,13 @@ class AvatarStore:
         self._make_room()
         avatar = Avatar(picture, motion_model="embedded", settings=settings)
         drawn = measure_drawing(avatar)
-        kept = KeptAvatar(secrets.token_urlsafe(12), avatar, drawn.size_px, drawn.frame_s)
+        kept = KeptAvatar(
+            secrets.token_urlsafe(12),
+            avatar,
+            drawn.size_px,
+            drawn.frame_s,
+            avatar.note.replace(picture.name, "the picture"),
+        )
         with self._lock:
             self._kept[kept.id] = kept
         return kept

@@ -22,7 +22,7 @@ import numpy as np
 from livekit import rtc
 from livekit.agents import Agent, AgentSession
 from livekit.agents.voice.avatar import AudioSegmentEnd
-from speaking import Recording, spoken
+from speaking import Recording, add_options, spoken
 
 from talkinghead.avatar import Avatar
 from talkinghead.integrations.face import AgentFace
@@ -82,16 +82,10 @@ async def into_file(avatar: Avatar, text: str, voice: str | None, output: Path) 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "text", nargs="?", default="Good morning. I am a portrait, and I speak while I am told what to say."
-    )
-    parser.add_argument("--picture", default=str(Path(__file__).parent / "astronaut.png"))
-    parser.add_argument("--voice", help="as talkinghead voices lists them")
-    parser.add_argument("--size", type=int, default=256, help="longer side in pixels")
+    add_options(parser, "out/livekit.mp4")
     parser.add_argument("--url", help="of a LiveKit server")
     parser.add_argument("--token", help="for a room of it")
     parser.add_argument("--worker", action="store_true", help="give the face to an agent in the room")
-    parser.add_argument("-o", "--output", type=Path, default=Path("out/livekit.mp4"))
     given = parser.parse_args()
     if bool(given.url) != bool(given.token) or (given.worker and not given.url):
         parser.error("a room needs --url and --token")

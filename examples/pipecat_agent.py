@@ -35,7 +35,7 @@ from pipecat.services.tts_service import TTSService
 from pipecat.transports.base_output import BaseOutputTransport
 from pipecat.transports.base_transport import TransportParams
 from pipecat.workers.runner import WorkerRunner
-from speaking import Recording, spoken
+from speaking import Recording, add_options, spoken
 
 from talkinghead.avatar import Avatar
 from talkinghead.integrations.pipecat import TalkingHeadService
@@ -124,12 +124,6 @@ async def run(text: str, picture: str, voice: str | None, size: int, output: Pat
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "text", nargs="?", default="Good morning. I am a portrait, and I speak while I am told what to say."
-    )
-    parser.add_argument("--picture", default=str(Path(__file__).parent / "astronaut.png"))
-    parser.add_argument("--voice", help="as talkinghead voices lists them")
-    parser.add_argument("--size", type=int, default=256, help="longer side in pixels")
-    parser.add_argument("-o", "--output", type=Path, default=Path("out/pipecat.mp4"))
+    add_options(parser, "out/pipecat.mp4")
     given = parser.parse_args()
     asyncio.run(run(given.text, given.picture, given.voice, given.size, given.output))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 from collections.abc import AsyncIterator
 from fractions import Fraction
@@ -17,7 +18,17 @@ from talkinghead.media.video import write_video
 from talkinghead.tts.engines import stream
 from talkinghead.tts.opening import Voice, choose
 
+TEXT = "Good morning. I am a portrait, and I speak while I am told what to say."
 Samples = npt.NDArray[np.int16]
+
+
+def add_options(parser: argparse.ArgumentParser, output: str) -> None:
+    """What both agents are told: the text, the picture, the voice, the size, and where the video goes."""
+    parser.add_argument("text", nargs="?", default=TEXT)
+    parser.add_argument("--picture", default=str(Path(__file__).parent / "astronaut.png"))
+    parser.add_argument("--voice", help="as talkinghead voices lists them")
+    parser.add_argument("--size", type=int, default=256, help="longer side in pixels")
+    parser.add_argument("-o", "--output", type=Path, default=Path(output))
 
 
 async def spoken(text: str, voice: str | None = None) -> AsyncIterator[tuple[Samples, int]]:

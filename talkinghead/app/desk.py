@@ -69,7 +69,7 @@ class Desk:
             progress(_OPENED, desc="Listening and looking")
             try:
                 clip = open_clip(avatar)
-                made = write(clip, self.visits.result(who, "video"), name, _teller(progress), stopped)
+                made = write(clip, self.visits.result(who, "video"), name + look.suffix, _teller(progress), stopped)
             except StoppedError:
                 return None
             self.visits.keep_motion(who, made.motion)

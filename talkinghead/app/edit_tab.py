@@ -82,14 +82,15 @@ class _Drawing:
         self, request: gr.Request, photo: str | None, face: float, framing: str, background: str, side: int,
         emotion: str, strength: float, shape: str, amount: float, *values: float,
     ) -> str | None:  # fmt: skip
-        """A JPEG of at most `PREVIEW_SIDE_PX`, None where there is no picture yet."""
+        """A JPEG (PNG where nothing is behind) of at most `PREVIEW_SIDE_PX`, None where there is no picture yet."""
         if photo is None:
             return None
         who = visitor_name(request)
         look = look_of(face, framing, background, min(int(side), PREVIEW_SIDE_PX))
         avatar = self._desk.avatars.get(self._desk.picture(who, photo), look, one_picture=True)
         pixels = avatar.edit(self._controls(emotion, strength, shape, amount, values))
-        return str(write_image(self._desk.visits.result(who, "preview") / "preview.jpg", pixels))
+        suffix = "png" if pixels.shape[2] == 4 else "jpg"
+        return str(write_image(self._desk.visits.result(who, "preview") / f"preview.{suffix}", pixels))
 
     def picture(
         self, request: gr.Request, photo: str | None, face: float, framing: str, background: str, side: int,

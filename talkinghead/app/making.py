@@ -13,6 +13,7 @@ from talkinghead.avatar import Avatar
 from talkinghead.calls import editor
 from talkinghead.canvas.source import first_picture, open_source
 from talkinghead.clip import Clip
+from talkinghead.core.background import parse_background
 from talkinghead.core.emotions import NEUTRAL, Emotion, parse_emotion
 from talkinghead.core.errors import InputError
 from talkinghead.core.settings import Framing, Gains, Settings
@@ -31,13 +32,19 @@ class StoppedError(Exception):
 
 @dataclass(frozen=True)
 class Look:
-    """What the page asks of every drawing: which `face` (1 is the largest), its `framing`, the colour of the
-    `background`, pixels of the longer side."""
+    """What the page asks of every drawing: which `face` (1 is the largest), its `framing`, the
+    `background` (None: its own), pixels of the longer side."""
 
     face: int = 1
     framing: Framing = "picture"
-    background: str = "white"
+    background: str | None = None
     max_side: int = 512
+
+    @property
+    def suffix(self) -> str:
+        """Of a video that keeps what is shown: MP4, or WebM, which keeps that there is nothing behind."""
+        is_transparent = self.background is not None and parse_background(self.background).is_transparent
+        return ".webm" if is_transparent else ".mp4"
 
     def settings(self, base: Settings) -> Settings:
         """The program's own settings with these instead."""
@@ -127,7 +134,7 @@ def animate(avatar: Avatar, driving: Path | None, silent: bool, manner: Manner) 
 
 
 def write(clip: Clip, folder: Path, name: str, tell: Tell, stopped: threading.Event) -> Made:
-    """Draw a clip into `folder`, with its motion.
+    """Draw a clip into `folder`, with its motion; `name` is the video's, with its suffix.
 
     Raises:
         StoppedError: `stopped` was set; nothing is left.
@@ -141,7 +148,7 @@ def write(clip: Clip, folder: Path, name: str, tell: Tell, stopped: threading.Ev
 
     if stopped.is_set():
         raise StoppedError
-    video, motion = folder / f"{name}.mp4", folder / f"{name}.npz"
+    video, motion = folder / name, (folder / name).with_suffix(".npz")
     clip.save(video, progress=each, motion_to=motion)
     return Made(video, motion, on_page(clip.note))
 

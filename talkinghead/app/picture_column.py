@@ -9,13 +9,15 @@ from typing import Any
 import gradio as gr
 
 from talkinghead.app.making import Look
+from talkinghead.core.background import parse_background
 from talkinghead.core.settings import Settings
 
 _EXAMPLES = Path(__file__).parents[2] / "examples"
 _PICTURES = {"Astronaut": "astronaut.png", "Admiral": "grace_hopper.jpg"}
 _SOUND = "speech.wav"
 _SIDES = (256, 384, 512, 768, 1024, 1536, 2048)
-_BACKGROUNDS = ("white", "black", "lightgrey", "green", "steelblue")
+_AS_IT_IS = ("as it is", "")
+_BACKGROUNDS = ("transparent", "blur", "white", "black", "lightgrey", "green", "steelblue")
 
 
 @dataclass(frozen=True)
@@ -35,8 +37,15 @@ class Picture:
 
 
 def look_of(face: float | None, framing: str, background: str, side: int) -> Look:
-    """What the components ask for."""
-    return Look(int(face or 1), framing, (background or "").strip() or "white", int(side))  # type: ignore[arg-type]
+    """What the components ask for.
+
+    Raises:
+        InputError: the background is none; the name of a file is none either, for files are this machine's.
+    """
+    behind = (background or "").strip() or None
+    if behind is not None:
+        parse_background(behind, files=False)
+    return Look(int(face or 1), framing, behind, int(side))  # type: ignore[arg-type]
 
 
 def picture_column(base: Settings) -> Picture:
@@ -56,8 +65,10 @@ def picture_column(base: Settings) -> Picture:
                            label="Show")  # fmt: skip
         side = gr.Dropdown(_SIDES, value=base.max_side if base.max_side in _SIDES else 512, label="Size",
                            info="Pixels of the longer side, at most; smaller is quicker.")  # fmt: skip
-        background = gr.Dropdown(_BACKGROUNDS, value="white", label="Background", allow_custom_value=True,
-                                 info="Behind a transparent picture: a name or #rrggbb.")  # fmt: skip
+        background = gr.Dropdown([_AS_IT_IS, *_BACKGROUNDS], value="", label="Background", allow_custom_value=True,
+                                 elem_id="background",
+                                 info="Behind the person: a colour's name, #rrggbb, blur, or nothing, which makes "
+                                      "WebM instead of MP4.")  # fmt: skip
     return Picture(image, face, framing, background, side)
 
 

@@ -23,12 +23,13 @@ from pathlib import Path
 
 from talkinghead.avatar import Avatar
 from talkinghead.bench.cold import Cold, cold_start
-from talkinghead.bench.inputs import PORTRAIT, example, write_speech
+from talkinghead.bench.inputs import write_speech
 from talkinghead.bench.machine import Machine, describe_machine, load_average
 from talkinghead.bench.timed import TimedCanvas, TimedNetwork, TimedRenderer
 from talkinghead.canvas.still import Still, open_still
 from talkinghead.clip import Clip, Part
 from talkinghead.core.errors import CheckpointError, InputError
+from talkinghead.core.examples import PORTRAIT, example
 from talkinghead.core.settings import DEFAULT_FPS, RendererName, Settings
 from talkinghead.core.temporary import temporary_folder
 from talkinghead.drivers.driving import known

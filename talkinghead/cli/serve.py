@@ -69,4 +69,4 @@ def command(host: str, port: int, state: Path | None, no_label: bool, quiet: boo
     limits = Limits(**{item.name: options.pop(item.name) for item in fields(Limits)})
     settings = settings_from(marked(options, no_label))
     Making(settings.marking).check(".mp4", "a video")
-    serve(host, port, limits, settings, state, lambda address: say(f"listening at {address}", quiet))
+    serve(host, port, limits, settings, state, lambda line: say(line, quiet))

@@ -9,7 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal, TypedDict, TypeVar, get_args
 
-from talkinghead.core.background import parse_background
+from talkinghead.core.background import TRANSPARENT, parse_background
 from talkinghead.core.device import DEVICES, Precision
 from talkinghead.core.emotions import Emotion, parse_emotion
 from talkinghead.core.errors import InputError
@@ -174,7 +174,8 @@ class Settings:
             object.__setattr__(self, name, value)
         if self.face != "all" and self.face is not None and self.face < 1:
             raise InputError(f"faces count from 1, the largest: there is no face {self.face}")
-        if self.background is not None:
+        # A file that is named in full is looked for by whoever reads it, once: then it may be gone.
+        if self.background is not None and not Path(self.background).is_absolute():
             parse_background(self.background)
         if not MIN_SIDE_PX <= self.max_side <= MAX_SIDE_PX:
             raise InputError(f"a picture's longer side must lie between {MIN_SIDE_PX} and {MAX_SIDE_PX} pixels, "
@@ -187,7 +188,7 @@ class Settings:
     @property
     def is_transparent(self) -> bool:
         """Whether frames are to have no background."""
-        return self.background is not None and parse_background(self.background).is_transparent
+        return self.background is not None and self.background.strip().lower() == TRANSPARENT
 
 
 class SettingsKeywords(TypedDict, total=False):

@@ -32,6 +32,18 @@ _SETTLE_S = 0.25
 _ENDING_S = 10.0
 
 
+def check_background(avatar: Avatar) -> None:
+    """What an avatar that agents show must have behind it.
+
+    Raises:
+        InputError: there is nothing behind it, which no call shows.
+    """
+    if avatar.settings.is_transparent:
+        raise InputError(
+            'a call shows nothing transparent: open the avatar with background="blur", a colour or a picture'
+        )
+
+
 class AgentFace:
     """`avatar` as the face of one agent: idle until it hears something, then speaking; `async for` gives what it shows.
 
@@ -41,10 +53,12 @@ class AgentFace:
     It lives from the first iteration on, until `aclose`. One task iterates; one calls the other methods.
 
     Raises:
+        InputError: the avatar is transparent.
         TalkingHeadError: something that the avatar needs is missing; the message says what to do.
     """
 
     def __init__(self, avatar: Avatar, *, fps: Rate = 25, rate_hz: int = 24_000, longest_px: int | None = None) -> None:
+        check_background(avatar)
         self._session = avatar.session(fps=fps, rate_hz=rate_hz, low_latency=True)
         self.fps: Fraction = self._session.fps
         self.rate_hz = rate_hz

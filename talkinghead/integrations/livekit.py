@@ -19,13 +19,15 @@ import numpy as np
 
 from talkinghead.avatar import Avatar, Rate
 from talkinghead.core.errors import DependencyError, InputError
-from talkinghead.integrations.face import AgentFace
+from talkinghead.integrations.face import AgentFace, check_background
 from talkinghead.integrations.outlet import Shown
 
 try:
     from livekit import rtc
     from livekit.agents import AgentSession
     from livekit.agents.voice import avatar as agents_avatar
+
+    from talkinghead.integrations.heard import HeardReceiver
 except ImportError as error:
     raise DependencyError(f"LiveKit agents need {error.name}: pip install 'talkinghead[livekit]'") from error
 
@@ -42,6 +44,8 @@ class TalkingHeadVideo(agents_avatar.VideoGenerator):  # type: ignore[misc]  # n
         self.face = face
         self.on_speech: Callable[[], None] = lambda: None
         """Called before the first picture of an utterance comes out."""
+        self.on_sound: Callable[[float], None] = lambda before_s: None
+        """Called when the first sound of an utterance that is no silence has been taken, with how long it lasts."""
 
     @property
     def options(self) -> agents_avatar.AvatarOptions:
@@ -63,18 +67,24 @@ class TalkingHeadVideo(agents_avatar.VideoGenerator):  # type: ignore[misc]  # n
         self.face.interrupt()
 
     async def __aiter__(self) -> AsyncIterator[rtc.VideoFrame | rtc.AudioFrame | agents_avatar.AudioSegmentEnd]:
-        speaking = False
+        speaking = sounding = False
         async for item in self.face:
             if not isinstance(item, Shown):
+                sounding = False
                 yield agents_avatar.AudioSegmentEnd()
                 continue
             if len(item.sound) and not speaking:
                 self.on_speech()
             speaking = len(item.sound) > 0
+            sounding = sounding and speaking
             height, width = item.pixels.shape[:2]
             yield rtc.VideoFrame(width, height, rtc.VideoBufferType.RGB24, item.pixels.tobytes())
             if len(item.sound):
                 yield rtc.AudioFrame(item.sound.tobytes(), self.face.rate_hz, 1, len(item.sound))
+                if not sounding and item.sound.any():
+                    sounding = True
+                    silent = int(np.flatnonzero(item.sound)[0])
+                    self.on_sound((len(item.sound) - silent) / self.face.rate_hz)
 
 
 async def opened(avatar: Avatar, fps: Rate, longest_px: int | None) -> AgentFace:
@@ -92,14 +102,16 @@ class FaceInRoom:
         audio: agents_avatar.AudioReceiver,
         generator: type[TalkingHeadVideo] = TalkingHeadVideo,
     ) -> None:
-        self.video = generator(face)
+        self.video, self._audio = generator(face), HeardReceiver(audio)
         self.runner = agents_avatar.AvatarRunner(
-            room, audio_recv=audio, video_gen=self.video, options=self.video.options
+            room, audio_recv=self._audio, video_gen=self.video, options=self.video.options
         )
+        # It gives no times of its own, so that this is what is queued, below nothing.
+        self._audio.queued_s = lambda: max(0.0, -self.runner.av_sync.last_audio_time)
+        self.video.on_sound = self._audio.begin
         # It keeps pictures to a schedule, which idle ones may have fallen behind: what it then hurries would be seen
         # before it is heard.
         self.video.on_speech = self.runner.av_sync.reset
-        self._audio = audio
         self._clearing: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
@@ -128,7 +140,7 @@ class AvatarSession(agents_avatar.AvatarSession[str]):  # type: ignore[misc]  # 
     `start` it before the agent's session, which then sends its speech here.
 
     Raises:
-        InputError: there is neither an avatar nor a worker, or there are both.
+        InputError: there is neither an avatar nor a worker, or there are both; or the avatar is transparent.
     """
 
     _room: rtc.Room | None
@@ -139,6 +151,8 @@ class AvatarSession(agents_avatar.AvatarSession[str]):  # type: ignore[misc]  # 
         super().__init__()
         if (avatar is None) == (worker is None):
             raise InputError("give an avatar, or the identity of the worker that has it")
+        if avatar is not None:
+            check_background(avatar)
         self._avatar, self._worker, self._fps, self._longest_px = avatar, worker, fps, longest_px
         self._face: FaceInRoom | None = None
 
@@ -167,10 +181,11 @@ class AvatarSession(agents_avatar.AvatarSession[str]):  # type: ignore[misc]  # 
                 destination_identity=self._worker,
                 sample_rate=RATE_HZ,
                 wait_remote_track=rtc.TrackKind.KIND_VIDEO,
+                wait_playback_start=True,
             )
             return
         assert self._avatar is not None
-        voice = agents_avatar.QueueAudioOutput(sample_rate=RATE_HZ)
+        voice = agents_avatar.QueueAudioOutput(sample_rate=RATE_HZ, wait_playback_start=True)
         face = await opened(self._avatar, self._fps, self._longest_px)
         self._face = FaceInRoom(face, room, voice)
         await self._face.start()

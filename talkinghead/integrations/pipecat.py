@@ -16,7 +16,7 @@ import numpy as np
 from talkinghead.avatar import Avatar, Rate
 from talkinghead.core.emotions import Emotion
 from talkinghead.core.errors import DependencyError, TalkingHeadError
-from talkinghead.integrations.face import AgentFace
+from talkinghead.integrations.face import AgentFace, check_background
 from talkinghead.integrations.outlet import Shown
 
 try:
@@ -59,6 +59,9 @@ class TalkingHeadService(AIService):  # type: ignore[misc]  # not looked into
 
     - `fps`: frames per second; `longest_px`: the longer side of its frames at most, None: as the avatar draws them;
     - `video_destination`: the transport's destination for the pictures, where it has several.
+
+    Raises:
+        InputError: the avatar is transparent.
     """
 
     def __init__(
@@ -70,6 +73,7 @@ class TalkingHeadService(AIService):  # type: ignore[misc]  # not looked into
         video_destination: str | None = None,
         name: str | None = None,
     ) -> None:
+        check_background(avatar)
         super().__init__(settings=ServiceSettings(model=None), name=name)
         self._avatar, self._fps, self._longest_px = avatar, fps, longest_px
         self._video_destination = video_destination

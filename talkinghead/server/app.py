@@ -19,7 +19,7 @@ Nothing that a request names is fetched, and what it uploads lies in temporary f
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -34,7 +34,8 @@ from talkinghead.core.errors import DependencyError, InputError, TalkingHeadErro
 from talkinghead.core.settings import Settings
 from talkinghead.core.temporary import KeptFile
 from talkinghead.server.avatars import AvatarStore, KeptAvatar
-from talkinghead.server.capacity import Capacity
+from talkinghead.server.capacity import Capacity, Wanted
+from talkinghead.server.documents import FORM, OFFER, RESPONSES
 from talkinghead.server.guard import Guard
 from talkinghead.server.jobs import Jobs
 from talkinghead.server.limits import Limits, RefusedError
@@ -43,6 +44,7 @@ from talkinghead.server.offers import read_offer
 from talkinghead.server.own_page import add_page
 from talkinghead.server.pictures import edited, faces_in
 from talkinghead.server.streams import Streaming
+from talkinghead.server.trial import Trial
 from talkinghead.server.uploads import check_picture, form_of, kept_file, said_of, settings_from
 from talkinghead.server.videos import Videos
 from talkinghead.server.voices import listed_voices, voices_ready
@@ -56,9 +58,10 @@ _CLOSED_BADLY, _TRY_LATER = 1008, 1013
 class Server:
     """What the routes share."""
 
-    def __init__(self, limits: Limits, settings: Settings, jobs: Jobs) -> None:
+    def __init__(self, limits: Limits, settings: Settings, jobs: Jobs, say: Callable[[str], None]) -> None:
         self.limits, self.metrics = limits, Metrics()
         self.avatars, self.capacity = AvatarStore(limits, settings), Capacity(limits)
+        self.trial = Trial(self.capacity, settings, say)
         self.videos = Videos(jobs, replace(settings, max_side=Settings().max_side), limits)
         self._calls: Calls | None = None
         # Opening a picture takes all cores for a moment: one at a time.
@@ -75,14 +78,13 @@ class Server:
                 behind = await kept_file(fields.pop("background"), "background")
             settings = settings_from(fields, self.avatars.settings)
             async with self.opening:
+                await asyncio.to_thread(self.trial.wait)  # nothing is measured beside it
                 for file in (kept, behind):
                     if file is not None:
                         await asyncio.to_thread(check_picture, file, self.limits)
                 if behind is not None:
                     settings = replace(settings, background=str(behind.path))
-                made = await asyncio.to_thread(
-                    self.avatars.add, kept.path, settings, lambda: self.capacity.sessions
-                )  # fmt: skip
+                made = await asyncio.to_thread(self.avatars.add, kept.path, settings)
         except TalkingHeadError as error:
             of_background = behind is not None and behind.path.name in str(error)
             said = said_of(error, behind, "the background") if of_background and behind else said_of(error, kept)
@@ -99,7 +101,7 @@ class Server:
     def _described(self, kept: KeptAvatar) -> dict[str, object]:
         width, height = kept.size_px
         return {"id": kept.id, "width": width, "height": height, "frame_ms": round(1000 * kept.frame_s, 2),
-                "note": kept.avatar.note, "busy": self.capacity.refusal(kept)}  # fmt: skip
+                "note": kept.note, "busy": self.capacity.refusal(kept)}  # fmt: skip
 
     async def remove_avatar(self, name: str) -> Response:
         self.avatars.remove(name)
@@ -108,13 +110,19 @@ class Server:
     async def stream(self, socket: WebSocket, name: str) -> None:
         """One stream: refused before it is accepted where there is no such avatar, or no room for one more."""
         kept = self.avatars.get(name)
-        with self.capacity.session(kept):
+        with self.capacity.session(kept) as place:
             await socket.accept()
             self.metrics.add("sessions_total")
             streaming = Streaming(socket, kept, self.limits)
             try:
-                await streaming.run(await streaming.start())
+                start = await streaming.start()
+                place.become(Wanted(start.video, start.size_px, float(start.fps)))
+                await streaming.run(start)
                 code = 1000
+            except RefusedError as refused:  # what it turned out to want is more than there is
+                self.metrics.add("refused_total")
+                await socket.send_json({"type": "error", "message": refused.message})
+                code = _TRY_LATER
             except InputError as error:
                 await socket.send_json({"type": "error", "message": str(error)})
                 code = _CLOSED_BADLY
@@ -142,6 +150,7 @@ class Server:
         """End what runs."""
         if self._calls is not None:
             await self._calls.close()
+        await asyncio.to_thread(self.trial.close)
         await asyncio.to_thread(self.videos.jobs.close)
 
     async def faces(self, request: Request) -> Response:
@@ -161,48 +170,55 @@ class Server:
         return JSONResponse({"voices": await asyncio.to_thread(listed_voices)})
 
     async def health(self) -> Response:
-        return JSONResponse({"status": "ok", "version": __version__})
+        streams = [{"size": one.size, "frame_ms": round(1000 * one.draw_s, 2), **one.streams}
+                   for one in self.trial.taken]  # fmt: skip
+        return JSONResponse({"status": "ok", "version": __version__, "sessions": self.capacity.sessions,
+                             "capacity": {"used": round(self.capacity.used, 3), "streams": streams}})  # fmt: skip
 
     async def measures(self) -> Response:
         text = self.metrics.text({
-            "jobs": self.videos.jobs.journal.counts(), "avatars": len(self.avatars),
+            "jobs": {f'state="{state}"': count for state, count in self.videos.jobs.journal.counts().items()},
+            "capacity_streams": {f'kind="{kind}",size="{one.size}"': count
+                                 for one in self.trial.taken for kind, count in one.streams.items()},
+            "avatars": len(self.avatars),
             "sessions": self.capacity.sessions, "capacity_used": self.capacity.used,
         })  # fmt: skip
         return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
 
 
-def make_app(limits: Limits, settings: Settings, state: Path) -> Any:
+def make_app(limits: Limits, settings: Settings, state: Path, say: Callable[[str], None] = lambda line: None) -> Any:
     """The ASGI application; `settings` are what a picture is drawn with where a request says nothing else, `state` is
-    the folder in which jobs lie."""
-    server = Server(limits, settings, Jobs(state, limits))
+    the folder in which jobs lie; `say` hears what this machine is taken to draw."""
+    server = Server(limits, settings, Jobs(state, limits), say)
 
     @asynccontextmanager
     async def lasting(app: FastAPI) -> AsyncIterator[None]:
+        server.trial.start()
         with voices_ready():
             yield
         await server.close()
 
     app = FastAPI(title="talkinghead", version=__version__, description=__doc__, lifespan=lasting)
-    form = {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": _FORM}}}}
+    form = {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": FORM}}}}
     app.add_api_route("/v1/avatars", server.add_avatar, methods=["POST"], status_code=201, openapi_extra=form,
-                      responses=_RESPONSES)  # fmt: skip
-    app.add_api_route("/v1/avatars/{name}", server.get_avatar, methods=["GET"], responses=_RESPONSES)
+                      responses=RESPONSES)  # fmt: skip
+    app.add_api_route("/v1/avatars/{name}", server.get_avatar, methods=["GET"], responses=RESPONSES)
     app.add_api_route("/v1/avatars/{name}", server.remove_avatar, methods=["DELETE"], status_code=204,
-                      responses=_RESPONSES)  # fmt: skip
+                      responses=RESPONSES)  # fmt: skip
     app.add_api_websocket_route("/v1/avatars/{name}/stream", server.stream)
-    app.add_api_route("/v1/avatars/{name}/webrtc", server.call, methods=["POST"], openapi_extra=_OFFER,
-                      responses=_RESPONSES)  # fmt: skip
+    app.add_api_route("/v1/avatars/{name}/webrtc", server.call, methods=["POST"], openapi_extra=OFFER,
+                      responses=RESPONSES)  # fmt: skip
     videos = server.videos
     app.add_api_route("/v1/videos", videos.add, methods=["POST"], status_code=202, openapi_extra=form,
-                      responses=_RESPONSES)  # fmt: skip
-    app.add_api_route("/v1/videos/sync", videos.make, methods=["POST"], openapi_extra=form, responses=_RESPONSES)
-    app.add_api_route("/v1/videos/{name}", videos.get, methods=["GET"], responses=_RESPONSES)
-    app.add_api_route("/v1/videos/{name}", videos.remove, methods=["DELETE"], responses=_RESPONSES)
-    app.add_api_route("/v1/videos/{name}/content", videos.content, methods=["GET"], responses=_RESPONSES)
-    app.add_api_route("/v1/videos/{name}/events", videos.events, methods=["GET"], responses=_RESPONSES)
-    app.add_api_route("/v1/faces", server.faces, methods=["POST"], openapi_extra=form, responses=_RESPONSES)
-    app.add_api_route("/v1/edits", server.edit, methods=["POST"], openapi_extra=form, responses=_RESPONSES)
-    app.add_api_route("/v1/voices", server.voices, methods=["GET"], responses=_RESPONSES)
+                      responses=RESPONSES)  # fmt: skip
+    app.add_api_route("/v1/videos/sync", videos.make, methods=["POST"], openapi_extra=form, responses=RESPONSES)
+    app.add_api_route("/v1/videos/{name}", videos.get, methods=["GET"], responses=RESPONSES)
+    app.add_api_route("/v1/videos/{name}", videos.remove, methods=["DELETE"], responses=RESPONSES)
+    app.add_api_route("/v1/videos/{name}/content", videos.content, methods=["GET"], responses=RESPONSES)
+    app.add_api_route("/v1/videos/{name}/events", videos.events, methods=["GET"], responses=RESPONSES)
+    app.add_api_route("/v1/faces", server.faces, methods=["POST"], openapi_extra=form, responses=RESPONSES)
+    app.add_api_route("/v1/edits", server.edit, methods=["POST"], openapi_extra=form, responses=RESPONSES)
+    app.add_api_route("/v1/voices", server.voices, methods=["GET"], responses=RESPONSES)
     app.add_api_route("/healthz", server.health, methods=["GET"])
     app.add_api_route("/metrics", server.measures, methods=["GET"], response_class=PlainTextResponse)
 
@@ -219,31 +235,13 @@ def make_app(limits: Limits, settings: Settings, state: Path) -> Any:
         headers = {} if refused.retry_after_s is None else {"Retry-After": str(refused.retry_after_s)}
         await socket.send_denial_response(JSONResponse({"error": refused.message}, refused.status, headers))
 
-    async def say(request: Any, refused: RefusedError) -> Response | None:
+    async def refuse(request: Any, refused: RefusedError) -> Response | None:
         if isinstance(request, WebSocket):
             await refuse_socket(request, refused)
             return None
         return await say_refused(request, refused)
 
     add_page(app)
-    app.add_exception_handler(RefusedError, say)
+    app.add_exception_handler(RefusedError, refuse)
     app.add_exception_handler(TalkingHeadError, say_error)
     return Guard(app, limits)
-
-
-_FORM = {"type": "object", "required": ["picture"], "additionalProperties": {"type": "string"},
-         "properties": {"picture": {"type": "string", "format": "binary"}}}  # fmt: skip
-_OFFER = {"requestBody": {"required": True, "content": {"application/json": {"schema": {
-    "type": "object", "required": ["type", "sdp"], "properties": {
-        "type": {"enum": ["offer"]}, "sdp": {"type": "string"}, "fps": {"type": "number"}, "size": {"type": "integer"},
-        "sound": {"enum": ["all", "texts"]},
-    }}}}}}  # fmt: skip
-_ERROR = {"type": "object", "required": ["error"], "properties": {"error": {"type": "string"}}}
-_RESPONSES = {
-    code: {"description": text, "content": {"application/json": {"schema": _ERROR}}}
-    for code, text in {
-        400: "The form is damaged.", 401: "No key, or another.", 403: "Another site's page asks.", 404: "None here.",
-        408: "The body did not come.", 409: "There is no video yet.", 413: "Too large.",
-        415: "No form.", 422: "It cannot be used; the message says why.", 429: "No room now: try again.",
-    }.items()
-}  # fmt: skip

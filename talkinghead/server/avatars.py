@@ -5,26 +5,24 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from talkinghead.avatar import Avatar
 from talkinghead.core.settings import Settings
+from talkinghead.server.drawing import measure_drawing
 from talkinghead.server.limits import Limits, RefusedError
-
-# How long is drawn to know what a frame costs.
-_TRIAL_S = 0.4
 
 
 @dataclass
 class KeptAvatar:
-    """An avatar with its `id`; `frame_s` is what drawing one of its frames takes of one core."""
+    """An avatar with its `id`; `frame_s` is what drawing a frame of it takes of one core; `note` tells people of it."""
 
     id: str
     avatar: Avatar
     size_px: tuple[int, int]
     frame_s: float
+    note: str = ""
     users: int = 0
     used_s: float = field(default_factory=time.monotonic)
 
@@ -45,8 +43,8 @@ class AvatarStore:
         """What an avatar is opened with where a request says nothing else."""
         return self._settings
 
-    def add(self, picture: Path, settings: Settings, sessions: Callable[[], int]) -> KeptAvatar:
-        """Open a picture and keep it; `sessions` tells how many streams run.
+    def add(self, picture: Path, settings: Settings) -> KeptAvatar:
+        """Open a picture and keep it.
 
         Raises:
             TalkingHeadError: there is no such face, or no such picture.
@@ -54,8 +52,14 @@ class AvatarStore:
         """
         self._make_room()
         avatar = Avatar(picture, motion_model="embedded", settings=settings)
-        size_px, frame_s = _measured(avatar)
-        kept = KeptAvatar(secrets.token_urlsafe(12), avatar, size_px, frame_s)
+        drawn = measure_drawing(avatar)
+        kept = KeptAvatar(
+            secrets.token_urlsafe(12),
+            avatar,
+            drawn.size_px,
+            drawn.frame_s,
+            avatar.note.replace(picture.name, "the picture"),
+        )
         with self._lock:
             self._kept[kept.id] = kept
         return kept
@@ -101,18 +105,3 @@ class AvatarStore:
             if not idle:
                 raise RefusedError(429, "this server keeps no more avatars: all of them are in use", 30)
             del self._kept[min(idle, key=lambda kept: kept.used_s).id]
-
-
-def _measured(avatar: Avatar) -> tuple[tuple[int, int], float]:
-    """(width and height of its frames, the processor's seconds for one): by drawing a few.
-
-    Other streams that draw meanwhile make it look dearer than it is: the cheapest of three trials counts.
-    """
-    with avatar.session(low_latency=True) as session:
-        session.idle(_TRIAL_S)
-        costs = []
-        for _ in range(3):
-            begin = time.process_time()
-            frames = session.idle(_TRIAL_S)
-            costs.append((time.process_time() - begin) / max(1, len(frames)))
-        return session.size_px, min(costs)

@@ -7,7 +7,8 @@ import threading
 _HELP = {
     "avatars": ("gauge", "Avatars that are kept."),
     "sessions": ("gauge", "Streams that run."),
-    "capacity_used": ("gauge", "Share of the machine's drawing that streams take, as measured."),
+    "capacity_used": ("gauge", "Share that streams take of what this machine draws and encodes in time."),
+    "capacity_streams": ("gauge", "Streams at 25 frames/s that this machine is taken to draw, by kind and size."),
     "sessions_total": ("counter", "Streams that were begun."),
     "frames_total": ("counter", "Frames that streams have drawn."),
     "refused_total": ("counter", "Requests that were refused."),
@@ -28,7 +29,7 @@ class Metrics:
             self._counts[name] = self._counts.get(name, 0) + count
 
     def text(self, gauges: dict[str, float | dict[str, float]]) -> str:
-        """Everything, with `gauges` as they are now; one with labels is a dict by state."""
+        """Everything, with `gauges` as they are now; one with labels is a dict by them: `state="queued"`."""
         with self._lock:
             values: dict[str, float | dict[str, float]] = {**self._counts, **gauges}
         lines = []
@@ -37,7 +38,7 @@ class Metrics:
             lines += [f"# HELP {full} {text}", f"# TYPE {full} {kind}"]
             value = values.get(name, 0)
             if isinstance(value, dict):
-                lines += [f'{full}{{state="{state}"}} {count:g}' for state, count in value.items()]
+                lines += [f"{full}{{{labels}}} {count:g}" for labels, count in value.items()]
             else:
                 lines.append(f"{full} {value:g}")
         return "\n".join(lines) + "\n"

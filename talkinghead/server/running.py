@@ -16,7 +16,8 @@ INSTALL = "pip install 'talkinghead[serve]'"
 def serve(
     host: str, port: int, limits: Limits, settings: Settings, state: Path | None, say: Callable[[str], None]
 ) -> None:
-    """Answer at `host` and `port` (0: any that is free) until the process is told to end; `say` hears where.
+    """Answer at `host` and `port` (0: any that is free) until the process is told to end; `say` hears where, and
+    a moment later what this machine is taken to draw.
 
     Jobs lie in the folder `state`, by default one of talkinghead's own.
 
@@ -34,11 +35,11 @@ def serve(
         raise DependencyError(f"a server needs {error.name}: {INSTALL}") from error
     with listening(host, port) as door:
         config = uvicorn.Config(
-            make_app(limits, settings, state or default_state()), log_level="warning", access_log=False,
+            make_app(limits, settings, state or default_state(), say), log_level="warning", access_log=False,
             ws_max_size=1 << 20, ws="websockets-sansio", ws_ping_interval=20, server_header=False,
             http=patient_protocol(limits.patience_s), timeout_keep_alive=10, timeout_graceful_shutdown=5,
         )  # fmt: skip
-        say(f"http://{host}:{door.getsockname()[1]}")
+        say(f"listening at http://{host}:{door.getsockname()[1]}")
         uvicorn.Server(config).run(sockets=[door])
 
 

@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
-import cv2
-import numpy as np
-
 from talkinghead.core.emotions import Emotion
 from talkinghead.core.errors import TalkingHeadError
 from talkinghead.core.types import Frame
-from talkinghead.media.fitting import fitted, scaled
-from talkinghead.provenance.containers import xmp_segment
+from talkinghead.media.fitting import fitted
 from talkinghead.provenance.making import Making
 from talkinghead.realtime.clock import RealTime
 from talkinghead.realtime.sounds import Sound
 from talkinghead.server.avatars import KeptAvatar
 from talkinghead.server.fmp4 import Mp4Stream
+from talkinghead.server.jpegs import JpegStream
 from talkinghead.server.mouth import Mouth
 from talkinghead.server.protocol import Start
 
-_JPEG_QUALITY = 85
 Event = dict[str, object]
 Send = Callable[[bytes | Event], None]
 Opener = Callable[[tuple[int, int]], "Show"]
@@ -134,33 +129,7 @@ class Talker:
         making = Making(self._kept.avatar.settings.marking)
         if self._start.video == "fmp4":
             return Mp4Stream(size_px, self._start.fps, self._start.rate_hz, self._send, making)
-        return _Jpegs(size_px, self._start.rate_hz, self._send, making)
+        return JpegStream(size_px, self._start.rate_hz, self._send, making)
 
     def _tell_state(self, speaking: bool, time_s: float) -> None:
         self._send({"type": "speaking" if speaking else "idle", "time": round(time_s, 4)})
-
-
-class _Jpegs:
-    """Frames as JPEG, each behind its time; sound that the server made, as events."""
-
-    def __init__(self, size_px: tuple[int, int], rate_hz: int, send: Send, making: Making) -> None:
-        self._size_px, self._rate_hz, self._send = size_px, rate_hz, send
-        self._xmp = xmp_segment(making.packet) if making.packet else b""
-        self._samples = 0
-
-    def show(self, frames: list[Frame], sound: list[Sound]) -> None:
-        for one in sound:
-            if one.is_own:
-                pcm = np.rint(np.clip(one.samples, -1, 1) * 32_767).astype("<i2").tobytes()
-                self._send({"type": "sound", "time": round(self._samples / self._rate_hz, 5), "rate": self._rate_hz,
-                            "format": "s16le", "data": base64.b64encode(pcm).decode("ascii")})  # fmt: skip
-            self._samples += len(one.samples)
-        for frame in frames:
-            pixels = cv2.cvtColor(scaled(frame.pixels, self._size_px), cv2.COLOR_RGB2BGR)
-            _, jpeg = cv2.imencode(".jpg", pixels, (cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY))
-            data = jpeg.tobytes()  # XMP comes right behind the two bytes that begin every JPEG
-            self._send(np.asarray(frame.time_s, "<f8").tobytes() + data[:2] + self._xmp + data[2:])
-
-    def finish(self) -> None: ...
-
-    def close(self) -> None: ...

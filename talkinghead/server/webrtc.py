@@ -13,7 +13,7 @@ from aiortc import MediaStreamTrack, RTCConfiguration, RTCDataChannel, RTCPeerCo
 from talkinghead.core.errors import InputError, TalkingHeadError
 from talkinghead.core.types import Floats
 from talkinghead.server.avatars import KeptAvatar
-from talkinghead.server.capacity import Capacity
+from talkinghead.server.capacity import Capacity, Wanted
 from talkinghead.server.limits import Limits
 from talkinghead.server.metrics import Metrics
 from talkinghead.server.offers import Offer
@@ -168,8 +168,9 @@ class Calls:
             RefusedError: there is no room for one more.
             InputError: the offer cannot be answered.
         """
+        wanted = Wanted("call", offer.start.size_px, float(offer.start.fps))
         with ExitStack() as leaving:
-            leaving.enter_context(self._capacity.session(kept, float(offer.start.fps)))
+            leaving.enter_context(self._capacity.session(kept, wanted))
             call = Call(kept, offer, self._limits)
             try:
                 answer = await call.answer()

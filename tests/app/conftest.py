@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -15,50 +11,20 @@ import pytest
 import soundfile
 from PIL import Image
 
+from tests.programs import Program, started
+
 collect_ignore_glob = [] if find_spec("gradio") and find_spec("pandas") else ["test_*.py"]
 
 
-@dataclass
-class Shown:
-    """A page that is shown; its temporary files lie in `folder`."""
-
-    port: int
-    process: subprocess.Popen[str]
-    folder: Path
-
-    @property
-    def address(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def end(self) -> str:
-        """Tell it to end as init would; what it said."""
-        self.process.terminate()
-        said = self.process.communicate(timeout=60)[1]
-        assert self.process.returncode == 143, said
-        return said
-
-
 @contextmanager
-def showing(folder: Path, *arguments: str, **environment: str) -> Iterator[Shown]:
+def showing(folder: Path, *arguments: str, **environment: str) -> Iterator[Program]:
     """A page, until the context ends; its temporary files are to be gone then, and it is to have raised nothing."""
-    command = [sys.executable, "-m", "talkinghead", "app", "--port", "0", *arguments]
-    process = subprocess.Popen(
-        command, stderr=subprocess.PIPE, text=True, env={**os.environ, "TMPDIR": str(folder), **environment}
-    )
-    assert process.stderr is not None
-    line = process.stderr.readline()
-    assert "open http://" in line, line + process.stderr.read()
-    page = Shown(int(line.rsplit(":", 1)[1]), process, folder)
-    try:
+    with started("app", *arguments, folder=folder, environment=environment) as page:
         yield page
-    finally:
-        if process.poll() is None:
-            assert "Traceback" not in page.end()
-        assert list(folder.iterdir()) == []
 
 
 @pytest.fixture(scope="session")
-def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
+def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
     with showing(tmp_path_factory.mktemp("page")) as shown:
         yield shown
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.app.conftest import Shown
+from talkinghead.media.ffmpeg import FFmpeg
+from tests.programs import Program
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 playwright = pytest.importorskip("playwright.sync_api")
@@ -20,7 +21,8 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium"),
 ]
 QUIET = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync", "--autoplay-policy=no-user-gesture-required")  # fmt: skip
+         "--disable-component-update", "--disable-sync", "--autoplay-policy=no-user-gesture-required",
+         "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")  # fmt: skip
 # The mouth's part of the picture as the video shows it at a time: its grey levels.
 MOUTH = """async (video, at) => {
   video.pause(); video.currentTime = at;
@@ -35,15 +37,22 @@ MOUTH = """async (video, at) => {
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
+def browser(inputs: Path, examples: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """Its camera sees the portrait, its microphone hears the recording."""
+    camera = tmp_path_factory.mktemp("camera") / "face.y4m"
+    arguments = ["-loop", "1", "-i", str(inputs / "face.png"), "-t", "0.5", "-r", "10", "-vf", "pad=320:240:64:24"]
+    with FFmpeg([*arguments, "-pix_fmt", "yuv420p", str(camera)]) as made:
+        assert made.finish(), made.complaint
+    devices = [f"--use-file-for-fake-video-capture={camera}",
+               f"--use-file-for-fake-audio-capture={examples / 'speech.wav'}"]  # fmt: skip
     with playwright.sync_playwright() as started:
-        opened = started.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
+        opened = started.chromium.launch(executable_path=CHROMIUM, args=[*QUIET, *devices])
         yield opened
         opened.close()
 
 
 @pytest.fixture
-def tab(browser: Any, page: Shown) -> Iterator[Any]:
+def tab(browser: Any, page: Program) -> Iterator[Any]:
     """The page at a phone's width; it asks nobody else for anything, and is never wider than the screen."""
     asked: list[str] = []
     opened = browser.new_page(viewport={"width": 390, "height": 844})
@@ -81,6 +90,30 @@ def test_a_picture_and_a_text_become_a_video_that_plays(tab: Any, inputs: Path) 
     tab.get_by_role("tab", name="Motion").click()
     tab.get_by_text("frames/s").wait_for()
     tab.wait_for_selector(".curves canvas, .curves svg")
+
+
+def test_a_photograph_and_a_voice_of_this_moment_become_a_video(tab: Any) -> None:
+    tab.context.grant_permissions(["camera", "microphone"])
+    tab.click("#picture button[aria-label='Capture from camera']")
+    tab.get_by_text("Click to Access Webcam").click()
+    tab.click("#picture button[aria-label='capture photo']")
+    tab.wait_for_selector("#picture img")
+    tab.click("#sound button[aria-label='Record audio']")
+    tab.click("#sound .record-button")
+    tab.get_by_text("0:02").wait_for()  # how long it is recording
+    tab.click("#sound .stop-button")
+    tab.wait_for_selector("#sound .play-pause-button")
+    tab.click("#speak-go")
+    video = tab.wait_for_selector("#speak-video video")
+    tab.wait_for_function("video => video.readyState >= 2", arg=video)
+    length_s = video.evaluate("video => video.duration")
+    assert length_s > 1
+    # The photograph's shape, larger or smaller as the browser takes it.
+    assert video.evaluate("video => video.videoWidth / video.videoHeight") == pytest.approx(4 / 3, abs=0.02)
+    # The recording begins within a word or before one: somewhere in it the mouth moves.
+    looks = [video.evaluate(f"(video) => ({MOUTH})(video, {length_s * k / 8})") for k in range(8)]
+    moved = max(abs(a - b) for one in looks[1:] for a, b in zip(looks[0], one))
+    assert moved > 40, moved
 
 
 def test_what_is_wrong_is_shown(tab: Any, inputs: Path) -> None:

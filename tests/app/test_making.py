@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from talkinghead.app import curves, making
 from talkinghead.app.making import Avatars, Look, Manner, StoppedError
+from talkinghead.app.picture_column import look_of
 from talkinghead.core.errors import InputError
 from talkinghead.core.settings import Gains, Settings
 from talkinghead.media.video import VideoReader
@@ -28,7 +30,7 @@ def test_speaking_and_being_moved_by_what_was_spoken(avatars: Avatars, inputs: P
     avatar = avatars.get(inputs / "face.png", LOOK)
     assert avatars.get(inputs / "face.png", LOOK) is avatar
     clip = making.speak(avatar, inputs / "speech.wav", "", "", Manner("happy", 0.5, Gains(mouth=0.5)))
-    made = making.write(clip, tmp_path, "speaking", lambda *said: told.append(said), threading.Event())
+    made = making.write(clip, tmp_path, "speaking.mp4", lambda *said: told.append(said), threading.Event())
     assert told[-1] == ("Drawing", 25, 25)
     with VideoReader(made.video) as video:
         frames = list(video)
@@ -45,6 +47,26 @@ def test_speaking_and_being_moved_by_what_was_spoken(avatars: Avatars, inputs: P
     assert set(tables["head, degrees"]["channel"]) == {"pitch", "yaw", "roll"}
 
 
+def test_a_picture_stays_before_its_own_background_unless_another_is_chosen(
+    avatars: Avatars, inputs: Path, tmp_path: Path
+) -> None:
+    own = avatars.get(inputs / "face.png", look_of(1, "picture", "", 128)).edit({})
+    with Image.open(inputs / "face.png") as face:
+        as_it_was = np.asarray(face.resize((128, 128)), np.float32)
+    assert np.abs(own - as_it_was).mean() < 8
+    lime = avatars.get(inputs / "face.png", look_of(1, "picture", "lime", 128)).edit({})
+    assert lime[2, 2].tolist() == [0, 255, 0]
+    with pytest.raises(InputError, match="is not a colour: write blur, white or #00ff00"):
+        look_of(1, "picture", str(inputs / "two.png"), 128)  # a file is this machine's
+    # A video keeps that there is nothing behind.
+    look = look_of(1, "picture", "transparent", 128)
+    clip = making.speak(avatars.get(inputs / "face.png", look), inputs / "speech.wav", "", "", Manner())
+    made = making.write(clip, tmp_path, f"clear{look.suffix}", lambda *said: None, threading.Event())
+    assert (made.video.name, made.motion.name, LOOK.suffix) == ("clear.webm", "clear.npz", ".mp4")
+    with VideoReader(made.video) as video:
+        assert len(list(video)) == 25
+
+
 def test_what_is_stopped_leaves_nothing(avatars: Avatars, inputs: Path, tmp_path: Path) -> None:
     stopped = threading.Event()
 
@@ -54,9 +76,9 @@ def test_what_is_stopped_leaves_nothing(avatars: Avatars, inputs: Path, tmp_path
 
     clip = making.speak(avatars.get(inputs / "face.png", LOOK), inputs / "speech.wav", None, None, Manner())
     with pytest.raises(StoppedError):
-        making.write(clip, tmp_path, "speaking", stop_soon, stopped)
+        making.write(clip, tmp_path, "speaking.mp4", stop_soon, stopped)
     with pytest.raises(StoppedError):
-        making.write(clip, tmp_path, "speaking", stop_soon, stopped)
+        making.write(clip, tmp_path, "speaking.mp4", stop_soon, stopped)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -19,7 +19,7 @@ from talkinghead.app.edit_tab import SLIDERS
 from talkinghead.media.audio import probe_audio
 from talkinghead.media.video import VideoReader
 from talkinghead.motion.controls import CONTROLS
-from tests.app.conftest import Shown
+from tests.programs import Program
 
 pytestmark = [pytest.mark.network, pytest.mark.timeout(240), pytest.mark.filterwarnings("ignore")]
 gradio_client = pytest.importorskip("gradio_client")
@@ -28,7 +28,7 @@ MANNER: list[Any] = ["neutral", 1.0, 1.0, 1.0, 1.0, 1.0, False]
 
 
 @pytest.fixture(scope="module")
-def client(page: Shown, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def client(page: Program, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     opened = gradio_client.Client(page.address, verbose=False, analytics_enabled=False,
                                   download_files=str(tmp_path_factory.mktemp("downloads")))  # fmt: skip
     with contextlib.closing(opened):
@@ -96,7 +96,7 @@ def test_faces(client: Any, inputs: Path) -> None:
         assert picture.size == (512, 300)
 
 
-def test_what_is_wrong_is_said_in_one_line(client: Any, inputs: Path, page: Shown) -> None:
+def test_what_is_wrong_is_said_in_one_line(client: Any, inputs: Path, page: Program) -> None:
     face, manner = given(inputs / "face.png"), ["", "", *MANNER]
     lines = [
         said(client, None, *PICTURE, given(inputs / "speech.wav"), *manner, api_name="/speak"),
@@ -118,7 +118,7 @@ def test_what_is_wrong_is_said_in_one_line(client: Any, inputs: Path, page: Show
     assert "7" in lines[3]
 
 
-def test_nobody_elsewhere_is_told_or_asked(page: Shown) -> None:
+def test_nobody_elsewhere_is_told_or_asked(page: Program) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", page.port, timeout=30)
     connection.request("GET", "/config")
     config = connection.getresponse().read().decode()
@@ -130,7 +130,7 @@ def test_nobody_elsewhere_is_told_or_asked(page: Shown) -> None:
 
 
 @pytest.mark.parametrize(("origin", "status"), [("http://elsewhere.example", 403), ("null", 403), (None, 200)])
-def test_pages_of_other_sites_are_not_answered(page: Shown, origin: str | None, status: int) -> None:
+def test_pages_of_other_sites_are_not_answered(page: Program, origin: str | None, status: int) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", page.port, timeout=30)
     own = f"http://127.0.0.1:{page.port}"
     connection.request("GET", "/config", headers={"Origin": own if origin is None else origin})

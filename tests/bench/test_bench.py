@@ -14,13 +14,14 @@ import soundfile
 from click.testing import CliRunner
 
 from talkinghead.bench.cold import cold_start
-from talkinghead.bench.inputs import example, write_speech
+from talkinghead.bench.inputs import write_speech
 from talkinghead.bench.machine import describe_machine
 from talkinghead.bench.measure import STAGES, bench
 from talkinghead.bench.timed import TimedCanvas, TimedRenderer
 from talkinghead.canvas.still import open_still
 from talkinghead.cli import main
 from talkinghead.core.errors import CheckpointError, InputError
+from talkinghead.core.examples import example
 from talkinghead.core.settings import Settings
 from talkinghead.media.images import read_image
 from talkinghead.motion.controls import controls_to_motion

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -28,9 +29,9 @@ def live(face: AgentFace, told: Callable[[list[Item]], Awaitable[None]]) -> list
 
     async def run() -> None:
         taking = asyncio.create_task(take())
-        await asyncio.wait_for(told(items), 60)
+        await asyncio.wait_for(told(items), 100)
         await face.aclose()
-        await asyncio.wait_for(taking, 10)
+        await asyncio.wait_for(taking, 60)
 
     asyncio.run(run())
     return items
@@ -169,3 +170,9 @@ def test_a_face_that_never_lived_ends(avatar: Avatar) -> None:
     face = AgentFace(avatar)
     asyncio.run(face.aclose())
     assert live(face, lambda items: asyncio.sleep(0)) == []
+
+
+def test_a_transparent_face_is_refused(examples: Path) -> None:
+    clear = Avatar(examples / "astronaut.png", motion_model="embedded", max_side=96, background="transparent")
+    with pytest.raises(InputError, match="a call shows nothing transparent: open the avatar with background="):
+        AgentFace(clear)

@@ -20,13 +20,14 @@ from talkinghead.avatar import Avatar
 from talkinghead.core.errors import InputError
 from talkinghead.core.types import Pixels
 from talkinghead.integrations.face import AgentFace
+from talkinghead.integrations.heard import HeardReceiver
 from talkinghead.integrations.livekit import RATE_HZ, AvatarSession, FaceInRoom, TalkingHeadVideo
 from talkinghead.integrations.outlet import Samples
 from talkinghead.media.resample import Resampler, as_floats
 from tests.integrations.conftest import SPEECH_HZ, mouth_change, without_silence
 from tests.integrations.rooms import Room
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+pytestmark = [pytest.mark.filterwarnings("ignore::DeprecationWarning"), pytest.mark.timeout(300)]
 Out = rtc.VideoFrame | rtc.AudioFrame | agents_avatar.AudioSegmentEnd
 
 
@@ -53,7 +54,7 @@ def likeness(heard: Samples, said: Samples) -> float:
     return float(found[at] / (np.linalg.norm(one[at : at + len(other)]) * np.linalg.norm(other) + 1e-9))
 
 
-async def until(reached: Callable[[], object], seconds: float = 40) -> None:
+async def until(reached: Callable[[], object], seconds: float = 90) -> None:
     async def wait() -> None:
         while not reached():
             await asyncio.sleep(0.01)
@@ -105,7 +106,7 @@ def test_the_generator_gives_pictures_with_their_sound_and_ends(avatar: Avatar, 
         await video.face.aclose()
         return out
 
-    out = asyncio.run(asyncio.wait_for(run(), 60))
+    out = asyncio.run(asyncio.wait_for(run(), 280))
     np.testing.assert_array_equal(
         without_silence(sound([item for item in out if isinstance(item, rtc.AudioFrame)])), without_silence(speech)
     )
@@ -133,19 +134,19 @@ def test_an_agent_speaks_with_a_face_and_is_interrupted(avatar: Avatar, speech: 
         await session.start(Agent(instructions="Speak."), record=False)
         async with watched(room) as (seen, heard):
             await until(lambda: len(seen) > 5)
-            await asyncio.wait_for(session.say("hello", audio=said(speech)), 40)
+            await asyncio.wait_for(session.say("hello", audio=said(speech)), 90)
             spoken, heard_then = len(seen), len(heard)
             handle = session.say("hello again", audio=said(np.tile(speech, 8)))
             await until(lambda: np.abs(sound(heard[heard_then:])).max(initial=0) > 5000)
             handle.interrupt()
             await until(lambda: len(finished) == 2)
             heard_last, seen_last = len(heard), len(seen)
-            await until(lambda: len(seen) > seen_last + 12)
+            await until(lambda: len(seen) > seen_last + 12 and len(heard) > heard_last + 80)
         await face.aclose()
         await session.aclose()
         return seen, heard, spoken, heard_then, heard_last
 
-    seen, heard, spoken, heard_then, heard_last = asyncio.run(asyncio.wait_for(run(), 110))
+    seen, heard, spoken, heard_then, heard_last = asyncio.run(asyncio.wait_for(run(), 280))
     pictures = [pixels(frame) for frame in seen]
     idle = pictures[0]
     opened = max(mouth_change(one, idle) for one in pictures[:spoken])
@@ -158,12 +159,13 @@ def test_an_agent_speaks_with_a_face_and_is_interrupted(avatar: Avatar, speech: 
     assert not finished[0].interrupted
     assert finished[0].playback_position == pytest.approx(1.0, abs=0.2)
     assert finished[1].interrupted
-    assert not sound(heard[heard_last + 10 :]).any()
+    assert not sound(heard[heard_last + 40 :]).any()  # a busy machine's listener is behind by some
 
 
 def test_a_worker_of_its_own_is_the_face(avatar: Avatar, speech: Samples) -> None:
     """The agent's sound goes to the worker's room as byte streams; ends and interruptions come back as calls."""
     finished: list[PlaybackFinishedEvent] = []
+    started: list[int] = []
 
     async def run() -> tuple[int, list[rtc.AudioFrame]]:
         agents = Room("agent")
@@ -178,14 +180,17 @@ def test_a_worker_of_its_own_is_the_face(avatar: Avatar, speech: Samples) -> Non
         voice = session.output.audio
         assert isinstance(voice, agents_avatar.DataStreamAudioOutput)
         voice.on("playback_finished", finished.append)
+        voice.on("playback_started", lambda event: started.append(len(finished)))
         async with watched(workers) as (seen, heard):
             for frame in audio_frames(speech):
                 await voice.capture_frame(frame)
             voice.flush()
             await until(lambda: len(finished) == 1)
+            assert started == [0]
+            heard_then = len(heard)
             for frame in audio_frames(np.tile(speech, 6)):
                 await voice.capture_frame(frame)
-            await asyncio.sleep(0.4)
+            await until(lambda: np.abs(sound(heard[heard_then:])).max(initial=0) > 5000)
             voice.clear_buffer()
             await until(lambda: len(finished) == 2)
             assert (seen[0].width, seen[0].height) == (96, 96)
@@ -193,11 +198,86 @@ def test_a_worker_of_its_own_is_the_face(avatar: Avatar, speech: Samples) -> Non
         await worker.aclose()
         return len(seen), heard
 
-    count, heard = asyncio.run(asyncio.wait_for(run(), 100))
+    count, heard = asyncio.run(asyncio.wait_for(run(), 280))
     assert count > 20
     assert np.abs(sound(heard)).max() > 5000
     assert [event.interrupted for event in finished] == [False, True]
     assert finished[0].playback_position == pytest.approx(1.0, abs=0.2)
+
+
+class Recorded(agents_avatar.QueueAudioOutput):  # type: ignore[misc]
+    """A voice that keeps what its agent is told."""
+
+    def __init__(self) -> None:
+        super().__init__(sample_rate=SPEECH_HZ, wait_playback_start=True)
+        self.told: list[str] = []
+        self.on("playback_started", lambda event: self.told.append("started"))
+        self.on("playback_finished", lambda event: self.told.append(f"finished {event.interrupted}"))
+
+
+def test_an_agent_is_told_of_beginnings_and_ends_when_they_are_heard(speech: Samples) -> None:
+    async def run() -> list[str]:
+        voice = Recorded()
+        receiver = HeardReceiver(voice)
+        cleared: list[int] = []
+        receiver.on("clear_buffer", lambda: cleared.append(len(voice.told)))
+        queued_s = [0.05]
+        receiver.queued_s = lambda: queued_s[0]
+        for frame in audio_frames(speech)[:3]:
+            await voice.capture_frame(frame)
+            voice.flush()
+        # The runner's word comes with the silence before speech, and says nothing.
+        receiver.notify_playback_started()
+        receiver.begin(0.02)
+        receiver.notify_playback_finished(0.1, False)
+        assert voice.told == []
+        await until(lambda: len(voice.told) == 2)
+        # One that begins is interrupted before it is heard: it never began. Nothing waits for its end.
+        queued_s[0] = 3600.0
+        receiver.begin(0.0)
+        voice.clear_buffer()
+        receiver.notify_playback_finished(0.0, True)
+        assert len(voice.told) == 3
+        # What has been said to its end and still sounds ends with the interruption.
+        receiver.notify_playback_finished(0.1, False)
+        assert len(voice.told) == 3
+        voice.clear_buffer()
+        assert cleared == [2, 4]
+        await receiver.aclose()
+        return voice.told
+
+    told = asyncio.run(asyncio.wait_for(run(), 280))
+    assert told == ["started", "finished False", "finished True", "finished False"]
+
+
+def test_a_beginning_is_not_told_before_its_sound_was_handed_over(avatar: Avatar, speech: Samples) -> None:
+    class Noting(TalkingHeadVideo):
+        async def __aiter__(self) -> AsyncIterator[Out]:
+            async for item in super().__aiter__():
+                if isinstance(item, rtc.AudioFrame):
+                    order.append("sound" if np.frombuffer(item.data, np.int16).any() else "silence")
+                yield item
+
+    order: list[str] = []
+
+    async def run() -> None:
+        room, voice = Room("agent"), Recorded()
+        voice.on("playback_started", lambda event: order.append("started"))
+        face = FaceInRoom(AgentFace(avatar, rate_hz=SPEECH_HZ, longest_px=64), room, voice, Noting)  # type: ignore[arg-type]
+        await face.start()
+        async with watched(room) as (seen, _):
+            await until(lambda: len(seen) > 2)
+            for frame in audio_frames(speech):
+                await voice.capture_frame(frame)
+            voice.flush()
+            await until(lambda: len(voice.told) == 2)
+        await face.aclose()
+        assert voice.told == ["started", "finished False"]
+
+    asyncio.run(asyncio.wait_for(run(), 280))
+    assert order[0] == "silence"
+    assert order.count("started") == 1
+    assert "sound" in order[: order.index("started")]
 
 
 def test_an_avatar_session_wants_one_face() -> None:

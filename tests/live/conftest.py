@@ -18,10 +18,13 @@ FPS = Fraction(10)
 @pytest.fixture(scope="module")
 def camera_file(examples: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two seconds of a portrait that moves across the picture."""
-    pixels = read_image(examples / "astronaut.png", max_side_px=320).pixels
-    path = tmp_path_factory.mktemp("camera") / "camera.mp4"
-    write_video(path, (np.roll(pixels, 2 * (i % 8), axis=1) for i in range(20)), FPS)
-    return path
+    return _camera(examples, tmp_path_factory, 20)
+
+
+@pytest.fixture(scope="module")
+def lasting_file(examples: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same for so long that a busy machine has drawn some frames of it before it ends."""
+    return _camera(examples, tmp_path_factory, 120)
 
 
 @pytest.fixture(scope="module")
@@ -44,3 +47,10 @@ class Keys:
 
     def close(self) -> None:
         self.closed = True
+
+
+def _camera(examples: Path, folders: pytest.TempPathFactory, frames: int) -> Path:
+    pixels = read_image(examples / "astronaut.png", max_side_px=320).pixels
+    path = folders.mktemp("camera") / "camera.mp4"
+    write_video(path, (np.roll(pixels, 2 * (i % 8), axis=1) for i in range(frames)), FPS)
+    return path

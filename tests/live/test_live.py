@@ -46,13 +46,13 @@ def test_a_file_as_camera_drives_records_and_counts(hopper: Image, camera_file: 
     assert "dropped" in report.summary()
 
 
-def test_keys_set_the_neutral_face_and_quit(hopper: Image, camera_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_keys_set_the_neutral_face_and_quit(hopper: Image, lasting_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     learnt: list[bool] = []
     own = LiveVideoDriver.set_neutral
     monkeypatch.setattr(LiveVideoDriver, "set_neutral", lambda self: learnt.append(own(self)))
     output = Keys({3: "n", 5: "q"})
     session = Avatar(hopper, renderer="warp").motion_session(FPS)
-    report = LiveLoop(session, Camera(str(camera_file)), [output]).run()
+    report = LiveLoop(session, Camera(str(lasting_file)), [output]).run()
     assert report.frames == len(output.frames) == 5
     assert output.closed
     assert learnt == [True]
@@ -173,10 +173,10 @@ def test_what_cannot_be_opened_is_said(examples: Path, tmp_path: Path) -> None:
     assert "no file nowhere.mp4" in missing.output
 
 
-def test_the_command_runs_headless(examples: Path, camera_file: Path, tmp_path: Path) -> None:
+def test_the_command_runs_headless(examples: Path, lasting_file: Path, tmp_path: Path) -> None:
     result = CliRunner().invoke(
         main,
-        ["live", str(examples / "grace_hopper.jpg"), "--camera", str(camera_file), "--no-window", "--max-frames", "5",
+        ["live", str(examples / "grace_hopper.jpg"), "--camera", str(lasting_file), "--no-window", "--max-frames", "5",
          "--max-side", "256", "--renderer", "warp", "--record", str(tmp_path / "live.mp4")],
     )  # fmt: skip
     assert result.exit_code == 0, result.output

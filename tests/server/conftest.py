@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,18 +13,17 @@ from typing import Any
 
 import pytest
 
+from tests.programs import Program, started
+
 collect_ignore_glob = [] if find_spec("fastapi") and find_spec("uvicorn") and find_spec("websockets") else ["test_*.py"]
 _BOUNDARY = "a-boundary-of-the-tests"
 File = tuple[str, bytes]
 
 
 @dataclass
-class Client:
-    """What talks to one server; its temporary files lie in `folder`."""
+class Client(Program):
+    """What talks to one server."""
 
-    port: int
-    process: subprocess.Popen[str]
-    folder: Path
     key: str = ""
 
     def ask(self, method: str, path: str, body: bytes = b"", **headers: str) -> tuple[int, bytes, dict[str, str]]:
@@ -56,37 +52,18 @@ class Client:
         status, data, headers = self.ask("POST", path, body, Content_Type=kind)
         return status, json.loads(data) if "json" in headers.get("content-type", "") else data
 
-    def end(self) -> str:
-        """Tell it to end as init would; what it said."""
-        self.process.terminate()
-        said = self.process.communicate(timeout=60)[1]
-        assert self.process.returncode == 143, said
-        return said
-
 
 @contextmanager
 def running(folder: Path, *arguments: str, **environment: str) -> Iterator[Client]:
     """A server, until the context ends; its temporary files are to be gone then.
 
-    It takes eight streams at a time unless told otherwise: what it would measure while other tests run is what they leave.
+    It takes eight streams at a time unless told otherwise: what it measured while other tests run would be what they
+    leave.
     """
-    folder.mkdir(exist_ok=True)
     usual = {"--state": str(folder.with_name(f"{folder.name}-state")), "--sessions": "8"}
     options = [word for name, value in usual.items() if name not in arguments for word in (name, value)]
-    command = [sys.executable, "-m", "talkinghead", "serve", "--port", "0", *options, *arguments]
-    process = subprocess.Popen(
-        command, stderr=subprocess.PIPE, text=True, env={**os.environ, "TMPDIR": str(folder), **environment}
-    )
-    assert process.stderr is not None
-    line = process.stderr.readline()
-    assert "listening at http://" in line, line + process.stderr.read()
-    client = Client(int(line.rsplit(":", 1)[1]), process, folder, environment.get("TALKINGHEAD_API_KEY", ""))
-    try:
-        yield client
-    finally:
-        if process.poll() is None:
-            assert "Traceback" not in client.end()
-        assert list(folder.iterdir()) == []
+    with started("serve", *options, *arguments, folder=folder, environment=environment) as program:
+        yield Client(program.port, program.process, program.folder, environment.get("TALKINGHEAD_API_KEY", ""))
 
 
 @pytest.fixture(scope="module")

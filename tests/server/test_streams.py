@@ -179,6 +179,36 @@ def test_fragmented_mp4_holds_picture_and_sound_in_step(
     assert np.corrcoef(sound[at : at + RATE_HZ], given[:RATE_HZ])[0, 1] > 0.95
 
 
+@pytest.mark.parametrize(("background", "video"), [("lime", "fmp4"), ("blur", "jpeg"), ("a picture", "jpeg")])
+def test_another_background_is_behind_every_frame(
+    server: Client, picture: File, background: str, video: str, tmp_path: Path
+) -> None:
+    red = cv2.imencode(".png", np.full((40, 60, 3), (0, 0, 255), np.uint8))[1].tobytes()
+    given = ("red.png", red) if background == "a picture" else background
+    status, made = server.post("/v1/avatars", picture=picture, max_side="128", background=given)
+    assert status == 201, made
+    assert "talkinghead-" not in made["note"]
+    with opened(server, made["id"], rate=RATE_HZ, video=video, size=128) as stream:
+        stream.read(lambda so_far: so_far.event("ready"))
+        stream.socket.send(np.zeros(RATE_HZ // 2, "<i2").tobytes())
+        stream.tell("end")
+        stream.read(ended)
+    assert stream.code == 1000, stream.events
+    if video == "fmp4":
+        (tmp_path / "stream.mp4").write_bytes(b"".join(stream.binary))
+        with VideoReader(tmp_path / "stream.mp4") as written:
+            frames = [np.asarray(frame, np.float32) for frame in written]
+    else:
+        frames = [pixels[..., ::-1].astype(np.float32) for _, pixels in stream.frames()]
+    wall = frames[-1][2:10, 90:120]  # beside the head: shelves and a flag, in focus
+    own = cv2.imdecode(np.frombuffer(picture[1], np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
+    sharp = cv2.resize(own, (128, 128), interpolation=cv2.INTER_AREA)[2:10, 90:120].astype(np.float32)
+    expected = {"lime": (0, 255, 0), "a picture": (255, 0, 0), "blur": sharp.mean((0, 1))}[background]
+    np.testing.assert_allclose(wall.mean((0, 1)), expected, atol=25)
+    if background == "blur":
+        assert np.abs(np.diff(wall, axis=1)).mean() < 0.6 * np.abs(np.diff(sharp, axis=1)).mean()
+
+
 def test_an_interruption_closes_the_mouth_and_drops_what_waits(server: Client, avatar: str, speech: np.ndarray) -> None:
     with opened(server, avatar, rate=RATE_HZ, video="jpeg", size=256) as stream:
         stream.read(lambda so_far: len(so_far.binary) > 3)

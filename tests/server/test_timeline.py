@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import selectors
 from collections.abc import Callable, Coroutine
 
 import numpy as np
@@ -48,8 +49,38 @@ async def played(timeline: Timeline, seconds: float) -> tuple[list[tuple[float, 
     return seen, heard
 
 
+class Clockwork(selectors.SelectSelector):
+    """What an event loop waits with, here for as long as it is told to the instant, and in no time of anybody's."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now_s = 0.0
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        ready = super().select(0)
+        assert ready or timeout is not None, "everybody waits for somebody else"
+        if not ready and timeout is not None:
+            self.now_s += max(0.0, timeout)
+        return ready
+
+
+class TimelessLoop(asyncio.SelectorEventLoop):
+    """An event loop whose time is that of its waits: the same on every machine, however busy."""
+
+    def __init__(self) -> None:
+        self._clockwork = Clockwork()
+        super().__init__(self._clockwork)
+
+    def time(self) -> float:
+        return self._clockwork.now_s
+
+
 def in_a_loop(run: Callable[[], Coroutine[None, None, None]]) -> None:
-    asyncio.run(run())
+    loop = TimelessLoop()
+    try:
+        loop.run_until_complete(run())
+    finally:
+        loop.close()
 
 
 def test_a_frame_and_its_sound_have_one_time() -> None:

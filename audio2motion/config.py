@@ -115,9 +115,9 @@ class ModelConfig:
     low_latency_look_ahead: int = 1
     output: Literal["blendshapes", "expression"] = "blendshapes"
     channels: tuple[str, ...] = LIP_BLENDSHAPES
-    closed_below: float = 0.22
+    closed_below: float = 0.23
     closure_above: float = 0.25
-    gain: float = 1.25
+    gain: float = 1.3
     blendshape_names: tuple[str, ...] = BLENDSHAPE_NAMES
     sample_rate_hz: int = SAMPLE_RATE_HZ
     motion_rate_hz: int = MOTION_RATE_HZ

@@ -21,8 +21,10 @@ _CLOSURE_HOLD = 1  # steps by which a closure is held before and after, so that 
 _GATE_SHUT, _GATE_OPEN = 0.1, 0.35
 _GATE_PER_STEP = 0.25  # attack and release: 80 ms each
 # Lips close where so many steps were silence with more than this probability, each of them. Voice activity takes longer
-# to fall; but of pauses in which people's lips stay open the network is less sure, or sure for a step only.
+# to fall; but of pauses in which people's lips stay open the network is less sure, or sure for a step only. In low
+# latency, where nothing is known of what follows, it takes less, so that lips close as soon after the last sound.
 _SILENT_STEPS, _SILENT_ABOVE = 3, 0.99
+_LOW_LATENCY_SILENT_STEPS, _LOW_LATENCY_SILENT_ABOVE = 2, 0.97
 # Standard deviations of the smoothing in steps. Smoothing delays, so in low latency there is none.
 _SMOOTH_LIPS, _SMOOTH_CLOSURES = 1.75, 1.0
 REACH = 4  # steps that smoothing sees on either side
@@ -58,7 +60,9 @@ class LipPostprocessor:
         self._gap = [i for i, name in enumerate(config.channels) if name in GAP_CHANNELS]
         self._opening = opening_weights(config.channels)
         self._delayed: Floats | None = None  # closures that later steps will show
-        self._silent = np.zeros(_SILENT_STEPS - 1, np.float32)  # probabilities of the steps before
+        self._silent_steps = _LOW_LATENCY_SILENT_STEPS if low_latency else _SILENT_STEPS
+        self._silent_above = _LOW_LATENCY_SILENT_ABOVE if low_latency else _SILENT_ABOVE
+        self._silent = np.zeros(self._silent_steps - 1, np.float32)  # probabilities of the steps before
         self._gate: float | None = None
         self._low_latency = low_latency
         self._lips = _Smoother(_gaussian(_SMOOTH_LIPS, REACH))
@@ -106,8 +110,8 @@ class LipPostprocessor:
         """(T,) in 0..1: the share of each opening that a silence of probabilities `silent` (T,) leaves."""
         known = np.concatenate([self._silent, silent])
         self._silent = known[len(silent) :].copy()
-        surely = np.lib.stride_tricks.sliding_window_view(known, _SILENT_STEPS).min(1)
-        return np.asarray((1 - 2 * (surely - _SILENT_ABOVE) / (1 - _SILENT_ABOVE)).clip(0, 1), np.float32)
+        surely = np.lib.stride_tricks.sliding_window_view(known, self._silent_steps).min(1)
+        return np.asarray((1 - 2 * (surely - self._silent_above) / (1 - self._silent_above)).clip(0, 1), np.float32)
 
     def _delay(self, parted: Floats) -> Floats:
         """The shares (T,) `CLOSURE_DELAY` steps later; before, the first step's."""

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import torch
+from scipy.ndimage import gaussian_filter1d
 
 from audio2motion.config import SAMPLES_PER_FRAME, FeatureConfig, ModelConfig
 from audio2motion.corpus.build import CorpusInfo, StoredTake, read_takes
@@ -33,6 +34,8 @@ _SILENCE, _BILABIAL = VISEMES.index("silence"), VISEMES.index("p b m")
 _SPREADING = ("mouthSmileLeft", "mouthSmileRight", "mouthStretchLeft", "mouthStretchRight")
 _ABOUT_SPEECH = 10  # steps about a sound from which is learnt: what lips do in silence is voice activity's to say
 _AFTER_END = 16000  # samples that follow a take, so that the windows over its end are whole
+_SOUND, _AROUND = 2, 32  # standard deviations in steps over which the level of a sound and of those about it is known
+_QUIETEST, _LOUDEST = 1e-7, 1.5  # power under which all is as quiet; tens of dB above or below which no more is told
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +44,10 @@ class FitConfig:
     `shape_penalty` times as much for all else; `hours` of the corpus at most.
 
     `lead`: steps by which lips part and close before their sound; `shape_lead`: by which they spread and round before
-    it. `spread`: how far lips spread for each unit of a corpus's targets, as people spread them less. In a corpus of
-    clips, where lips are measured, the leads are 0 and `spread` is 1.
+    it. `spread`: how far lips spread for each unit of a corpus's targets, as people spread them less. `loudness`: for
+    every 10 dB by which a sound is louder than those about it, lips part by exp(-loudness) of what the targets say,
+    which tie the two together more than people do. In a corpus of clips, where lips are measured, the leads and
+    `loudness` are 0 and `spread` is 1.
     """
 
     penalty: float = 3e4
@@ -51,6 +56,7 @@ class FitConfig:
     lead: int = 2
     shape_lead: int = 4
     spread: float = 0.3
+    loudness: float = 0.2
 
 
 class _Sums:
@@ -91,18 +97,32 @@ def take_features(encoder: Moonshine, samples: Floats, count: int, low_latency: 
 
 
 class _Lesson(NamedTuple):
-    """What is taught of a corpus's channels: steps by which each leads its sound, and by what it is multiplied."""
+    """What is taught of a corpus's channels (n,): steps by which each leads its sound, by what it is multiplied, and
+    the logarithm of how much more of it there is for each 10 dB of a sound's `stress`."""
 
     leads: list[int]
     scales: Floats
+    louder: Floats
 
 
 def _lesson(config: ModelConfig, fit: FitConfig, measured: bool) -> _Lesson:
     if measured:
-        return _Lesson([0] * channels(config), np.ones(channels(config), np.float32))
+        same = np.ones(channels(config), np.float32)
+        return _Lesson([0] * channels(config), same, 0 * same)
     names = config.channels if config.output == "blendshapes" else ("",) * channels(config)
     leads = [fit.lead if name in GAP_CHANNELS or not name else fit.shape_lead for name in names]
-    return _Lesson(leads, np.array([fit.spread if name in _SPREADING else 1 for name in names], np.float32))
+    scales = np.array([fit.spread if name in _SPREADING else 1 for name in names], np.float32)
+    louder = np.array([-fit.loudness if name in GAP_CHANNELS else 0 for name in names], np.float32)
+    return _Lesson(leads, scales, louder)
+
+
+def stress(samples: Floats, count: int) -> Floats:
+    """(count,) tens of decibels by which the sound (N,) at each step is louder than what is about it."""
+    half = SAMPLES_PER_FRAME // 2
+    padded = np.pad(samples, (half, (count + 1) * SAMPLES_PER_FRAME))[: count * SAMPLES_PER_FRAME].astype(np.float64)
+    power = np.square(padded).reshape(count, SAMPLES_PER_FRAME).mean(1)
+    now, about = (np.log10(gaussian_filter1d(power, width) + _QUIETEST) for width in (_SOUND, _AROUND))
+    return np.asarray((now - about).clip(-_LOUDEST, _LOUDEST), np.float32)
 
 
 def _rows(
@@ -114,6 +134,7 @@ def _rows(
     features = take_features(encoder, samples, count, low_latency)
     features = np.pad(features, ((-places[0], max(places[-1], 0)), (0, 0)), mode="edge")
     later = [np.minimum(now + lead, count - 1) for lead in lesson.leads]
+    motion = motion * np.exp(stress(samples, count)[:, None] * lesson.louder)
     lips = np.stack([motion[at, channel] for channel, at in enumerate(later)], 1) * lesson.scales
     spoken = np.convolve(visemes != _SILENCE, np.ones(2 * _ABOUT_SPEECH + 1))[_ABOUT_SPEECH:-_ABOUT_SPEECH] > 0.5
     closed = np.convolve(visemes == _BILABIAL, np.ones(3))[1:-1] > 0.5  # give or take a step

@@ -31,10 +31,10 @@ from audio2motion.predictor import Predictor
 SPEECH = Path(__file__).parents[2] / "examples" / "speech.wav"
 # Of the shipped weights as they were first shipped, every 30th frame from the 20th at 25 frames per second.
 FROZEN: dict[tuple[bool, str], list[float]] = {
-    (False, "jawOpen"): [0.0147, 0.1542, 0.0108, 0.1387, 0.0612, 0.1695, 0.3013, 0.0],
-    (False, "mouthPucker"): [0.0584, 0.0912, 0.0943, 0.1643, 0.359, 0.0012, 0.0008, 0.1836],
-    (True, "jawOpen"): [0.0, 0.1544, 0.0413, 0.1405, 0.0802, 0.1285, 0.3177, 0.0],
-    (True, "mouthPucker"): [0.0419, 0.0704, 0.0817, 0.1843, 0.3646, 0.0598, 0.0, 0.1448],
+    (False, "jawOpen"): [0.0575, 0.1853, 0.0296, 0.1141, 0.0454, 0.1756, 0.3047, 0.0],
+    (False, "mouthPucker"): [0.0607, 0.0948, 0.098, 0.1709, 0.3734, 0.0013, 0.0008, 0.191],
+    (True, "jawOpen"): [0.0, 0.1868, 0.0702, 0.1162, 0.0687, 0.1356, 0.318, 0.0],
+    (True, "mouthPucker"): [0.0436, 0.0732, 0.085, 0.1917, 0.3792, 0.0622, 0.0, 0.1506],
 }
 
 

@@ -20,12 +20,13 @@ from audio2motion.network.export import export_onnx
 from audio2motion.network.feature_lips import FeatureHead, MixedNetwork, read_heads, taps, with_features
 from audio2motion.network.layout import MOONSHINE_SIZE, feature_places
 from audio2motion.network.model import SpeechMotionModel, load_model, save_model
+from audio2motion.network.moonshine import Moonshine
 from audio2motion.network.protocol import Floats
 from audio2motion.network.torch_network import TorchNetwork
 from audio2motion.phones import VISEMES
 from audio2motion.predictor import Predictor
 from audio2motion.targets import LIP_BLENDSHAPES
-from audio2motion.training.feature_fit import FitConfig, fit_features
+from audio2motion.training.feature_fit import FitConfig, fit_features, stress, take_features
 
 FEATURES = FeatureConfig(places=(-3, 0, 1), low_latency_places=(-2, 0), share=0.5, shape_share=0.75)
 
@@ -166,6 +167,32 @@ def test_people_spread_their_lips_less_than_targets_say(featured: Path, tmp_path
     for name, share in (("mouthStretchLeft", 0.5), ("mouthSmileRight", 0.5), ("mouthPucker", 1.0), ("jawOpen", 1.0)):
         channel = LIP_BLENDSHAPES.index(name)
         np.testing.assert_allclose(weights[1][channel], share * weights[0][channel], atol=1e-6)
+
+
+def test_stress_is_how_much_louder_a_sound_is_than_those_about_it() -> None:
+    rng = np.random.default_rng(4)
+    sound = (0.01 * rng.standard_normal(4 * 16000)).astype(np.float32)
+    sound[32000:33600] *= 10  # 20 dB more, 0.1 s long
+    told = stress(sound, 200)
+    assert told[102] > 0.7  # of 2, as 0.64 s about it hear it, too
+    assert told[:60].max() < 0.3
+    np.testing.assert_allclose(stress(3 * sound, 200), told, atol=1e-3)
+    assert len(stress(sound[:1], 5)) == 5
+
+
+@pytest.mark.slow
+def test_lips_are_taught_to_part_less_where_a_sound_is_louder(featured: Path, tmp_path: Path) -> None:
+    make_corpus(tmp_path / "corpus", 10 / 3600, engines=("espeak-ng",), speechless=0.0)
+    take, follow = max(read_takes(tmp_path / "corpus"), key=lambda take: len(take.samples)), []
+    for loudness in (0.0, 0.5):
+        config = FitConfig(100.0, 0.003, loudness=loudness)
+        out = fit_features([tmp_path / "corpus"], featured, tmp_path / str(loudness), config, lambda _: None)
+        head, count = read_heads(out / WEIGHTS_FILE)[0], len(take.motion)
+        features = take_features(Moonshine.load(), take.samples, count, False)
+        told = head(taps(np.pad(features, ((3, 1), (0, 0)), mode="edge"), feature_places(FEATURES, False), count))[0]
+        loud = stress(take.samples, count)[2:]
+        follow.append(np.corrcoef(told[:-2, LIP_BLENDSHAPES.index("jawOpen")], loud)[0, 1])
+    assert follow[1] < follow[0] - 0.05
 
 
 def test_clips_of_people_move_the_heads_from_where_they_were(featured: Path, tmp_path: Path) -> None:

@@ -223,9 +223,11 @@ def _coordinates(rect: Rect) -> Floats:
 
 
 def _points(step: int, rect: Rect) -> Floats:
-    return (_coordinates(rect) + np.float32(0.5)) * np.float32(step) - np.float32(0.5)
+    points: Floats = (_coordinates(rect) + np.float32(0.5)) * np.float32(step) - np.float32(0.5)
+    return points
 
 
 @lru_cache(maxsize=8)
 def _nodes_px(step: int, rect: Rect, scale: int) -> Floats:
-    return _points(step, rect) * np.float32(scale)
+    scaled: Floats = _points(step, rect) * np.float32(scale)
+    return scaled

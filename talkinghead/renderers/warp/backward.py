@@ -150,5 +150,6 @@ class Backward:
         around = self.grid.nodes_px(nodes.grown(1))
         if self.turn is None:
             return around
-        seen: Floats = cv2.add(cv2.copyMakeBorder(self.turn[nodes.slices], 1, 1, 1, 1, cv2.BORDER_REPLICATE), around)
-        return seen
+        turn = cv2.copyMakeBorder(self.turn[nodes.slices], 1, 1, 1, 1, cv2.BORDER_REPLICATE)
+        looks: Floats = cv2.add(turn, around, turn)
+        return looks

@@ -229,5 +229,5 @@ def _points(step: int, rect: Rect) -> Floats:
 
 @lru_cache(maxsize=8)
 def _nodes_px(step: int, rect: Rect, scale: int) -> Floats:
-    places: Floats = _points(step, rect) * np.float32(scale)
-    return places
+    scaled: Floats = _points(step, rect) * np.float32(scale)
+    return scaled

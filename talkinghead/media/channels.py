@@ -23,7 +23,8 @@ class ChannelMeter:
     def push(self, block: AnyFloats) -> None:
         """The next samples (n, channels)."""
         samples = np.asarray(block, np.float64)
-        self._products += samples.T @ samples
+        with np.errstate(invalid="ignore", over="ignore"):  # what is not finite is refused later, by its place
+            self._products += samples.T @ samples
 
     def choose(self) -> int | None:
         """The channel to be heard alone, from 0; None where the mean of all is right, as it nearly always is."""
@@ -42,5 +43,6 @@ class ChannelMeter:
 def mix_down(block: Floats, channel: int | None) -> Floats:
     """Samples (n, channels) as mono (n,): the mean, or one `channel`."""
     if channel is None:
-        return np.asarray(block.mean(axis=1), np.float32)
+        with np.errstate(invalid="ignore", over="ignore"):
+            return np.asarray(block.mean(axis=1), np.float32)
     return np.ascontiguousarray(block[:, channel])

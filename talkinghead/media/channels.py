@@ -28,6 +28,8 @@ class ChannelMeter:
 
     def choose(self) -> int | None:
         """The channel to be heard alone, from 0; None where the mean of all is right, as it nearly always is."""
+        if not np.isfinite(self._products).all():
+            return None
         energies = np.diag(self._products)
         strongest, total = float(energies.max(initial=0.0)), float(energies.sum())
         if len(energies) < 2 or not strongest > 0:

@@ -23,10 +23,13 @@ class ChannelMeter:
     def push(self, block: AnyFloats) -> None:
         """The next samples (n, channels)."""
         samples = np.asarray(block, np.float64)
-        self._products += samples.T @ samples
+        with np.errstate(invalid="ignore", over="ignore"):  # what is not finite is refused later, by its place
+            self._products += samples.T @ samples
 
     def choose(self) -> int | None:
         """The channel to be heard alone, from 0; None where the mean of all is right, as it nearly always is."""
+        if not np.isfinite(self._products).all():
+            return None
         energies = np.diag(self._products)
         strongest, total = float(energies.max(initial=0.0)), float(energies.sum())
         if len(energies) < 2 or not strongest > 0:
@@ -42,5 +45,6 @@ class ChannelMeter:
 def mix_down(block: Floats, channel: int | None) -> Floats:
     """Samples (n, channels) as mono (n,): the mean, or one `channel`."""
     if channel is None:
-        return np.asarray(block.mean(axis=1), np.float32)
+        with np.errstate(invalid="ignore", over="ignore"):
+            return np.asarray(block.mean(axis=1), np.float32)
     return np.ascontiguousarray(block[:, channel])

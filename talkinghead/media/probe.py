@@ -181,6 +181,8 @@ class _Packets:
         MP4 and its like tell a packet's length as the time to the next one: there a packet of a codec that knows but
         one length is as long as most.
         """
+        if not self._lengths:
+            return False
         most = Fraction(GAP_S) / self.base
         usual = sorted(self._lengths)[len(self._lengths) // 2] if codec in _EVEN_CODECS else None
         ends = zip(self._times, self._lengths, self._times[1:], strict=False)

@@ -7,20 +7,30 @@ import json
 import pickle
 import struct
 import time
+import warnings
 import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from audio2motion.config import ModelConfig
 from audio2motion.errors import Audio2MotionError
 from talkinghead.batch.journal import Journal
 from talkinghead.batch.manifest import read_manifest
 from talkinghead.checkpoints.verify import is_whole, read_lock
-from talkinghead.core.errors import CheckpointError, DependencyError, InputError, MotionError, TalkingHeadError
+from talkinghead.core.errors import (
+    AudioError,
+    CheckpointError,
+    DependencyError,
+    InputError,
+    MotionError,
+    TalkingHeadError,
+)
 from talkinghead.core.safe_pickle import load_pickle
 from talkinghead.core.settings import parse_face
+from talkinghead.media.audio import read_audio_blocks
 from talkinghead.motion.arkit_csv import HEADER
 from talkinghead.motion.files import load_motion
 from talkinghead.provenance.containers import look
@@ -216,3 +226,13 @@ def test_a_jpeg_of_empty_segments_is_walked_for_a_moment(tmp_path: Path) -> None
     assert look(_file(tmp_path, "a.jpg", b"\xff\xd8" + b"\xff\xe0\0\2" * 2_000_000)).xmp == ""
     assert look(_file(tmp_path, "b.jpg", b"\xff\xd8\xff\xe1\0\1" + bytes(9_000))).xmp == ""
     assert time.process_time() - begin < 0.7
+
+
+def test_two_channels_of_opposite_infinity(tmp_path: Path) -> None:
+    samples = np.zeros((800, 2), np.float32)
+    samples[400] = np.inf, -np.inf
+    soundfile.write(tmp_path / "a.wav", samples, 16_000, subtype="FLOAT")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(AudioError, match="not finite numbers, first at 0"):
+            list(read_audio_blocks(tmp_path / "a.wav"))

@@ -80,3 +80,12 @@ def test_gaps_are_told_and_rounded_times_are_none(tmp_path: Path) -> None:
             facts, _ = scan(path, "Audio")
             assert facts is not None
             assert facts.has_gaps == gaps, path.name
+
+
+def test_a_stream_without_a_packet_has_no_gaps() -> None:
+    """What a damaged header leaves of a track; its codec is one whose packets last equally long."""
+    from talkinghead.media.probe import _Packets
+
+    packets = _Packets([b"#tb 0: 1/16000\n"])
+    assert not packets.has_gaps("aac")
+    assert packets.leap() == ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -85,7 +86,10 @@ def test_speech_comes_with_the_frames_that_a_session_draws_of_it(avatar: Avatar,
     begin_s = first.time_s + np.flatnonzero(first.sound)[0] / SPEECH_HZ
     with avatar.session(rate_hz=SPEECH_HZ, low_latency=True) as session:
         drawn = session.idle(begin_s) + session.push_audio(without_silence(speech)) + session.idle(1.0)
-    for item in spoken:
+    # A machine that is too busy for all shows some frames once more.
+    new = [item for before, item in pairwise(spoken) if not np.array_equal(item.pixels, before.pixels)]
+    assert len(new) > len(spoken) / 5
+    for item in new:
         np.testing.assert_array_equal(item.pixels, drawn[round(item.time_s * 25)].pixels)
     still = drawn[round(first.time_s * 25) - 5].pixels
     assert max(mouth_change(item.pixels, still) for item in spoken) > 3
@@ -132,7 +136,7 @@ def test_idle_frames_come_at_their_pace_and_do_not_pile_up(avatar: Avatar) -> No
 
     async def told(items: list[Item]) -> None:
         await shown(items, 10)
-        time.sleep(1.0)  # an agent whose event loop stands still
+        time.sleep(2.0)  # an agent whose event loop stands still
         begin_s, before = time.monotonic(), len(items)
         await shown(items, before + 20)
         took_s.append(time.monotonic() - begin_s)

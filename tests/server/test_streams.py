@@ -229,7 +229,8 @@ def test_an_interruption_closes_the_mouth_and_drops_what_waits(server: Client, a
     interrupted, idle = stream.event("interrupted"), stream.event("idle")
     assert interrupted is not None
     assert idle is not None
-    assert idle["time"] - interrupted["time"] == pytest.approx(0.16)
+    # Where the machine is too busy to draw every frame, up to three that were left out are seen again first.
+    assert 0.159 < idle["time"] - interrupted["time"] < 0.281
     assert len(stream.binary) < before + 40  # of 20 s that waited
     frames = dict(stream.frames())
     mouth = slice(68, 90), slice(95, 132)

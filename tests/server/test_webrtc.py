@@ -165,6 +165,18 @@ def openness(caller: Caller) -> Floats:
     return np.asarray(np.abs(mouths - rest).mean(axis=(1, 2, 3)))
 
 
+async def rest_after_speech(caller: Caller) -> None:
+    """Until all that is said has been spoken; a machine that is too busy to do so in time idles between."""
+    spoken = caller.kinds().count("speaking")
+    await caller.until(lambda: caller.kinds().count("speaking") > spoken)
+    kinds = 0
+    while len(caller.kinds()) > kinds:
+        await caller.until(lambda: caller.mouthpiece.is_silent and caller.kinds()[-1] == "idle")
+        frames, pieces, kinds = len(caller.frames), len(caller.sound), len(caller.kinds())
+        until = frames + 10, pieces + 35
+        await caller.until(lambda: len(caller.frames) > until[0] and len(caller.sound) > until[1])  # noqa: B023
+
+
 def sessions(client: Client) -> str:
     text = client.ask("GET", "/metrics")[1].decode()
     return next(line for line in text.splitlines() if line.startswith("talkinghead_sessions "))
@@ -182,14 +194,11 @@ def test_what_is_said_into_a_call_is_seen_and_heard(calls: Client, avatar: str, 
     async def run() -> Caller:
         async with calling(calls, avatar, size=256) as caller:
             assert sessions(calls) == "talkinghead_sessions 1"
-            caller.mouthpiece.say(speech)
-            await caller.until(lambda: "speaking" in caller.kinds())
-            rested = False
-            while not rested:  # where the machine is too busy to say it in time, the face idles meanwhile
-                await caller.until(lambda: caller.mouthpiece.is_silent and caller.kinds()[-1] == "idle")
-                frames, pieces, kinds = len(caller.frames), len(caller.sound), len(caller.kinds())
-                await caller.until(lambda: len(caller.frames) > frames + 10 and len(caller.sound) > pieces + 35)  # noqa: B023
-                rested = len(caller.kinds()) == kinds
+            for _ in range(3):  # a caller whose machine is far too busy sends hardly anything: he says it again
+                caller.mouthpiece.say(speech)
+                await rest_after_speech(caller)
+                if max(np.abs(samples).max() for _, _, samples in caller.sound) > 0.3:
+                    break
             return caller
 
     caller = asyncio.run(run())

@@ -77,6 +77,7 @@ checkpoint: $(VENV)/.installed-dev
 	$(BIN)/audio2motion fit out/corpus --init out/model -o out/fitted --hours 0.8
 	$(BIN)/audio2motion export out/fitted
 	cp out/fitted/config.json out/fitted/model.safetensors out/fitted/model.onnx checkpoints/audio2motion/
+	$(BIN)/python tools/hash_networks.py
 
 .PHONY: fuzz kills
 # Nightly: every reader with that many damaged files, and commands killed at random moments.

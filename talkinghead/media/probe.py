@@ -27,6 +27,8 @@ _STEADY, _SAME_RATE = 0.9, Fraction(1, 100)
 GAP_S = 0.03
 # A pause that no recording holds: filled with what came before, the result would have no end.
 _LONGEST_PAUSE_S = 3600
+# What ffmpeg gives as the time of a packet whose container tells none.
+_UNKNOWN = -(2**63)
 # Every packet of these lasts as long as the others.
 _EVEN_CODECS = frozenset({"aac", "ac3", "alac", "amr_nb", "amr_wb", "eac3", "mp2", "mp3"})
 
@@ -139,13 +141,16 @@ class _Packets:
     """The times in framecrc's lines: 16 bytes a packet are kept."""
 
     def __init__(self, lines: Iterable[bytes]) -> None:
-        self.base, self.end = Fraction(1), 0
+        self.base, self.end, followed = Fraction(1), 0, 0
         times, self._lengths = array("q"), array("q")
         for line in lines:
             if match := re.match(rb"#tb 0: (\d+)/(\d+)", line):
                 self.base = Fraction(int(match[1]), int(match[2]))
             elif match := _PACKET.match(line):
                 time, length = int(match[1]), int(match[2])
+                if time == _UNKNOWN:  # MPEG program streams leave some out: it comes after the packet before
+                    time = followed
+                followed = time + length
                 self.end = max(self.end, time + length)
                 if not int(match[3] or b"0", 16) & _DISCARDED:
                     times.append(time)

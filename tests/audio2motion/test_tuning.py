@@ -57,6 +57,7 @@ def test_a_blend_lies_between(near: SpeechMotionModel, keep: float) -> None:
     assert all(torch.equal(weight, new[name]) for name, weight in other.state_dict().items())
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(200)
 def test_train_keeps_what_it_is_told_to(near: SpeechMotionModel, tmp_path: Path) -> None:
     corpus, first, tuned = tmp_path / "corpus", tmp_path / "first", tmp_path / "tuned"

@@ -155,6 +155,7 @@ def test_a_doubtful_matte_is_told() -> None:
     assert "rembg" in said
 
 
+@pytest.mark.slow
 def test_a_colour_laid_before_drawing_is_the_matte_laid_after_it() -> None:
     """Two ways to the same frames, of two people: a colour behind the still picture, and a matte that moves."""
     small = [read_image(EXAMPLES / name, max_side_px=256).pixels for name in ("grace_hopper.jpg", "astronaut.png")]

@@ -154,6 +154,7 @@ def test_a_socket_whose_first_message_wants_too_much_is_told_to_try_later(shared
     assert sent[2]["code"] == 1013
 
 
+@pytest.mark.slow
 @pytest.mark.network
 def test_a_server_that_is_told_nothing_says_what_it_takes_the_machine_to_draw(tmp_path: Path, picture: File) -> None:
     with running(tmp_path / "server", "--sessions", "0") as client:

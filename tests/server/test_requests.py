@@ -46,6 +46,7 @@ def test_an_avatar_is_made_kept_and_forgotten(server: Client, picture: File) -> 
     assert server.ask("DELETE", f"/v1/avatars/{made['id']}")[0] == 404
 
 
+@pytest.mark.slow
 def test_an_avatar_has_a_background_that_is_its_clients_own(server: Client, picture: File) -> None:
     made = server.post("/v1/avatars", picture=picture, background="lime")
     assert made[0] == 201, made

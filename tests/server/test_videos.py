@@ -95,6 +95,7 @@ def test_a_recording_becomes_a_video(tmp_path: Path, state: Path, picture: File,
         assert sorted(file.name for file in state.iterdir() if file.is_dir()) == []
 
 
+@pytest.mark.slow
 def test_a_text_and_a_driver_waited_for(tmp_path: Path, state: Path, picture: File) -> None:
     with running(tmp_path / "temporary", "--state", str(state)) as client:
         status, video = client.post("/v1/videos/sync", picture=picture, text="Guten Tag.", **SMALL)
@@ -178,6 +179,7 @@ def test_a_killed_worker_s_job_runs_again_once(tmp_path: Path, state: Path, pict
         assert sorted(file.name for file in state.iterdir() if file.is_dir()) == [first]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_a_restart_loses_no_job_and_does_none_twice(
     tmp_path: Path, state: Path, picture: File, number: signal.Signals
@@ -206,6 +208,7 @@ def test_a_restart_loses_no_job_and_does_none_twice(
         assert sorted(file.name for file in state.iterdir() if file.is_dir()) == sorted(names)
 
 
+@pytest.mark.slow
 def test_what_is_old_is_forgotten(tmp_path: Path, state: Path, picture: File) -> None:
     with running(tmp_path / "temporary", "--state", str(state)) as client:
         name = client.post("/v1/videos", picture=picture, text="Hello.", **SMALL)[1]["id"]

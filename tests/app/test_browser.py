@@ -96,6 +96,8 @@ def test_a_photograph_and_a_voice_of_this_moment_become_a_video(tab: Any) -> Non
     tab.context.grant_permissions(["camera", "microphone"])
     tab.click("#picture button[aria-label='Capture from camera']")
     tab.get_by_text("Click to Access Webcam").click()
+    # What is shown until then is no picture yet.
+    tab.wait_for_function("() => (document.querySelector('#picture video')?.readyState ?? 0) >= 2")
     tab.click("#picture button[aria-label='capture photo']")
     tab.wait_for_selector("#picture img")
     tab.click("#sound button[aria-label='Record audio']")

@@ -5,10 +5,11 @@ python tools/hash_networks.py
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from pathlib import Path
+
+from talkinghead.checkpoints.verify import hash_file
 
 CHECKPOINTS = Path(__file__).parents[1] / "checkpoints"
 
@@ -16,7 +17,7 @@ CHECKPOINTS = Path(__file__).parents[1] / "checkpoints"
 def hashed(text: str, folder: Path) -> str:
     """`text`, a registry, with the sha256 of the files in `folder` that its "networks" name."""
     for name, old in json.loads(text)["networks"].items():
-        new = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+        new = hash_file(folder / name)
         text = re.sub(f'("{re.escape(name)}": "){old}"', rf'\g<1>{new}"', text)
     return text
 

@@ -13,7 +13,7 @@ from talkinghead.avatar import Avatar
 from talkinghead.calls import editor
 from talkinghead.canvas.source import first_picture, open_source
 from talkinghead.clip import Clip
-from talkinghead.core.background import parse_background
+from talkinghead.core.background import is_transparent
 from talkinghead.core.emotions import NEUTRAL, Emotion, parse_emotion
 from talkinghead.core.errors import InputError
 from talkinghead.core.settings import Framing, Gains, Settings
@@ -43,8 +43,7 @@ class Look:
     @property
     def suffix(self) -> str:
         """Of a video that keeps what is shown: MP4, or WebM, which keeps that there is nothing behind."""
-        is_transparent = self.background is not None and parse_background(self.background).is_transparent
-        return ".webm" if is_transparent else ".mp4"
+        return ".webm" if is_transparent(self.background) else ".mp4"
 
     def settings(self, base: Settings) -> Settings:
         """The program's own settings with these instead."""

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from talkinghead.core.background import TRANSPARENT
+from talkinghead.core.background import is_transparent
 from talkinghead.core.errors import InputError
 from talkinghead.core.places import is_file
 from talkinghead.core.text import read_text
@@ -115,7 +115,7 @@ def _job(number: int, row: dict[str, Any], folder: Path, out_dir: Path) -> Job:
     kind = drivers[0]
     driver = fields.pop(kind)
     stem = f"{Path(source).stem}--{Path(driver).stem if kind != 'text' else f'text{number}'}"
-    is_cut = fields.get("background", "").strip().lower() == TRANSPARENT
+    is_cut = is_transparent(fields.get("background"))
     output = str(out_dir / fields.pop("output", f"{stem}.{'webm' if is_cut else 'mp4'}"))
     columns = tuple((name, _placed(name, value, folder)) for name, value in fields.items())
     return Job(number, kind, str(folder / source), driver if kind == "text" else str(folder / driver), columns, output)

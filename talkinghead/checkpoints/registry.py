@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 from functools import lru_cache
@@ -84,26 +83,18 @@ def downloadable() -> dict[str, WeightSet]:
         raise CheckpointError(f"{path} is damaged ({error}): install talkinghead again") from None
 
 
-def damaged() -> list[Path]:
-    """Those of the embedded networks whose bytes are not those that were published, or that are missing.
+def networks() -> dict[Path, str]:
+    """The embedded networks' files, and the sha256 of each as it was published.
 
     Raises:
         CheckpointError: the registry is damaged.
     """
-    folder = data_folder()
+    path = data_folder() / "registry.json"
     try:
-        known = json.loads((folder / "registry.json").read_text(encoding="utf-8"))["networks"]
-        return [folder / place for place, sha256 in known.items() if _sha256(folder / place) != sha256]
+        known = json.loads(path.read_text(encoding="utf-8"))["networks"]
+        return {path.parent / place: str(sha256) for place, sha256 in known.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CheckpointError(f"{folder / 'registry.json'} is damaged ({error}): install talkinghead again") from None
-
-
-def _sha256(path: Path) -> str | None:
-    """None of what is not there."""
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except FileNotFoundError:
-        return None
+        raise CheckpointError(f"{path} is damaged ({error}): install talkinghead again") from None
 
 
 def _weight_set(name: str, entry: dict[str, Any]) -> WeightSet:

@@ -16,7 +16,7 @@ from typing import Any
 
 import platformdirs
 
-from talkinghead.checkpoints.registry import WeightFile
+from talkinghead.checkpoints.registry import WeightFile, networks
 from talkinghead.core.errors import CheckpointError
 
 LOCK_NAME = "talkinghead.lock.json"
@@ -122,6 +122,15 @@ def hash_file(path: Path) -> str:
         while block := stream.read(_BLOCK):
             total.update(block)
     return total.hexdigest()
+
+
+def damaged_networks() -> list[Path]:
+    """Those of the embedded networks whose bytes are not those that were published, or that are missing.
+
+    Raises:
+        CheckpointError: the registry is damaged.
+    """
+    return [path for path, sha256 in networks().items() if not path.is_file() or hash_file(path) != sha256]
 
 
 def is_pointer(path: Path) -> bool:

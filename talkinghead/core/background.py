@@ -30,6 +30,11 @@ class Background:
         return self.colour is None and self.picture is None and not self.blurred
 
 
+def is_transparent(text: str | None) -> bool:
+    """Whether somebody has written that there is to be nothing behind; None is a picture's own background."""
+    return text is not None and text.strip().lower() == TRANSPARENT
+
+
 def parse_background(text: str, *, files: bool = True) -> Background:
     """`transparent`, `blur`, a colour (`white`, `#00ff00`), or the name of a picture's file, unless `files` are none
     of the asker's business.
@@ -38,7 +43,7 @@ def parse_background(text: str, *, files: bool = True) -> Background:
         InputError: it is none of these.
     """
     word = text.strip()
-    if word.lower() == TRANSPARENT:
+    if is_transparent(text):
         return Background()
     if word.lower() == BLUR:
         return Background(blurred=True)

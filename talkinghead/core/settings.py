@@ -9,7 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal, TypedDict, TypeVar, get_args
 
-from talkinghead.core.background import TRANSPARENT, parse_background
+from talkinghead.core.background import is_transparent, parse_background
 from talkinghead.core.device import DEVICES, Precision
 from talkinghead.core.emotions import Emotion, parse_emotion
 from talkinghead.core.errors import InputError
@@ -188,7 +188,7 @@ class Settings:
     @property
     def is_transparent(self) -> bool:
         """Whether frames are to have no background."""
-        return self.background is not None and self.background.strip().lower() == TRANSPARENT
+        return is_transparent(self.background)
 
 
 class SettingsKeywords(TypedDict, total=False):

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from talkinghead.checkpoints import registry
+from talkinghead.checkpoints import registry, verify
 from talkinghead.cli import doctor, main
 
 Run = Callable[..., Result]
@@ -79,11 +79,11 @@ def test_a_network_with_a_wrong_byte_is_named(monkeypatch: pytest.MonkeyPatch, t
     (finding,) = doctor._embedded()
     assert finding == ("!!", f"{path} is not the file that was published", "install talkinghead again", False)
     path.unlink()
-    assert registry.damaged() == [path]
+    assert verify.damaged_networks() == [path]
 
 
 def test_every_embedded_network_is_as_published() -> None:
     known = set(json.loads((registry.data_folder() / "registry.json").read_text())["networks"])
     there = {path.relative_to(registry.data_folder()).as_posix() for path in registry.data_folder().glob("*/*.onnx")}
     assert there < known
-    assert registry.damaged() == []
+    assert verify.damaged_networks() == []

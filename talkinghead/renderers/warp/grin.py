@@ -47,7 +47,8 @@ def upper_lip_share(slit: Slit) -> float:
 
 def closed_line(slit: Slit) -> Floats:
     """(n,) where the lips meet once a mouth that is open in the picture is closed."""
-    line: Floats = slit.upper + np.float32(upper_lip_share(slit)) * slit.gap
+    share = upper_lip_share(slit)
+    line: Floats = (1 - share) * slit.upper + share * slit.lower
     return line
 
 

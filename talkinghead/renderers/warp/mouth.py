@@ -13,7 +13,7 @@ import numpy as np
 
 from talkinghead.core.types import Floats, Pixels
 from talkinghead.renderers.warp.fields import clipped, ramp, smoothstep
-from talkinghead.renderers.warp.grin import upper_lip_share
+from talkinghead.renderers.warp.grin import closed_line
 from talkinghead.renderers.warp.lips import Lips
 from talkinghead.renderers.warp.own_mouth import OwnMouth
 from talkinghead.renderers.warp.slit import Slit
@@ -76,9 +76,7 @@ class MouthCanvas:
 
     def _rest_line(self) -> Floats:
         """(columns,) where the lips meet at rest, as teeth see it: its height and part of its bend."""
-        slit = self.slit
-        share = upper_lip_share(slit)
-        line = (1 - share) * slit.upper + share * slit.lower
+        slit, line = self.slit, closed_line(self.slit)
         inner = np.abs(slit.u(slit.a)) < 0.75
         bend, _, height = np.polyfit(slit.a[inner], line[inner], 2)
         rest: Floats = (height + 0.6 * bend * np.clip(self.a, -slit.left, slit.right) ** 2).astype(np.float32)

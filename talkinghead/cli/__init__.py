@@ -114,5 +114,8 @@ def run() -> None:
         from talkinghead.cli.native_output import keep_to_ourselves
 
         keep_to_ourselves()
+    from talkinghead.cli.stopping import whole_program
+
     hear_ending_signals()
-    main(prog_name="talkinghead")
+    with whole_program():
+        main(prog_name="talkinghead")

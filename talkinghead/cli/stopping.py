@@ -1,11 +1,12 @@
-"""Ctrl-C, SIGTERM and SIGHUP while a command opens its inputs.
+"""How the program ends: by Ctrl-C, SIGTERM or SIGHUP while a command opens its inputs, and at its last line.
 
-Libraries are being imported then, in two threads: an interrupt can be swallowed there, or leave an import's lock held
-for ever. Nothing has been written yet, so that the process simply ends.
+While inputs are opened, libraries are being imported in two threads: an interrupt can be swallowed there, or leave an
+import's lock held for ever. Nothing has been written yet, so that the process simply ends.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -16,6 +17,7 @@ from functools import partial
 from types import FrameType
 
 from talkinghead.core.signals import end_at_once, ending_signals, exit_code, hears
+from talkinghead.core.temporary import remove_all
 
 _PATIENCE_S = 2.0
 
@@ -49,6 +51,28 @@ def stop_at_once() -> Iterator[None]:
             signal.signal(number, handler)
         if terminal is not None:
             os.close(terminal)
+
+
+@contextmanager
+def whole_program() -> Iterator[None]:
+    """The block is all that this process does.
+
+    An interrupt can come between a file's making and the line that would remove it, so that what is temporary goes
+    here once more. It can also leave threads that still compute. The interpreter's end would tear these down amid
+    OpenCV or ONNX Runtime, and C++ answers that by aborting the process ("terminate called without an active
+    exception"): where there are any, the process ends without it.
+    """
+    try:
+        yield
+    except SystemExit as end:
+        remove_all()
+        code = 0 if end.code is None else end.code
+        if isinstance(code, int) and any(thread.daemon for thread in threading.enumerate()):
+            for stream in (sys.stdout, sys.stderr):
+                with contextlib.suppress(OSError, ValueError, AttributeError):  # nobody reads on, or there is none
+                    stream.flush()
+            end_at_once(code)
+        raise
 
 
 def _copy_of_stderr() -> int | None:

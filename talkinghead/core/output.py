@@ -38,11 +38,14 @@ def check_writable(path: Path, force: bool) -> None:
     if not is_folder(path.parent):
         raise OutputError(f"there is no folder {path.parent} to write {path.name} into: create it first")
     trial = _beside(path)
+    expect(trial)
     try:
         trial.touch(exist_ok=False)
     except OSError as error:
         raise OutputError(f"{path} cannot be written ({error.strerror}): choose another folder") from None
-    trial.unlink(missing_ok=True)
+    finally:
+        trial.unlink(missing_ok=True)
+        settled(trial)
 
 
 @contextmanager

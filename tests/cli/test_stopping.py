@@ -118,3 +118,42 @@ def test_while_inputs_are_opened_they_end_the_process_at_once(tmp_path: Path, nu
     _, said = process.communicate(timeout=20)
     assert (process.returncode, said) == (128 + number, "talkinghead: stopped\n")
     assert list(tmp_path.iterdir()) == []
+
+
+# OpenCV computes in threads that nobody has ended, and a temporary file that nobody has removed is there.
+COMPUTING = (
+    "import atexit, sys, threading\n"
+    "import cv2, numpy\n"
+    "from talkinghead.cli.stopping import whole_program\n"
+    "from talkinghead.core.temporary import expect\n"
+    "from pathlib import Path\n"
+    "{threads}\n"
+    "left = Path(sys.argv[1], 'left')\n"
+    "with whole_program():\n"
+    "    expect(left)\n"
+    "    left.touch()\n"
+    "    atexit.register(print, 'torn down')\n"
+    "    print('said')\n"
+    "    sys.exit({code})\n"
+)
+THREADS = (
+    "picture = numpy.zeros((1000, 1000, 3), numpy.float32)\n"
+    "def blur():\n"
+    "    while True: cv2.GaussianBlur(picture, (0, 0), 2)\n"
+    "for _ in range(3): threading.Thread(target=blur, daemon=True).start()\n"
+)
+
+
+@pytest.mark.parametrize(("code", "expected"), [("130", 130), ("None", 0)])
+def test_threads_that_still_compute_are_not_torn_down(tmp_path: Path, code: str, expected: int) -> None:
+    program = COMPUTING.format(threads=THREADS, code=code)
+    done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (expected, "said\n", "")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_program_without_them_ends_as_programs_do(tmp_path: Path) -> None:
+    program = COMPUTING.format(threads="", code="130")
+    done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (130, "said\ntorn down\n")
+    assert list(tmp_path.iterdir()) == []

@@ -11,8 +11,7 @@ import click
 from talkinghead.cli.options import GroupedCommand, option, quiet_options
 from talkinghead.cli.progress import say
 from talkinghead.cli.stopping import stop_at_once
-from talkinghead.core.errors import OutputError
-from talkinghead.core.places import is_there
+from talkinghead.core.output import check_not_input
 
 if TYPE_CHECKING:
     from talkinghead.faces.listing import ListedFace
@@ -39,8 +38,7 @@ def command(source: Path, as_json: bool, output: Path | None, force: bool, quiet
 
     if output is not None:
         check_picture_target(output, force)
-        if is_there(source) and is_there(output) and output.samefile(source):
-            raise OutputError(f"{output} is SOURCE itself: choose another name")
+        check_not_input(output, source)
     with stop_at_once():
         from talkinghead.canvas.source import first_picture, open_source
         from talkinghead.faces.listing import faces_record, labelled, list_faces

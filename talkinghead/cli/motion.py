@@ -51,7 +51,7 @@ def extract(
     quiet: bool,
 ) -> None:
     """Write the motion of SOURCE: a video's face, or what the speech model makes of a recording (or - for stdin)."""
-    from talkinghead.core.output import check_writable
+    from talkinghead.core.output import check_not_input, check_writable
     from talkinghead.drivers.video import tracked_video
     from talkinghead.motion.files import check_suffix, save_motion
     from talkinghead.motion.motion import Motion
@@ -59,6 +59,7 @@ def extract(
     out = output or Path(f"{'stdin' if str(source) == '-' else source.stem}.npz")
     check_suffix(out)
     check_writable(out, force)
+    check_not_input(out, source)
     if by == "face" or (by == "auto" and _has_picture(source)):
         driving: Driving[Any] = tracked_video(source, face=face)
     else:
@@ -107,8 +108,10 @@ def convert(file: Path, out: Path, fps: Fraction | None, force: bool, quiet: boo
 
     Only .npz keeps everything: .csv has blendshapes and head rotation, .pkl LivePortrait's expression and pose.
     """
+    from talkinghead.core.output import check_not_input
     from talkinghead.motion.files import load_motion, save_motion
 
+    check_not_input(out, file)
     motion = load_motion(file)
     if fps is not None:
         motion = motion.resampled(fps)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine
 from functools import partial
@@ -43,7 +44,6 @@ class HeardReceiver(agents_avatar.AudioReceiver):  # type: ignore[misc]  # not l
 
     def notify_playback_finished(self, playback_position: float, interrupted: bool) -> None:
         """Tell, once what is queued has been played; of an interruption at once."""
-
         told: Told = partial(
             self._inner.notify_playback_finished, playback_position=playback_position, interrupted=interrupted
         )
@@ -77,19 +77,19 @@ class HeardReceiver(agents_avatar.AudioReceiver):  # type: ignore[misc]  # not l
 
     def _go_on(self) -> None:
         loop = asyncio.get_running_loop()
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        while self._later and self._later[0][0] <= loop.time():
-            self._tell(self._later.popleft()[1])
+        self._tell_until(loop.time())
         if self._later:
             self._timer = loop.call_at(self._later[0][0], self._go_on)
 
     def _hurry(self) -> None:
+        self._tell_until(math.inf)
+
+    def _tell_until(self, time_s: float) -> None:
+        """What is due by then, now; no timer waits any more."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        while self._later:
+        while self._later and self._later[0][0] <= time_s:
             self._tell(self._later.popleft()[1])
 
     def _tell(self, told: Told) -> None:

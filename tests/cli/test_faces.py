@@ -179,7 +179,7 @@ def test_whatever_other_commands_take_is_taken(run: Run, kind: str) -> None:
         (("wall.png", "-o", "out.mp4"), "out.mp4"),
         (("wall.png", "-o", "kept.png"), "exists already"),
         (("wall.png", "-o", "nowhere/out.png"), "there is no folder nowhere"),
-        (("wall.png", "-o", "wall.png", "--force"), "wall.png is SOURCE itself"),
+        (("wall.png", "-o", "wall.png", "--force"), "wall.png is what this is made from"),
     ],
 )
 def test_what_does_not_fit_is_one_line(run: Run, arguments: tuple[str, ...], said: str) -> None:

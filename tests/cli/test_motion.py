@@ -105,6 +105,7 @@ def test_blinks_are_counted_once() -> None:
         (("info", "a.npz", "-o", "a.jpg"), "written as .png"),
         (("convert", "a.npz", "a.bvh"), "motion files are .npz, .pkl, .csv"),
         (("convert", "a.npz", "a.csv"), "a.csv exists already"),
+        (("convert", "a.npz", "a.npz", "--force"), "a.npz is what this is made from"),
         (("convert", "text.csv", "b.npz"), "text.csv"),
         (("extract", "text.csv"), "text.csv cannot be read as sound"),
         (("extract", "nowhere.wav"), "there is no file nowhere.wav"),

@@ -47,6 +47,11 @@ class PhoneTrack:
         known = tuple(_checked(at, phone, duration_s) for at, phone in enumerate(phones))
         return cls(known, tuple(phone_levels_db(known, heard, rate_hz)), duration_s)
 
+    @property
+    def spoken_s(self) -> float:
+        """When the last phone ends, from the beginning of the piece."""
+        return max((end for _, _, end in self.phones), default=0.0)
+
     def lips(self, fps: Fraction, frames: int, late_s: float = 0.0) -> Floats:
         """ARKit weights (frames, 52) of a piece that begins `late_s` after the first frame; the last one stays where
         there are too few."""

@@ -41,10 +41,13 @@ class ToldLips:
             self._told.pop()
         from_frame = max(0, math.ceil((begin_s - _FADE_S) * self._fps))
         if self._told:
-            self._told[-1] = self._told[-1].cut(begin, begin_s)
-            from_frame = max(from_frame, self._told[-1].end)
+            self._told[-1] = before = self._told[-1].cut(begin, begin_s)
+            from_frame = max(from_frame, min(before.quiet_frame, before.end))
         lips = track.lips(self._fps, end - begin, float(begin_s - begin / self._fps))[:, _MOUTH]
-        self._told.append(_Stretch(self._fps, begin_s, begin_s + track.duration_s, begin, end, from_frame, lips))
+        quiet = math.ceil((begin_s + Fraction(track.spoken_s)) * self._fps)
+        self._told.append(
+            _Stretch(self._fps, begin_s, begin_s + track.duration_s, begin, end, from_frame, quiet, lips)
+        )
 
     def over(self, motion: Motion) -> Motion:
         """The next frames, with lips from phones where they were told."""
@@ -68,7 +71,7 @@ class ToldLips:
 @dataclass(frozen=True, slots=True, eq=False)
 class _Stretch:
     """Lips (end - begin, mouth shapes) of the frames `begin` to `end`; the first and last fade into what is around,
-    from `from_frame` on."""
+    from `from_frame` on. No phone is left from `quiet_frame` on: what follows may fade in there."""
 
     fps: Fraction
     begin_s: Fraction
@@ -76,6 +79,7 @@ class _Stretch:
     begin: int
     end: int
     from_frame: int
+    quiet_frame: int
     lips: Floats
 
     @property

@@ -15,11 +15,11 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import islice
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from audio2motion import Phone
 from talkinghead.canvas import Canvas
 from talkinghead.canvas.label import Label
 from talkinghead.core.emotions import Emotion, EmotionCue, parse_emotion
@@ -28,13 +28,16 @@ from talkinghead.core.marking import Marking
 from talkinghead.core.settings import Framing, Gains
 from talkinghead.core.types import DrawnCrop, Frame, Portrait
 from talkinghead.drivers.hearing import Ear, Hearing
-from talkinghead.drivers.phone_track import PhoneTrack
 from talkinghead.media.resample import as_mono
 from talkinghead.motion.emotion import Emotions
 from talkinghead.motion.gains import apply_gains
 from talkinghead.motion.motion import Motion
 from talkinghead.motion.protocols import Renderer
 from talkinghead.motion.release import Release
+
+if TYPE_CHECKING:
+    from audio2motion import Phone
+    from talkinghead.drivers.phone_track import PhoneTrack
 
 # How long the frames last that `interrupt` gives back: the mouth is closed at their end.
 INTERRUPT_S = 0.16

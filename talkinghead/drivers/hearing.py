@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
-from audio2motion import Phone
 from talkinghead.core.types import Floats
-from talkinghead.drivers.phone_track import PhoneTrack
 from talkinghead.drivers.speech import SoundDriver
-from talkinghead.drivers.told_lips import ToldLips
 from talkinghead.media.resample import Resampler
 from talkinghead.motion.motion import Motion
+
+if TYPE_CHECKING:
+    from audio2motion import Phone
+    from talkinghead.drivers.phone_track import PhoneTrack
+    from talkinghead.drivers.told_lips import ToldLips
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class Ear:
         self.rate_hz, self._samples = hearing.rate_hz, 0
         self._driver = hearing.start(stretch)
         self._resampler = Resampler(hearing.rate_hz, self._driver.rate_hz)
-        self._lips = ToldLips(self._driver.fps) if hearing.heeds_phones else None
+        self._lips = _told_lips(self._driver.fps) if hearing.heeds_phones else None
 
     @property
     def heard_s(self) -> Fraction:
@@ -45,10 +48,10 @@ class Ear:
         Raises:
             InputError: a phone's label or times cannot be.
         """
-        if phones is not None and not isinstance(phones, PhoneTrack):
-            phones = PhoneTrack.of(phones, samples, self.rate_hz)
-        if phones is not None and self._lips is not None:
-            self._lips.tell(phones, self.heard_s)
+        if phones is not None:
+            track = _track(phones, samples, self.rate_hz)
+            if self._lips is not None:
+                self._lips.tell(track, self.heard_s)
         self._samples += len(samples)
         return self._told(self._driver.push(self._resampler.push(samples)))
 
@@ -65,3 +68,15 @@ class Ear:
 
     def _told(self, motion: Motion | None) -> Motion | None:
         return motion if motion is None or self._lips is None else self._lips.over(motion)
+
+
+def _told_lips(fps: Fraction) -> ToldLips:
+    from talkinghead.drivers.told_lips import ToldLips
+
+    return ToldLips(fps)
+
+
+def _track(phones: Sequence[Phone] | PhoneTrack, samples: Floats, rate_hz: int) -> PhoneTrack:
+    from talkinghead.drivers.phone_track import PhoneTrack
+
+    return phones if isinstance(phones, PhoneTrack) else PhoneTrack.of(phones, samples, rate_hz)

@@ -45,9 +45,7 @@ class ToldLips:
             from_frame = max(from_frame, min(before.quiet_frame, before.end))
         lips = track.lips(self._fps, end - begin, float(begin_s - begin / self._fps))[:, _MOUTH]
         quiet = math.ceil((begin_s + Fraction(track.spoken_s)) * self._fps)
-        self._told.append(
-            _Stretch(self._fps, begin_s, begin_s + track.duration_s, begin, end, from_frame, quiet, lips)
-        )
+        self._told.append(_Stretch(self._fps, begin_s, begin_s + track.duration_s, begin, end, from_frame, quiet, lips))
 
     def over(self, motion: Motion) -> Motion:
         """The next frames, with lips from phones where they were told."""

@@ -5,10 +5,13 @@ from __future__ import annotations
 import threading
 from collections import deque
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from talkinghead.core.errors import InputError
 from talkinghead.core.types import Floats
-from talkinghead.drivers.phone_track import PhoneTrack
+
+if TYPE_CHECKING:
+    from talkinghead.drivers.phone_track import PhoneTrack
 
 
 @dataclass(frozen=True)

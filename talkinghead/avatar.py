@@ -32,6 +32,7 @@ from talkinghead.core.settings import (
 )
 from talkinghead.core.types import Pixels
 from talkinghead.drivers.driving import Driving
+from talkinghead.drivers.hearing import Hearing
 from talkinghead.drivers.opening import SpeechModel, open_driving
 from talkinghead.drivers.speech import EMBEDDED, SoundDriver
 from talkinghead.media.kinds import is_video
@@ -42,7 +43,7 @@ from talkinghead.motion.files import is_motion_file, load_motion
 from talkinghead.motion.gains import moves_mouth
 from talkinghead.motion.motion import Motion
 from talkinghead.renderers.select import select
-from talkinghead.session import Hearing, Look, Session
+from talkinghead.session import Look, Session
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -276,8 +277,8 @@ class Avatar:
         def start(stretch: int) -> SoundDriver:
             return self.motion_model.driver(rate, seed=settings.seed + _NEXT_SEED * stretch, low_latency=low_latency)
 
-        return Session(self._canvas(settings), self._renderer, rate, hearing=Hearing(rate_hz, start),
-                       look=_look(settings))  # fmt: skip
+        hearing = Hearing(rate_hz, start, heeds_phones=self.motion_model.name == EMBEDDED)
+        return Session(self._canvas(settings), self._renderer, rate, hearing=hearing, look=_look(settings))
 
     def motion_session(self, fps: Rate) -> Session:
         """A session that is pushed motion alone, from a camera for instance, at `fps` frames per second."""

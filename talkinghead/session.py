@@ -1,8 +1,8 @@
 """A session: sound or motion in as it comes, frames with times out.
 
-    sound ─ resampled ─ SoundDriver ─┐
-                                     ├─ Motion ─ gains ─ Drawing ─ paste-back ─ Frame
-    motion from anywhere ────────────┘
+    sound, phones ─ Ear ─ SoundDriver ─┐
+                                       ├─ Motion ─ gains ─ Drawing ─ paste-back ─ Frame
+    motion from anywhere ──────────────┘
 
 This is the only place where these meet, for every command and every front; a file is a session fed to its end.
 """
@@ -10,11 +10,12 @@ This is the only place where these meet, for every command and every front; a fi
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import islice
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -22,29 +23,24 @@ import numpy.typing as npt
 from talkinghead.canvas import Canvas
 from talkinghead.canvas.label import Label
 from talkinghead.core.emotions import Emotion, EmotionCue, parse_emotion
-from talkinghead.core.errors import AudioError, InputError, MotionError
+from talkinghead.core.errors import InputError, MotionError
 from talkinghead.core.marking import Marking
 from talkinghead.core.settings import Framing, Gains
-from talkinghead.core.types import DrawnCrop, Floats, Frame, Portrait
-from talkinghead.drivers.speech import SoundDriver
-from talkinghead.media.resample import Resampler, as_floats
+from talkinghead.core.types import DrawnCrop, Frame, Portrait
+from talkinghead.drivers.hearing import Ear, Hearing
+from talkinghead.media.resample import as_mono
 from talkinghead.motion.emotion import Emotions
 from talkinghead.motion.gains import apply_gains
 from talkinghead.motion.motion import Motion
 from talkinghead.motion.protocols import Renderer
 from talkinghead.motion.release import Release
 
+if TYPE_CHECKING:
+    from audio2motion import Phone
+    from talkinghead.drivers.phone_track import PhoneTrack
+
 # How long the frames last that `interrupt` gives back: the mouth is closed at their end.
 INTERRUPT_S = 0.16
-
-
-@dataclass(frozen=True)
-class Hearing:
-    """What a session makes of sound: `rate_hz` is that of what is pushed, and `start` gives the driver of the n-th
-    stretch of speech, counted from 0; a new one begins after every interruption."""
-
-    rate_hz: int
-    start: Callable[[int], SoundDriver]
 
 
 @dataclass(frozen=True)
@@ -89,7 +85,7 @@ class Session:
         self._drawing = renderer.open(canvas.portrait, single=single, keep_mouth=keep_mouth)
         self._portraits: Iterator[Portrait] | None = None if canvas.portrait else canvas.portraits()
         self._hearing = hearing
-        self._ear = None if hearing is None else _Ear(hearing, 0)
+        self._ear = None if hearing is None else Ear(hearing, 0)
         self._stretch = self._stretch_begin = 0
         self._moved = self._number = 0  # frames of motion so far, and of them those that are past
         self._numbers: deque[int] = deque()  # of the frames that are being drawn
@@ -144,17 +140,21 @@ class Session:
             return float(self._moved / self.fps)
         return float(self._stretch_begin / self.fps + self._ear.heard_s)
 
-    def push_audio(self, samples: npt.ArrayLike) -> list[Frame]:
+    def push_audio(self, samples: npt.ArrayLike, phones: Sequence[Phone] | PhoneTrack | None = None) -> list[Frame]:
         """Hear `samples` (n,), mono, float in -1..1 or int16, at the rate the session was opened for; any n.
+
+        `phones`: those of `samples`, (IPA label, start, end) in seconds from the first of them, where a text-to-speech
+        engine tells them; or a `PhoneTrack` of speech that begins with `samples` and goes on in what is pushed next.
+        Lips follow them, where the embedded speech model hears, and the sound where none are given.
 
         Returns:
             The frames that they complete, oldest first; often none.
 
         Raises:
             AudioError: they are of another kind, or not finite.
-            InputError: the session is finished, or hears no sound.
+            InputError: the session is finished, or hears no sound, or a phone's label or times cannot be.
         """
-        return self._drawn(self._listening().push(_mono(samples)))
+        return self._drawn(self._listening().push(as_mono(samples), phones))
 
     def push_motion(self, motion: Motion) -> list[Frame]:
         """Draw `motion`, which must have the session's frame rate.
@@ -203,7 +203,7 @@ class Session:
             assert self._ear is not None
             self._ear.close()
             self._stretch += 1
-            self._ear = _Ear(self._hearing, self._stretch)
+            self._ear = Ear(self._hearing, self._stretch)
         frames = []
         if self._last is not None:
             self._release = Release(self._last)
@@ -292,7 +292,7 @@ class Session:
     def _drawn(self, motion: Motion | None) -> list[Frame]:
         return [] if motion is None else list(self.draw(motion))
 
-    def _listening(self) -> _Ear:
+    def _listening(self) -> Ear:
         self._check_open()
         if self._ear is None:
             raise InputError("this session hears no sound: push motion, or open one that has a speech model")
@@ -301,36 +301,3 @@ class Session:
     def _check_open(self) -> None:
         if self._ended:
             raise InputError("this session is finished: open a new one")
-
-
-class _Ear:
-    """One stretch of speech: sound at any rate to motion."""
-
-    def __init__(self, hearing: Hearing, stretch: int) -> None:
-        self.rate_hz, self._samples = hearing.rate_hz, 0
-        self._driver = hearing.start(stretch)
-        self._resampler = Resampler(hearing.rate_hz, self._driver.rate_hz)
-
-    @property
-    def heard_s(self) -> Fraction:
-        """Seconds of sound so far."""
-        return Fraction(self._samples, self.rate_hz)
-
-    def push(self, samples: Floats) -> Motion | None:
-        self._samples += len(samples)
-        return self._driver.push(self._resampler.push(samples))
-
-    def finish(self) -> Iterator[Motion]:
-        for motion in (self._driver.push(self._resampler.finish()), self._driver.finish()):
-            if motion is not None:
-                yield motion
-
-    def close(self) -> None:
-        self._driver.close()
-
-
-def _mono(samples: npt.ArrayLike) -> Floats:
-    floats = as_floats(samples)
-    if floats.ndim != 1:
-        raise AudioError(f"sound has the shape {floats.shape}: push one channel, (n,)")
-    return floats

@@ -7,16 +7,10 @@ from fractions import Fraction
 
 import numpy as np
 
-from audio2motion import (
-    BEHAVIOUR_INDICES,
-    Behaviour,
-    BehaviourFrames,
-    Phone,
-    articulations,
-    phones_to_blendshapes,
-)
+from audio2motion import BEHAVIOUR_INDICES, Behaviour, BehaviourFrames, Phone
 from talkinghead.core.types import Floats, TrackReport
 from talkinghead.drivers.driving import Driving
+from talkinghead.drivers.phone_track import PhoneTrack
 from talkinghead.media.resample import Resampler
 from talkinghead.motion.blendshapes import N_BLENDSHAPES
 from talkinghead.motion.motion import Motion
@@ -41,7 +35,7 @@ class PhonemeDriver:
         self.fps, self.rate_hz = Fraction(fps), _HEARD_RATE_HZ
         self.frames = max(1, round(len(samples) * self.fps / rate_hz))
         self._face = _Face(self.fps, seed)
-        self._face.add(_lips(phones, samples, rate_hz, self.fps, self.frames))
+        self._face.add(PhoneTrack.of(phones, samples, rate_hz).lips(self.fps, self.frames))
 
     def push(self, chunk: Floats) -> Motion | None:
         return self._face.push(chunk)
@@ -75,7 +69,7 @@ class PieceDriver:
         self._samples += len(samples)
         frames = round(self._samples * self.fps / self._rate_hz) - self._face.frames
         if frames > 0:
-            self._face.add(_lips(phones, samples, self._rate_hz, self.fps, frames, late_s))
+            self._face.add(PhoneTrack.of(phones, samples, self._rate_hz).lips(self.fps, frames, late_s))
         return self._face.push(self._resampler.push(samples))
 
     def finish(self) -> Motion | None:
@@ -136,16 +130,6 @@ class _Face:
         return Motion.from_blendshapes(weights, self._fps, rotation=at(life.rotation), translation=at(life.translation))
 
 
-def _lips(phones: Sequence[Phone], samples: Floats, rate_hz: int, fps: Fraction, frames: int,
-          late_s: float = 0.0) -> Floats:  # fmt: skip
-    """Lips (frames, 52) of phones that lie in `samples`, which begin `late_s` after the first frame; the last frame
-    stays where there are too few."""
-    levels_db = phone_levels_db(phones, samples, rate_hz)
-    moved = [(ipa, max(0.0, start + late_s), max(0.0, end + late_s)) for ipa, start, end in phones]
-    lips = phones_to_blendshapes(moved, float(fps), len(samples) / rate_hz + late_s, levels_db)
-    return np.asarray(lips[np.minimum(np.arange(frames), len(lips) - 1)], np.float32)
-
-
 def spoken(phones: Sequence[Phone], samples: Floats, rate_hz: int, fps: Fraction, *, seed: int = 0) -> Driving[Floats]:
     """The motion of speech whose phones are known; see `PhonemeDriver`."""
 
@@ -173,18 +157,3 @@ def told(
     """
     frames = None if duration_s is None else max(1, round(duration_s * Fraction(fps)))
     return Driving(lambda: (PieceDriver(rate_hz, fps, seed=seed), pieces()), fps, frames=frames)
-
-
-def phone_levels_db(phones: Sequence[Phone], samples: Floats, rate_hz: int) -> list[float]:
-    """Each phone's loudness in dB against the median vowel, within -20..12."""
-    if not phones:
-        return []
-    energy = np.concatenate([[0.0], np.cumsum(np.square(samples, dtype=np.float64))])
-    bounds = [(round(start * rate_hz), round(end * rate_hz)) for _, start, end in phones]
-    limit = len(samples)
-    rms = np.array([
-        np.sqrt((energy[min(high, limit)] - energy[min(low, limit)]) / max(1, high - low)) for low, high in bounds
-    ])  # fmt: skip
-    vowels = np.array([any(sound.vowel for sound in articulations(ipa)) for ipa, _, _ in phones])
-    usual = float(np.median(rms[vowels])) if vowels.any() else float(np.median(rms))
-    return [float(level) for level in np.clip(20 * np.log10((rms + 1e-6) / (usual + 1e-6)), -20.0, 12.0)]

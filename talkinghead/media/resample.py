@@ -28,6 +28,18 @@ def as_floats(samples: npt.ArrayLike, name: str = "the sound") -> Floats:
     return floats
 
 
+def as_mono(samples: npt.ArrayLike) -> Floats:
+    """Samples of one channel, (n,), as float32; see `as_floats`.
+
+    Raises:
+        AudioError: they have another shape, are of another type, or not all finite.
+    """
+    floats = as_floats(samples)
+    if floats.ndim != 1:
+        raise AudioError(f"sound has the shape {floats.shape}: push one channel, (n,)")
+    return floats
+
+
 class Resampler:
     """A stream of mono float32 from one rate to another, in constant memory; the result does not depend on the cuts."""
 

@@ -132,7 +132,7 @@ class RealTime:
 
     def _push(self, sound: Sound) -> None:
         self._due.append(sound)
-        self._put_out(self._session.push_audio(sound.samples))
+        self._put_out(self._session.push_audio(sound.samples, sound.phones))
 
     def _put_out(self, frames: list[Frame], final: bool = False) -> None:
         """Frames, and as much of the sound as lies beneath them."""

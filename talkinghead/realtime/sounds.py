@@ -4,24 +4,31 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from talkinghead.core.errors import InputError
 from talkinghead.core.types import Floats
 
+if TYPE_CHECKING:
+    from talkinghead.drivers.phone_track import PhoneTrack
+
 
 @dataclass(frozen=True)
 class Sound:
-    """Samples (n,); `is_own` where they were made here of a text, `is_silence` where nothing was to be said."""
+    """Samples (n,); `is_own` where they were made here of a text, `is_silence` where nothing was to be said.
+
+    `phones`: of the speech that begins with them, where they are told.
+    """
 
     samples: Floats
     is_own: bool = False
     is_silence: bool = False
+    phones: PhoneTrack | None = None
 
     def cut(self, count: int) -> tuple[Sound, Sound]:
-        """The first `count` samples, and the rest."""
-        return (Sound(self.samples[:count], self.is_own, self.is_silence),
-                Sound(self.samples[count:], self.is_own, self.is_silence))  # fmt: skip
+        """The first `count` samples, with the phones, and the rest."""
+        return replace(self, samples=self.samples[:count]), replace(self, samples=self.samples[count:], phones=None)
 
 
 class SoundQueue:
@@ -53,7 +60,7 @@ class SoundQueue:
         with self._changed:
             if self._samples + len(samples) > self._most:
                 raise InputError(f"more than {self._most // self._rate_hz} s of sound wait: send it as it is spoken")
-            self._add(samples, is_own)
+            self._add(Sound(samples, is_own))
 
     def take(self, count: int) -> list[Sound]:
         """At most `count` samples, oldest first; none where none is there."""
@@ -94,7 +101,7 @@ class SoundQueue:
             self._closed = True
         self.clear()
 
-    def _add(self, samples: Floats, is_own: bool) -> None:
-        self._waiting.append(Sound(samples, is_own))
-        self._samples += len(samples)
+    def _add(self, sound: Sound) -> None:
+        self._waiting.append(sound)
+        self._samples += len(sound.samples)
         self._changed.notify_all()

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable
-
-import numpy as np
+from collections.abc import Callable, Iterable, Iterator
 
 from talkinghead.core.errors import InputError, TalkingHeadError
-from talkinghead.core.types import Floats
+from talkinghead.drivers.phone_track import PhoneTrack
 from talkinghead.media.resample import Resampler
-from talkinghead.realtime.sounds import SoundQueue
-from talkinghead.tts.engines import stream
+from talkinghead.realtime.sounds import Sound, SoundQueue
+from talkinghead.tts.engines import SpokenText, at_rate, stream
 from talkinghead.tts.opening import Voice, choose
 
 _MOST_TEXTS = 64
@@ -86,20 +84,35 @@ class Mouth(SoundQueue):
                     self._changed.notify_all()
 
     def _speak(self, turn: int, text: str, voice: Voice) -> None:
-        resampler: Resampler | None = None
-        for piece in stream(choose(text, voice).engine, text):
-            resampler = resampler or Resampler(piece.rate_hz, self._rate_hz)
-            if not self._fits(turn, resampler.push(piece.samples)):
+        for sound in _sounds(stream(choose(text, voice).engine, text), self._rate_hz):
+            if not self._fits(turn, sound):
                 return
-        if resampler is not None:
-            self._fits(turn, resampler.finish())
 
-    def _fits(self, turn: int, samples: Floats) -> bool:
+    def _fits(self, turn: int, sound: Sound) -> bool:
         """Put sound of a text behind the rest once there is room; False where it was interrupted."""
+        length = len(sound.samples)
         with self._changed:
-            while turn == self._turn and self._samples + len(samples) > max(self._most, len(samples)):
+            while turn == self._turn and self._samples + length > max(self._most, length):
                 self._changed.wait(0.5)
             if turn != self._turn:
                 return False
-            self._add(np.asarray(samples, np.float32), is_own=True)
+            self._add(sound)
             return True
+
+
+def _sounds(spoken: Iterable[SpokenText], rate_hz: int) -> Iterator[Sound]:
+    """A text's pieces at a stream's rate. Those that tell their phones are resampled each alone, so that the phones
+    keep their times; the others are one sound, which may have been cut anywhere."""
+    resampler: Resampler | None = None
+    for piece in spoken:
+        if piece.phones is None:
+            resampler = resampler or Resampler(piece.rate_hz, rate_hz)
+            yield Sound(resampler.push(piece.samples), is_own=True)
+            continue
+        if resampler is not None:
+            yield Sound(resampler.finish(), is_own=True)
+            resampler = None
+        samples = at_rate(piece, rate_hz)
+        yield Sound(samples, is_own=True, phones=PhoneTrack.of(piece.phones, samples, rate_hz))
+    if resampler is not None:
+        yield Sound(resampler.finish(), is_own=True)

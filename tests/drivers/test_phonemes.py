@@ -12,7 +12,8 @@ from audio2motion.evaluation.closures import single_sounds
 from audio2motion.targets import opening_of, phones_to_blendshapes
 from talkinghead.core.types import Floats
 from talkinghead.drivers.driving import Driving
-from talkinghead.drivers.phonemes import PhonemeDriver, PieceDriver, phone_levels_db, spoken
+from talkinghead.drivers.phone_track import phone_levels_db
+from talkinghead.drivers.phonemes import PhonemeDriver, PieceDriver, spoken
 from talkinghead.motion.blendshapes import BLENDSHAPE_INDEX
 from talkinghead.motion.motion import Motion
 from talkinghead.tts.engines import SpokenText

@@ -67,23 +67,29 @@ class FeatureConfig:
     """Lips as linear functions of speech features, mixed with the motion transformer's.
 
     The features are those of `encoder` "moonshine-tiny" (`audio2motion.network.moonshine`), which comes with the
-    package and is never trained. A step's lips are told from the features at `places`, in steps of 20 ms from its own;
+    package and is never trained: those of its `layers` (in low latency of `low_latency_layers`), of which it gives the
+    second and the third. A step's lips are told from the features at `places`, in steps of 20 ms from its own;
     in low latency from those at `low_latency_places`. `share`: how much of the lips' gap they are, and `shape_share` of
     all else; the rest is the motion transformer's. Visemes and voice activity are always the conformer's; but a p, b or
     m of which the features are less sure than `confirm` (`low_latency_confirm`) is none.
     """
 
     encoder: str = MOONSHINE_TINY
+    layers: tuple[int, ...] = (2, 3)
+    low_latency_layers: tuple[int, ...] = (3,)
     places: tuple[int, ...] = (-12, -9, -6, -4, -2, 0, 2)
     low_latency_places: tuple[int, ...] = (-12, -9, -6, -4, -2, 0)
     share: float = 0.7
     shape_share: float = 1.0
-    confirm: float = 0.15
-    low_latency_confirm: float = 0.08
+    confirm: float = 0.2
+    low_latency_confirm: float = 0.12
 
     def __post_init__(self) -> None:
         if self.encoder != MOONSHINE_TINY:
             raise Audio2MotionError(f"features come from {MOONSHINE_TINY}, not from {self.encoder!r}")
+        for layers in (self.layers, self.low_latency_layers):
+            if layers not in ((2,), (3,), (2, 3)):
+                raise Audio2MotionError(f"features are those of layers 2, 3 or both, not of {layers}")
         for places in (self.places, self.low_latency_places):
             if not places or list(places) != sorted(set(places)) or places[0] > 0 > places[-1]:
                 raise Audio2MotionError(f"places of features must ascend, with 0 among or between them: {places}")
@@ -115,7 +121,7 @@ class ModelConfig:
     low_latency_look_ahead: int = 1
     output: Literal["blendshapes", "expression"] = "blendshapes"
     channels: tuple[str, ...] = LIP_BLENDSHAPES
-    closed_below: float = 0.23
+    closed_below: float = 0.25
     closure_above: float = 0.25
     gain: float = 1.3
     blendshape_names: tuple[str, ...] = BLENDSHAPE_NAMES
@@ -149,6 +155,8 @@ class ModelConfig:
         values = dict(values)
         encoder = EncoderConfig(**_known(EncoderConfig, values.pop("encoder", {}), "encoder"))
         given = values.pop("features", None)
+        if isinstance(given, dict):  # where no layers are named, there was only the third
+            given = {"layers": (3,), "low_latency_layers": (3,)} | given
         features = None if given is None else FeatureConfig(**_known(FeatureConfig, given, "features"))
         return ModelConfig(encoder=encoder, features=features, **_known(ModelConfig, values, "model"))
 

@@ -17,7 +17,7 @@ import numpy as np
 from audio2motion.checkpoint import WEIGHTS_FILE
 from audio2motion.config import FeatureConfig, ModelConfig
 from audio2motion.errors import Audio2MotionError
-from audio2motion.network.layout import MOONSHINE_SIZE, feature_places
+from audio2motion.network.layout import MOONSHINE_SIZE, feature_inputs, feature_layers, feature_places
 from audio2motion.network.lip_postprocessor import GAP_CHANNELS
 from audio2motion.network.moonshine import Moonshine, MoonshineState
 from audio2motion.network.protocol import Floats, Network, State, Steps
@@ -29,20 +29,20 @@ HEADS = "feature_heads"  # the name under which the weights file has them
 
 
 class FeatureHead(NamedTuple):
-    """`weight` (channels + 1, places * 288) and `bias` (channels + 1,) at one latency."""
+    """`weight` (channels + 1, places * layers * 288) and `bias` (channels + 1,) at one latency."""
 
     weight: Floats
     bias: Floats
 
     def __call__(self, taps: Floats) -> tuple[Floats, Floats]:
-        """Lips (T, channels) of features (T, places * 288), and how sure a p, b or m is (T,), about 0 to 1."""
+        """Lips (T, channels) of features (T, places * layers * 288), and how sure a p, b or m is (T,), about 0 to 1."""
         # Not by the BLAS: it would wake its threads for so little, and they spin on.
         told = np.asarray(np.einsum("tk,ck->tc", taps, self.weight) + self.bias, np.float32)
         return told[:, :-1], told[:, -1]
 
 
 def taps(features: Floats, places: tuple[int, ...], count: int) -> Floats:
-    """Rows (count, places * 288) of what stands at `places` about each step; `features` begin at the first one's
+    """Rows (count, places * n) of what stands at `places` about each step; `features` (T, n) begin at the first one's
     first place."""
     first = places[0]
     return np.concatenate([features[place - first : place - first + count] for place in places], 1)
@@ -73,7 +73,7 @@ def _tensor(stored: bytes, begin: int, described: dict[str, Any]) -> Floats:
 @dataclass(frozen=True)
 class MixedState(Generic[State]):
     """Streaming state: of the other network and of the encoder; `steps` of the former that wait for features, and the
-    `features` (n, 288) of the steps that are still needed, the first at the first place of the next step."""
+    `features` (n, layers * 288) of the steps that are still needed, the first at the first place of the next step."""
 
     low_latency: bool
     inner: State
@@ -101,8 +101,10 @@ class MixedNetwork(Generic[State]):
 
     def start(self, low_latency: bool = False) -> MixedState[State]:
         """The streaming state before any sound."""
-        none = np.zeros((0, MOONSHINE_SIZE), np.float32)
-        return MixedState(low_latency, self.inner.start(low_latency), self._encoder.start(low_latency), None, none)
+        layers = feature_layers(self._config, low_latency)
+        none = np.zeros((0, len(layers) * MOONSHINE_SIZE), np.float32)
+        inner, encoder = self.inner.start(low_latency), self._encoder.start(low_latency, layers)
+        return MixedState(low_latency, inner, encoder, None, none)
 
     def __call__(self, sound: Floats, state: MixedState[State]) -> tuple[Steps, MixedState[State]]:
         """The steps that `sound` completes in both networks, and the state after it."""
@@ -136,7 +138,7 @@ def with_features(inner: Network[Any], folder: Path) -> Network[Any]:
         return inner
     heads = read_heads(folder / WEIGHTS_FILE)
     for low_latency, head in zip((False, True), heads):
-        inputs = len(feature_places(config.features, low_latency)) * MOONSHINE_SIZE
+        inputs = feature_inputs(config.features, low_latency)
         if head.weight.shape[1:] != (inputs,) or head.bias.shape != head.weight.shape[:1]:
             raise Audio2MotionError(f"{folder / WEIGHTS_FILE} does not fit its config.json: {HEADS}")
     return MixedNetwork(inner, Moonshine.load(), heads)

@@ -30,7 +30,7 @@ N_EXPRESSION = 63  # LivePortrait's keypoint deltas
 HUB_WINDOW, HUB_MARGIN = 400, 80
 # Moonshine's frames, one every 24 ms: the samples of one, and the one in their middle that is its time.
 MOONSHINE_HOP, MOONSHINE_WINDOW, MOONSHINE_CENTRE = 384, 895, 447
-MOONSHINE_SIZE = 288  # features of a frame
+MOONSHINE_SIZE = 288  # features of a frame in a layer
 assert SAMPLES_PER_FRAME * 6 == MOONSHINE_HOP * 5
 
 
@@ -56,6 +56,16 @@ def moonshine_windows(low_latency: bool) -> MoonshineWindows:
 def feature_places(features: FeatureConfig, low_latency: bool) -> tuple[int, ...]:
     """Steps, counted from a step's own, whose features tell its lips."""
     return features.low_latency_places if low_latency else features.places
+
+
+def feature_layers(features: FeatureConfig, low_latency: bool) -> tuple[int, ...]:
+    """The encoder's layers that tell lips."""
+    return features.low_latency_layers if low_latency else features.layers
+
+
+def feature_inputs(features: FeatureConfig, low_latency: bool) -> int:
+    """How many numbers tell a step's lips: at every place, of every layer."""
+    return len(feature_places(features, low_latency)) * len(feature_layers(features, low_latency)) * MOONSHINE_SIZE
 
 
 def feature_reach(features: FeatureConfig, low_latency: bool) -> int:

@@ -18,7 +18,7 @@ CLOSURE_DELAY = 2
 _CLOSURE_RAMP = 0.05  # below `closure_above` by less than this probability, an opening shrinks
 _CLOSURE_HOLD = 1  # steps by which a closure is held before and after, so that smoothing leaves its middle closed
 # The voice activity gate: shut below the first probability, open above the second.
-_GATE_SHUT, _GATE_OPEN = 0.1, 0.35
+_GATE_SHUT, _GATE_OPEN = 0.07, 0.25
 _GATE_PER_STEP = 0.25  # attack and release: 80 ms each
 # Lips close where so many steps were silence with more than this probability, each of them. Voice activity takes longer
 # to fall; but of pauses in which people's lips stay open the network is less sure, or sure for a step only. In low

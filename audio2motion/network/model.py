@@ -20,7 +20,7 @@ from audio2motion.config import FeatureConfig, ModelConfig
 from audio2motion.errors import Audio2MotionError
 from audio2motion.network.attention import KeyValues, WindowedSelfAttention
 from audio2motion.network.encoder import Encoded, make_encoder
-from audio2motion.network.layout import MOONSHINE_SIZE, channels, feature_places, places
+from audio2motion.network.layout import channels, feature_inputs, places
 from audio2motion.phones import VISEMES
 
 
@@ -118,8 +118,7 @@ def feature_heads(config: ModelConfig, features: FeatureConfig) -> nn.ModuleList
     """
     heads = nn.ModuleList()
     for low_latency in (False, True):
-        inputs = len(feature_places(features, low_latency)) * MOONSHINE_SIZE
-        head = nn.Linear(inputs, channels(config) + 1)
+        head = nn.Linear(feature_inputs(features, low_latency), channels(config) + 1)
         nn.init.zeros_(head.weight)
         nn.init.zeros_(head.bias)
         nn.init.ones_(head.bias[-1:])

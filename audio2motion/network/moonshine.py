@@ -1,11 +1,11 @@
-"""Moonshine's first three layers (arXiv 2410.15608), streaming: sound in, 288 speech features at 50 steps a second out.
+"""Moonshine's first three layers (arXiv 2410.15608), streaming: sound in, speech features at 50 steps a second out.
 
 The weights, which are not ours, lie in `checkpoints/moonshine` with their licence. The encoder was made for whole
 utterances: it normalises its first convolution over all of the sound, and every frame attends to every other. Here it
 runs over windows at fixed places: a window's new frames attend to `past` frames before them, as those were heard in
 their own windows, and to `ahead` after them; the normalisation knows the last two seconds. Frame k (24 ms) is centred
 on sample 384 k + 447; steps (20 ms) lie between two frames. The convolutions run once over the sound; the layers once,
-and once more over the frames that a window hears ahead.
+and once more over the frames that a window hears ahead. Every layer that is asked for tells 288 features of a step.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ if TYPE_CHECKING:
     import onnxruntime
 
 _LAYERS = 3
-_LAYER = f"layer_{_LAYERS}"
 _COLUMNS = 6  # of the first convolution, 4 ms each, to a frame
 _NORMALISED = 2 * SAMPLE_RATE_HZ // (HOP // _COLUMNS)  # columns that the normalisation knows
 
 
 class MoonshineState(NamedTuple):
-    """Streaming state: `sound` (n,) whose frames are not convolved; `heard` (m, 2) of the columns before it; the
-    convolved frames `before` (a, 288) that were only heard ahead; of the frames before them what the layers attend to,
-    `past` (6, p, 288); `frames` and `steps` that came out; the `last` frame (0 or 1, 288), between which and the next
-    one a step may lie."""
+    """Streaming state: the `layers` told, of the last two; `sound` (n,) whose frames are not convolved; `heard` (m, 2)
+    of the columns before it; the convolved frames `before` (a, 288) that were only heard ahead; of the frames
+    before them what the layers attend to, `past` (6, p, 288); `frames` and `steps` that came out; what is told of the
+    `last` frame (0 or 1, layers * 288), between which and the next one a step may lie."""
 
     windows: MoonshineWindows
+    layers: tuple[int, ...]
     sound: Floats
     heard: Floats
     before: Floats
@@ -68,18 +68,19 @@ class Moonshine:
         return cls(cpu_session(path or embedded_encoder(), fused=True))
 
     def whole(self, sound: Floats) -> Floats:
-        """Frames (T, 288) of a whole recording (N,) at once, every one of which sees all others."""
-        (frames,) = self._session.run([_LAYER], {"sound": sound} | nothing_before())
+        """Frames (T, 288) of the last layer of a whole recording (N,) at once, every one of which sees all others."""
+        (frames,) = self._session.run([f"layer_{_LAYERS}"], {"sound": sound} | nothing_before())
         return np.asarray(frames, np.float32)
 
-    def start(self, low_latency: bool = False) -> MoonshineState:
-        """The streaming state before any sound."""
-        nothing = nothing_before()
-        heard, before = nothing["heard"], nothing["before"]
-        return MoonshineState(moonshine_windows(low_latency), heard[:, 0], heard, before, nothing["past"], 0, 0, before)
+    def start(self, low_latency: bool = False, layers: tuple[int, ...] = (_LAYERS,)) -> MoonshineState:
+        """The streaming state before any sound, of a stream that tells these layers one beside the other."""
+        nothing, windows = nothing_before(), moonshine_windows(low_latency)
+        heard, before, past = nothing["heard"], nothing["before"], nothing["past"]
+        last = np.zeros((0, len(layers) * SIZE), np.float32)
+        return MoonshineState(windows, layers, heard[:, 0], heard, before, past, 0, 0, last)
 
     def push(self, sound: Floats, state: MoonshineState) -> tuple[Floats, MoonshineState]:
-        """The steps (T, 288) that `sound` (N,) completes, none or more, the first being time 0; and the state."""
+        """The steps (T, layers * 288) that `sound` (N,) completes, if any, the first being time 0; and the state."""
         state = state._replace(sound=np.concatenate([state.sound, sound]))
         parts = [state.last[:0]]
         while True:
@@ -96,9 +97,10 @@ class Moonshine:
         """One window, of `new` convolved frames, which gives the frames from `state.frames` to `end`."""
         sound = state.sound[: (new - 1) * HOP + WINDOW]
         given = {"sound": sound, "heard": state.heard, "before": state.before, "past": state.past}
-        layer, convolved, columns, seen = self._session.run([_LAYER, "convolved", "columns", "seen"], given)
+        names = ["convolved", "columns", "seen", *(f"layer_{layer}" for layer in state.layers)]
+        convolved, columns, seen, *told = self._session.run(names, given)
         windows = state.windows
-        frames = np.concatenate([state.last, layer[: end - state.frames]])
+        frames = np.concatenate([state.last, np.concatenate(told, 1)[: end - state.frames]])
         # Where steps lie between frames: before the centre of frame 0 nothing is known but that frame.
         steps = -(-((end - 1) * HOP + CENTRE) // SAMPLES_PER_FRAME)
         places = (np.arange(state.steps, steps) * SAMPLES_PER_FRAME - CENTRE).clip(min=0)
@@ -110,5 +112,5 @@ class Moonshine:
         before = np.concatenate([state.before, convolved])[-windows.ahead :]
         past = seen[:, : -windows.ahead][:, -windows.past :].copy()
         sound, last = state.sound[new * HOP :].copy(), frames[-1:].copy()
-        after = MoonshineState(windows, sound, heard, before, past, end, steps, last)
+        after = MoonshineState(windows, state.layers, sound, heard, before, past, end, steps, last)
         return np.asarray(between, np.float32), after

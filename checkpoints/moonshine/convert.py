@@ -205,17 +205,19 @@ def encoder(published: Published, layers: int) -> onnx.ModelProto:
     Inputs: `sound` (n,) float32 at 16 kHz; `heard` (m, 2), `before` (a, 288) and `past` (2 layers, P, 288), parts of
     what earlier windows gave as `columns`, `convolved` and `seen`. Outputs: those three, with the frames a + T of this
     window after the P before them in `seen`: every layer's keys, then every layer's values; and `layer_N` (a + T, 288),
-    N being `layers`: the residual stream after them, not normalised. T = 1 + (n - 895) / 384.
+    N being `layers` and one less: the residual stream after so many of them, not normalised. T = 1 + (n - 895) / 384.
     """
     made = Converter(published)
     x = made.node("Concat", "before", made.convolutions("sound", "heard"), axis=0)
     turns, past = made.turns(x, "past"), made.split("past", 2 * layers)
+    told = [f"layer_{number}" for number in (layers - 1, layers)]
     keys, values = [], []
     for number in range(layers):
         x, key, value = made.layer(x, number, (past[number], past[layers + number]), turns)
         keys.append(key)
         values.append(value)
-    made.node("Identity", x, out=f"layer_{layers}")
+        if f"layer_{number + 1}" in told:
+            made.node("Identity", x, out=f"layer_{number + 1}")
     made.node("Concat", *keys, *values, axis=0, out="seen")
 
     def floats(name: str, *shape: str | int) -> onnx.ValueInfoProto:
@@ -223,7 +225,7 @@ def encoder(published: Published, layers: int) -> onnx.ModelProto:
 
     inputs = [floats("sound", "samples"), floats("heard", "columns before", 2), floats("before", "frames before", SIZE),
               floats("past", 2 * layers, "past frames", SIZE)]  # fmt: skip
-    outputs = [floats(f"layer_{layers}", "frames", SIZE), floats("convolved", "new frames", SIZE),
+    outputs = [*(floats(name, "frames", SIZE) for name in told), floats("convolved", "new frames", SIZE),
                floats("columns", "new columns", 2), floats("seen", 2 * layers, "seen frames", SIZE)]  # fmt: skip
     graph = helper.make_graph(made.nodes, "moonshine_tiny_encoder", inputs, outputs, made.weights)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)])

@@ -31,9 +31,9 @@ from audio2motion.predictor import Predictor
 SPEECH = Path(__file__).parents[2] / "examples" / "speech.wav"
 # Of the shipped weights as they were first shipped, every 30th frame from the 20th at 25 frames per second.
 FROZEN: dict[tuple[bool, str], list[float]] = {
-    (False, "jawOpen"): [0.0575, 0.1853, 0.0296, 0.1141, 0.0454, 0.1756, 0.3047, 0.0],
-    (False, "mouthPucker"): [0.0607, 0.0948, 0.098, 0.1709, 0.3734, 0.0013, 0.0008, 0.191],
-    (True, "jawOpen"): [0.0, 0.1868, 0.0702, 0.1162, 0.0687, 0.1356, 0.318, 0.0],
+    (False, "jawOpen"): [0.0627, 0.1744, 0.0263, 0.088, 0.0183, 0.1393, 0.3125, 0.0],
+    (False, "mouthPucker"): [0.0405, 0.0805, 0.1153, 0.1896, 0.3794, 0.0205, 0.0042, 0.1737],
+    (True, "jawOpen"): [0.0, 0.1791, 0.0579, 0.0955, 0.0446, 0.1173, 0.318, 0.0],
     (True, "mouthPucker"): [0.0436, 0.0732, 0.085, 0.1917, 0.3792, 0.0622, 0.0, 0.1506],
 }
 

@@ -18,7 +18,7 @@ from audio2motion.corpus.build import CorpusInfo, make_corpus, read_takes, save_
 from audio2motion.errors import Audio2MotionError
 from audio2motion.network.export import export_onnx
 from audio2motion.network.feature_lips import FeatureHead, MixedNetwork, read_heads, taps, with_features
-from audio2motion.network.layout import MOONSHINE_SIZE, feature_places
+from audio2motion.network.layout import MOONSHINE_SIZE, feature_inputs, feature_places
 from audio2motion.network.model import SpeechMotionModel, load_model, save_model
 from audio2motion.network.moonshine import Moonshine
 from audio2motion.network.protocol import Floats
@@ -93,7 +93,7 @@ def test_lips_are_mixed_and_what_features_deny_is_no_closure(featured: Path) -> 
     mixed = Predictor.load(featured).network
     assert isinstance(mixed, MixedNetwork)
     inner, _ = mixed.inner(heard(2.0), mixed.inner.start())
-    size = len(feature_places(FEATURES, low_latency=False)) * MOONSHINE_SIZE
+    size = feature_inputs(FEATURES, low_latency=False)
     bias = np.zeros(len(LIP_BLENDSHAPES) + 1, np.float32)
     heads = []
     for closed in (0.0, 1.0):
@@ -114,9 +114,37 @@ def test_damaged_heads_and_wrong_configs_are_named(featured: Path, tmp_path: Pat
     (tmp_path / WEIGHTS_FILE).write_bytes((featured / WEIGHTS_FILE).read_bytes()[:50])
     with pytest.raises(Audio2MotionError, match="no heads for speech features"):
         read_heads(tmp_path / WEIGHTS_FILE)
-    for wrong in ({"places": (1, 0)}, {"places": ()}, {"share": 0.0}, {"encoder": "whisper"}):
+    for wrong in ({"places": (1, 0)}, {"places": ()}, {"share": 0.0}, {"encoder": "whisper"},
+                  {"layers": (1,)}, {"layers": ()}, {"low_latency_layers": (3, 2)}):  # fmt: skip
         with pytest.raises(Audio2MotionError):
             ModelConfig.from_dict({"features": wrong})
+
+
+def test_heads_from_before_a_layer_could_be_named_are_on_the_third() -> None:
+    config = ModelConfig.from_dict({"features": {}})
+    assert config.features is not None
+    assert config.features.layers == config.features.low_latency_layers == (3,)
+
+
+@pytest.mark.slow
+def test_lips_are_the_mean_of_what_layers_tell_and_closures_the_last_layers(
+    small_model: SpeechMotionModel, tmp_path: Path
+) -> None:
+    make_corpus(tmp_path / "corpus", 10 / 3600, engines=("espeak-ng",), speechless=0.0)
+    heads, rng = {}, np.random.default_rng(5)
+    for layers in ((2,), (3,), (2, 3)):
+        features = replace(FEATURES, layers=layers)
+        model = SpeechMotionModel(replace(small_model.config, features=features))
+        model.load_state_dict({**model.state_dict(), **small_model.state_dict()})
+        save_model(model, tmp_path / "start")
+        config = FitConfig(100.0, 0.003)
+        out = fit_features([tmp_path / "corpus"], tmp_path / "start", tmp_path / "out", config, lambda _: None)
+        heads[layers] = read_heads(out / WEIGHTS_FILE)[0]
+    told = rng.standard_normal((4, len(FEATURES.places), 2, MOONSHINE_SIZE)).astype(np.float32)
+    second, third = (heads[layer](told[:, :, at].reshape(4, -1)) for at, layer in enumerate(((2,), (3,))))
+    lips, closed = heads[2, 3](told.reshape(4, -1))
+    np.testing.assert_allclose(lips, (second[0] + third[0]) / 2, atol=1e-4)
+    np.testing.assert_allclose(closed, third[1], atol=1e-4)
 
 
 def test_the_embedded_model_hears_by_features() -> None:

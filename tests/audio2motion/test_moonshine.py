@@ -14,7 +14,7 @@ import pytest
 from audio2motion.checkpoint import embedded_encoder
 from audio2motion.config import FeatureConfig
 from audio2motion.network.layout import feature_reach
-from audio2motion.network.moonshine import Moonshine
+from audio2motion.network.moonshine import Moonshine, nothing_before
 from audio2motion.network.protocol import Floats
 from audio2motion.runtime import cpu_session
 
@@ -52,11 +52,14 @@ def test_the_readme_names_the_file() -> None:
 
 def test_it_answers_as_published(build: ModuleType) -> None:
     with np.load(FOLDER / "reference.npz") as content:
-        wanted = content["layer_3"].astype(np.float32)
+        wanted = {name: content[name].astype(np.float32) for name in ("layer_2", "layer_3")}
     for fused in (False, True):
-        found = Moonshine(cpu_session(embedded_encoder(), fused)).whole(build.sound())
-        difference = np.sqrt(np.mean((found[:: build.KEPT] - wanted) ** 2) / np.mean(wanted**2))
-        assert difference < build.TOLERANCE
+        session = cpu_session(embedded_encoder(), fused)
+        told = session.run(list(wanted), {"sound": build.sound()} | nothing_before())
+        for found, layer in zip(told, wanted.values(), strict=True):
+            difference = np.sqrt(np.mean((found[:: build.KEPT] - layer) ** 2) / np.mean(layer**2))
+            assert difference < build.TOLERANCE
+        np.testing.assert_array_equal(Moonshine(session).whole(build.sound()), told[1])
 
 
 def speech(seconds: float) -> Floats:
@@ -77,6 +80,16 @@ def test_a_stream_does_not_depend_on_how_it_is_cut(encoder: Moonshine, low_laten
         parts.append(steps)
         assert len(state.sound) + len(state.before) + len(state.heard) + state.past.shape[1] < 16000
     assert np.array_equal(np.concatenate(parts), whole)
+
+
+@pytest.mark.parametrize("low_latency", [False, True])
+def test_layers_are_told_one_beside_the_other(encoder: Moonshine, low_latency: bool) -> None:
+    sound = speech(1.5)
+    second, third, both = (
+        encoder.push(sound, encoder.start(low_latency, layers))[0] for layers in ((2,), (3,), (2, 3))
+    )
+    assert not np.allclose(second, third)
+    np.testing.assert_array_equal(both, np.concatenate([second, third], 1))
 
 
 @pytest.mark.parametrize("low_latency", [False, True])

@@ -216,7 +216,7 @@ def test_lips_are_taught_to_part_less_where_a_sound_is_louder(featured: Path, tm
         config = FitConfig(100.0, 0.003, loudness=loudness)
         out = fit_features([tmp_path / "corpus"], featured, tmp_path / str(loudness), config, lambda _: None)
         head, count = read_heads(out / WEIGHTS_FILE)[0], len(take.motion)
-        features = take_features(Moonshine.load(), take.samples, count, False)
+        features = take_features(Moonshine.load(), take.samples, count, False, FEATURES.layers)
         told = head(taps(np.pad(features, ((3, 1), (0, 0)), mode="edge"), feature_places(FEATURES, False), count))[0]
         loud = stress(take.samples, count)[2:]
         follow.append(np.corrcoef(told[:-2, LIP_BLENDSHAPES.index("jawOpen")], loud)[0, 1])

@@ -1,4 +1,4 @@
-"""Rows of teeth reach the corners that open, and lower ones are no dashes."""
+"""Rows of teeth reach the corners that open, lower ones are no dashes, and a smile's shade is skin in the shade."""
 
 from __future__ import annotations
 
@@ -10,16 +10,18 @@ import numpy as np
 import pytest
 
 from talkinghead.core.types import AnyFloats, Floats, Image, Pixels, Portrait
-from talkinghead.faces import find_face
+from talkinghead.faces import find_face, mesh
 from talkinghead.motion.controls import controls_to_motion
 from talkinghead.renderers.warp import WarpRenderer
 from talkinghead.renderers.warp.lips import Lips
 from talkinghead.renderers.warp.plan import Plan
+from talkinghead.renderers.warp.shading import shade_tint
 from talkinghead.renderers.warp.teeth import LOWER, UPPER, Sheet, painted_teeth
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 E = {"jawOpen": 0.2, "mouthStretchLeft": 0.6, "mouthStretchRight": 0.6, "mouthUpperUpLeft": 0.4,
      "mouthUpperUpRight": 0.4, "mouthLowerDownLeft": 0.4, "mouthLowerDownRight": 0.4}  # fmt: skip
+SKIN = (226, 190, 168)
 
 
 def drawn(portrait: Portrait, controls: Mapping[str, float], *, edit: bool = False) -> Pixels:
@@ -112,3 +114,41 @@ def test_a_picture_s_open_mouth_has_its_lower_teeth_where_its_jaw_is(smiling: Po
     lip = float(slit.lower[len(slit.a) // 2]) + 0.5 * 0.34
     places = [(a, b) for a in np.arange(-0.12, 0.13, 0.02) for b in (lip - 0.05, lip - 0.03)]
     assert luma_at(smiling, frame, places).max() < 0.5 * float(Plan(smiling).tones.teeth @ LUMA)
+
+
+def shade_of(portrait: Portrait, colour: tuple[int, int, int], controls: Mapping[str, float]) -> Floats:
+    """(h, w, 3) what a frame of a face all of one colour has of it, without its eyes and mouth."""
+    even = np.empty_like(portrait.pixels)
+    even[:] = colour
+    frame = drawn(replace(portrait, pixels=even), controls, edit=True).astype(np.float32) / np.array(colour, np.float32)
+    points = portrait.landmarks[:, :2]
+    for around in (mesh.LEFT_LID_UPPER + mesh.LEFT_LID_LOWER, mesh.RIGHT_LID_UPPER + mesh.RIGHT_LID_LOWER,
+                   mesh.OUTER_LIP_UPPER + mesh.OUTER_LIP_LOWER):  # fmt: skip
+        margin = 0.14 * np.linalg.norm(points[mesh.LEFT_IRIS[0]] - points[mesh.RIGHT_IRIS[0]])
+        low, high = points[list(around)].min(0) - margin, points[list(around)].max(0) + margin
+        cv2.rectangle(frame, low.astype(int).tolist(), high.astype(int).tolist(), (1, 1, 1), -1)
+    return np.asarray(frame, np.float32)
+
+
+def test_a_smile_s_shade_is_warm_and_leaves_no_smudge(portrait: Portrait) -> None:
+    """It lies beside nose and mouth, no darker than a tenth, and has more red than the skin."""
+    frame = shade_of(portrait, SKIN, {"smile": 1.0})
+    dark = frame[..., 1] < 0.95
+    assert dark.sum() > 50
+    assert frame[..., 1].min() > 0.87
+    assert (frame[dark][:, 0] - frame[dark][:, 2]).mean() > 0.01
+    under = Plan(portrait).lips.axes.coordinates(np.argwhere(dark)[:, ::-1].astype(np.float32))[:, 1]
+    assert under.max() < 0.06  # beside the corners, not under them
+
+
+def test_a_smile_s_light_is_not_cut_off_at_white(portrait: Portrait) -> None:
+    """Cheeks that are nearly white in the picture had a hole burnt into them."""
+    frame = shade_of(portrait, (250, 226, 200), {"smile": 1.0})
+    assert frame[..., 1].max() < 1.02
+    assert shade_of(portrait, (150, 120, 100), {"smile": 1.0})[..., 1].max() > 1.05
+
+
+def test_a_shade_has_no_colour_in_a_picture_without(portrait: Portrait) -> None:
+    assert np.all(shade_tint(np.array([140, 140, 140], np.float32)) == 1)
+    warm = shade_tint(np.array(SKIN, np.float32))[:, 0]
+    assert np.all(np.diff(warm) > 0)

@@ -7,6 +7,7 @@ pupil distances D.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -26,12 +27,34 @@ Shades = dict[str, Floats]
 _DARKEST, _BRIGHTEST = -0.22, 0.14
 # Shares of brightness that round to nothing.
 _UNSEEN = 0.004
+# Skin this near to white, in levels of its brightest channel, takes less of any more light, and at white none: a
+# highlight that is cut off is a hole in the skin.
+_HEADROOM = 60.0
+# By how much less red, and more green and blue, a shade takes: light in a fold comes from skin, too. In full where red
+# is over blue by a sixth of the skin's mean, and not in a picture without colour.
+_SHADE_TINT, _TINT_FROM = np.array([-0.30, 0.06, 0.20], np.float32), 6.0
 
 
-def mouth_shades(points: Floats, slit: Slit, grid: Grid, rect: Rect, window: Floats) -> Shades:
-    """Shades of the mouth's controls."""
+class _Fold(NamedTuple):
+    """How a fold runs: first down (`bow` over 1) or first outwards; its widths; where it ends, over and under its
+    end."""
+
+    bow: float
+    inner: float
+    outer: float
+    beyond: tuple[float, float]
+
+
+_SNEER_FOLD, _SMILE_FOLD = _Fold(1.3, 0.035, 0.075, (0.06, 0.14)), _Fold(0.8, 0.04, 0.10, (0.10, 0.10))
+# A smile's fold ends beside its raised corner: from where that is at rest, outwards and down.
+_SMILE_FOLD_OUT, _SMILE_FOLD_DOWN = 0.19, -0.03
+
+
+def mouth_shades(points: Floats, pixels: Pixels, slit: Slit, grid: Grid, rect: Rect, window: Floats) -> Shades:
+    """Shades of the mouth's controls on the picture `pixels`."""
     c = MouthCoordinates(points, slit, grid, rect)
     clip = window[rect.slices]
+    light = _headroom(pixels, grid)[rect.slices]
     shades: Shades = {}
     hollow = np.zeros_like(c.a)
     fresh = 1 - grin(slit)  # a grin has its folds, where it has them: a second pair beside them are smudges
@@ -39,15 +62,12 @@ def mouth_shades(points: Floats, slit: Slit, grid: Grid, rect: Rect, window: Flo
     for side, sign, wing, half in sides:
         outward = sign * c.a
         wing_a, wing_b = slit.axes.coordinates(points[wing[-1], :2])
-        top, bottom = float(wing_b), float(slit.upper.max()) + 0.10
-        along = np.clip((c.b - top) / max(bottom - top, 0.1), 0, 1)
-        line = sign * float(wing_a) + (half + 0.13 - sign * float(wing_a)) * along**1.3
-        ends = smoothstep(top - 0.02, top + 0.14, c.b) * (1 - smoothstep(bottom - 0.06, bottom + 0.14, c.b))
-        # A fold is sharp on its inner side and runs out towards the cheek.
-        off = outward - line
-        fold = np.where(off < 0, bell(off / 0.035), bell(off / 0.075)) * ends
-        apple = bell((outward - half - 0.28) / 0.22) * bell((c.b - top - 0.02) / 0.20)
-        shades[f"smile_{side}"] = clip * (0.075 * apple - fresh * 0.13 * fold)
+        nose, bottom = (sign * float(wing_a), float(wing_b)), float(slit.upper.max()) + 0.10
+        fold = _fold(c.b, outward, nose, (half + 0.13, bottom), _SNEER_FOLD)
+        corner = float(slit.upper[0] if sign < 0 else slit.upper[-1])
+        smiled = _fold(c.b, outward, nose, (half + _SMILE_FOLD_OUT, corner + _SMILE_FOLD_DOWN), _SMILE_FOLD)
+        apple = light * bell((outward - half - 0.28) / 0.22) * bell((c.b - nose[1] - 0.02) / 0.20)
+        shades[f"smile_{side}"] = clip * (0.075 * apple - fresh * 0.10 * smiled)
         shades[f"sneer_{side}"] = clip * (-0.10 * fold)
         shades[f"cheek_{side}"] = clip * (0.05 * apple)
         hollow += bell((outward - half - 0.16) / 0.16) * bell((c.b - bottom + 0.06) / 0.30)
@@ -63,6 +83,31 @@ def mouth_shades(points: Floats, slit: Slit, grid: Grid, rect: Rect, window: Flo
         0.08 * cheeks - 0.06 * bell((np.abs(c.a) - max(slit.left, slit.right) - 0.04) / 0.06) * bell(c.b / 0.2)
     )
     return {name: np.ascontiguousarray(shade, np.float32) for name, shade in shades.items()}
+
+
+def _fold(b: Floats, outward: Floats, wing: tuple[float, float], end: tuple[float, float], kind: _Fold) -> Floats:
+    """(h, w) the line from the nose's `wing` down to `end`, both (outward, b), sharper on its inner side."""
+    top, bottom = wing[1], max(end[1], wing[1] + 0.15)
+    along = np.clip((b - top) / (bottom - top), 0, 1)
+    off = outward - wing[0] - (end[0] - wing[0]) * along**kind.bow
+    over, under = kind.beyond
+    ends = smoothstep(top - 0.02, top + 0.14, b) * (1 - smoothstep(bottom - over, bottom + under, b))
+    fold: Floats = np.where(off < 0, bell(off / kind.inner), bell(off / kind.outer)) * ends
+    return fold
+
+
+def _headroom(pixels: Pixels, grid: Grid) -> Floats:
+    """(rows, columns) of nodes: how much of more light the skin there takes, 0..1."""
+    rows, columns = grid.shape
+    bright = cv2.resize(pixels.max(-1), (columns, rows), interpolation=cv2.INTER_AREA)
+    room = np.clip((255 - cv2.GaussianBlur(bright, (0, 0), 2).astype(np.float32)) / _HEADROOM, 0, 1)
+    return np.asarray(room, np.float32)
+
+
+def shade_tint(skin: Floats) -> Floats:
+    """(3, 2) the gain of red, green and blue from a shade: its share, and 1."""
+    chroma = float(np.clip(_TINT_FROM * (skin[0] - skin[2]) / max(float(skin.mean()), 1.0), 0, 1))
+    return np.column_stack([1 + chroma * _SHADE_TINT, np.ones(3)]).astype(np.float32)
 
 
 def brow_shades(points: Floats, grid: Grid, rect: Rect, unit_px: float) -> Shades:
@@ -83,8 +128,10 @@ def brow_shades(points: Floats, grid: Grid, rect: Rect, unit_px: float) -> Shade
     return {name: np.ascontiguousarray(shade, np.float32) for name, shade in shades.items()}
 
 
-def shade(out: Pixels, shades: Shades, controls: Mapping[str, float], rect: Rect, backward: Backward) -> None:
-    """Darken and brighten `out` in place by what `controls` ask of `shades` (on `rect`)."""
+def shade(
+    out: Pixels, shades: Shades, controls: Mapping[str, float], rect: Rect, backward: Backward, tint: Floats
+) -> None:
+    """Darken and brighten `out` in place by what `controls` ask of `shades` (on `rect`), in a `tint`."""
     total: Floats | None = None
     for name, values in shades.items():
         weight = controls.get(name, 0.0)
@@ -102,6 +149,6 @@ def shade(out: Pixels, shades: Shades, controls: Mapping[str, float], rect: Rect
         where = backward.beyond(rect)
         gain = backward.turned(gain, rect, where)
     pixels = backward.grid.pixels_of(where)
-    full = backward.grid.full_size(gain, where) + np.float32(1)
+    full = cv2.transform(backward.grid.full_size(gain, where), tint)
     view = out[pixels.slices]
-    view[...] = cv2.multiply(view, cv2.merge([full, full, full]), dtype=cv2.CV_8U)
+    view[...] = cv2.multiply(view, full, dtype=cv2.CV_8U)

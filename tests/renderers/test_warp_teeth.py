@@ -15,7 +15,6 @@ from talkinghead.motion.controls import controls_to_motion
 from talkinghead.renderers.warp import WarpRenderer
 from talkinghead.renderers.warp.lips import Lips
 from talkinghead.renderers.warp.plan import Plan
-from talkinghead.renderers.warp.shading import shade_tint
 from talkinghead.renderers.warp.teeth import LOWER, UPPER, Sheet, painted_teeth
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
@@ -148,7 +147,21 @@ def test_a_smile_s_light_is_not_cut_off_at_white(portrait: Portrait) -> None:
     assert shade_of(portrait, (150, 120, 100), {"smile": 1.0})[..., 1].max() > 1.05
 
 
-def test_a_shade_has_no_colour_in_a_picture_without(portrait: Portrait) -> None:
-    assert np.all(shade_tint(np.array([140, 140, 140], np.float32)) == 1)
-    warm = shade_tint(np.array(SKIN, np.float32))[:, 0]
-    assert np.all(np.diff(warm) > 0)
+def test_shades_have_no_colour_in_a_picture_without(portrait: Portrait) -> None:
+    """Neither a smile's, nor that on the teeth of a v."""
+    grey = np.repeat(cv2.cvtColor(portrait.pixels, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
+    bite = {"jawOpen": 0.1, "mouthRollLower": 0.6, "mouthUpperUpLeft": 0.6, "mouthUpperUpRight": 0.6}
+    for controls in ({"smile": 1.0}, {"smile": 0.7, "jawOpen": 0.3}, bite):
+        frame = drawn(replace(portrait, pixels=np.asarray(grey, np.uint8)), controls, edit=True).astype(int)
+        assert np.ptp(frame, axis=-1).max() <= 2
+
+
+def test_teeth_in_the_shade_are_warm(portrait: Portrait) -> None:
+    """Those of a v are lit through lips: neutral, they would look grey on a face."""
+    canvas = Plan(portrait).canvas
+    lips = Lips(canvas.rest - 0.02, canvas.rest + 0.03, 0.0, 0.0, -canvas.slit.left, canvas.slit.right)
+    colour, _, _ = canvas.paint(lips, 0.0)
+    row, middle = round(float(canvas.rest.mean() - canvas.b0) * canvas.unit), np.abs(canvas.a) < 0.15
+    red, _, blue = colour[row, middle].astype(np.float32).mean(0)
+    teeth = canvas.tones.teeth
+    assert red / blue > 1.18 * teeth[0] / teeth[2]

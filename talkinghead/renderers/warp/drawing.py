@@ -63,7 +63,7 @@ def draw(plan: Plan, controls: Controls, turn: Floats | None, eyes: bool = True,
             look_x, look_y, wide, shut = (controls.get(f"{name}_{side}", 0.0) for name in _EYE)
             draw_eye(out, plan, backward, index, lids, shut, Gaze(look_x, look_y, max(wide, 0.0)))
     if speaking:
-        shade(out, plan.mouth_shades, controls, plan.mouth.rect, backward, plan.shade_tint)
+        shade(out, plan.mouth_shades.asked(controls), controls, plan.mouth.rect, backward, plan.shade_tint)
     if looking:
         shade(out, plan.brow_shades, controls, plan.upper.rect, backward, plan.shade_tint)
     return out

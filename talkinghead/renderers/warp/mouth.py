@@ -26,7 +26,7 @@ _MIN_UNIT_PX, _MAX_UNIT_PX = 90.0, 160.0
 # Grain below this many levels is not seen.
 _SMOOTH_GRAIN = 1.5
 # Light that reaches teeth in the shade has been reflected by lips and gums: of red there is more, of blue less.
-_IN_SHADE = np.array([0.20, -0.06, -0.14], np.float32)
+_IN_SHADE = np.array([0.26, -0.10, -0.20], np.float32)
 # A mouth open by more than this in the picture, in D, shows its own teeth.
 _OWN_TEETH_GAP = 0.12
 # By how much a narrow mouth's sides are darker, from where to where in half-widths, and how narrow that is, in D.
@@ -58,7 +58,7 @@ class MouthCanvas:
         self.b = (self.b0 + np.arange(rows, dtype=np.float32) / unit).astype(np.float32)
         self.softness = tones.softness_px / slit.axes.unit_px
         self.rest = self._rest_line()
-        self._contact = tones.contact
+        self._contact, self._in_shade = tones.contact, np.float32(tones.warmth) * _IN_SHADE
         self._grain = self._grain_like(tones.grain)
         self._sheet = sheet = Sheet(slit, self.a, self.b, self.rest, unit, self.softness)
         seen = seen_teeth(sheet, tones, pixels) if float(slit.gap.max()) > _OWN_TEETH_GAP else None
@@ -227,7 +227,7 @@ class MouthCanvas:
             view += self._grain[rows, columns]
         shade = shadow[..., None].astype(np.float32)
         teeth = np.maximum(lower.cover, upper.cover)[..., None]
-        view *= shade * (1 + _IN_SHADE * ((1 - shade) * teeth))
+        view *= shade * (1 + self._in_shade * ((1 - shade) * teeth))
 
     def _grain_like(self, level: float) -> Floats | None:
         """(h, w, 1) noise as coarse and strong as the picture's, or None where it has none to speak of."""

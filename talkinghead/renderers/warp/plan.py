@@ -20,7 +20,7 @@ from talkinghead.renderers.warp.head_turn import HeadTurn
 from talkinghead.renderers.warp.mouth import MouthCanvas
 from talkinghead.renderers.warp.mouth_fields import mouth_region
 from talkinghead.renderers.warp.seen_teeth import TeethMemory
-from talkinghead.renderers.warp.shading import Shades, brow_shades, mouth_shades, shade_tint
+from talkinghead.renderers.warp.shading import MouthShades, Shades, brow_shades, shade_tint
 from talkinghead.renderers.warp.slit import SeamMemory, Slit, eye_slit, mouth_slit
 from talkinghead.renderers.warp.tones import Tones, measure_tones
 from talkinghead.renderers.warp.upper_fields import eye_rect, upper_region, wears_glasses
@@ -134,9 +134,9 @@ class Plan:
         return tuple(found)
 
     @cached_property
-    def mouth_shades(self) -> Shades:
+    def mouth_shades(self) -> MouthShades:
         """Light and shade of the mouth's controls, on the mouth region's nodes."""
-        return mouth_shades(self.landmarks, self.pixels, self.lips, self.grid, self.mouth.rect, self._window)
+        return MouthShades(self.landmarks, self.pixels, self.lips, self.grid, self.mouth.rect, self._window)
 
     @cached_property
     def brow_shades(self) -> Shades:
@@ -146,7 +146,7 @@ class Plan:
     @cached_property
     def shade_tint(self) -> Floats:
         """What its skin's shades take of red, green and blue."""
-        return shade_tint(self.tones.skin)
+        return shade_tint(self.tones.warmth)
 
     @cached_property
     def head(self) -> HeadTurn:

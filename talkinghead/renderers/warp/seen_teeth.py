@@ -124,12 +124,15 @@ def _extent(sheet: Sheet, columns: npt.NDArray[np.bool_], last: Floats) -> tuple
 
 def continued(seen: SeenTeeth, painted: Row) -> SeenTeeth:
     """The picture's teeth with `painted` ones beside them, as far as lips that let go of a grin may show them."""
-    share = seen.columns
+    beside = seen.columns < 1
+    share, cover, colour = seen.columns[beside], seen.cover[:, beside], seen.colour[:, beside]
+    other = painted.colour[:, beside]
     # They lie in the shade of the cheeks, like the last ones that are seen, and deeper.
-    weight = share * (1 - share) * np.minimum(seen.cover, painted.cover)
-    bright = float((weight * (painted.colour @ LUMA)).sum())
-    as_bright = min(float((weight * (seen.colour @ LUMA)).sum()) / bright, 1.0) if bright > 0 else 1.0
-    colour = np.float32(_IN_CHEEKS * as_bright) * painted.colour
-    colour += share[:, None] * (seen.colour - colour)
-    cover = painted.cover + share * (seen.cover - painted.cover)
-    return replace(seen, colour=colour, cover=cover)
+    weight = share * (1 - share) * np.minimum(cover, painted.cover[:, beside])
+    bright = float((weight * (other @ LUMA)).sum())
+    as_bright = min(float((weight * (colour @ LUMA)).sum()) / bright, 1.0) if bright > 0 else 1.0
+    other *= np.float32(_IN_CHEEKS * as_bright)
+    both, covered = seen.colour.copy(), seen.cover.copy()
+    both[:, beside] = other + share[:, None] * (colour - other)
+    covered[:, beside] = painted.cover[:, beside] + share * (cover - painted.cover[:, beside])
+    return replace(seen, colour=both, cover=covered)

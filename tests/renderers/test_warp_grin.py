@@ -14,11 +14,12 @@ from talkinghead.faces import find_face, mesh
 from talkinghead.motion.controls import controls_to_motion
 from talkinghead.motion.proportions import UPPER_LIP_SHARE
 from talkinghead.renderers.warp import WarpRenderer
-from talkinghead.renderers.warp.grin import closed_line, fall, grin, let_go, upper_lip_share
+from talkinghead.renderers.warp.grin import closed_line, fall, grin, let_go, teeth_fall, upper_lip_share
 from talkinghead.renderers.warp.lips import Lips
 from talkinghead.renderers.warp.own_mouth import OwnMouth
 from talkinghead.renderers.warp.plan import Memory, Plan
-from talkinghead.renderers.warp.teeth import Sheet, seen_teeth
+from talkinghead.renderers.warp.seen_teeth import seen_teeth
+from talkinghead.renderers.warp.teeth import Sheet
 
 Controls = Mapping[str, float]
 PRESSED = {"mouthPressLeft": 0.8, "mouthPressRight": 0.8}
@@ -104,7 +105,7 @@ def test_a_frown_takes_it_back(smiling: Portrait) -> None:
 
 
 def test_nothing_hangs_from_the_corners(smiling: Portrait) -> None:
-    """Own teeth end, at the sides, where the picture's do: a lip that lets go of a grin does not take them along."""
+    """Own teeth go with a grin's bow as it is let go, whatever the lips do: no lip takes along what hangs on it."""
     plan = Plan(smiling)
     canvas, slit = plan.canvas, plan.lips
     sheet = Sheet(slit, canvas.a, canvas.b, canvas.rest, canvas.unit, canvas.softness)
@@ -113,8 +114,18 @@ def test_nothing_hangs_from_the_corners(smiling: Portrait) -> None:
     fallen = (slit.along(slit.upper, canvas.a) + 0.1 * np.abs(slit.u(canvas.a))).astype(np.float32)
     lips = Lips(fallen, fallen + np.float32(0.1), 0.1, 0.0, -slit.left, slit.right)
     at = canvas.a, canvas.b[:, None]
-    np.testing.assert_allclose(own.teeth(row, sheet, lips, *at, kept=0.0).cover, row.cover, atol=1e-3)
+    np.testing.assert_allclose(own.teeth(row, sheet, lips, *at, kept=0.0).cover, row.fallen(sheet).cover, atol=1e-3)
     assert np.abs(own.teeth(row, sheet, lips, *at, kept=1.0).cover - row.cover).max() > 0.5
+
+
+def test_the_bow_of_its_teeth_is_let_go_of_with_its_lips(smiling: Portrait, portrait: Portrait) -> None:
+    """Towards the corners, and no more than the lips; a mouth at rest has nothing to let go of."""
+    slit = Plan(smiling).lips
+    down, centre = teeth_fall(slit), len(slit.a) // 2
+    assert abs(float(down[centre])) < 0.01
+    assert down[4] > 0.06
+    assert np.all(down <= np.maximum(fall(slit), 0) + 0.01)
+    assert np.all(teeth_fall(Plan(portrait).lips) == 0)
 
 
 def test_what_is_no_grin_is_left_alone(portrait: Portrait) -> None:

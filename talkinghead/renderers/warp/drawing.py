@@ -53,7 +53,7 @@ def draw(plan: Plan, controls: Controls, turn: Floats | None, eyes: bool = True,
     above, below = _summed(regions, rect, controls)
     openings = [plan.mouth_opening] * speaking + ([plan.lids_opening] if lids_move else [])
     backward = Backward(plan.grid, turn, rect, above, below, openings)
-    lips = _lips(plan, controls, above, below, rect) if speaking else None
+    lips = _lips(plan, controls, closing, above, below, rect) if speaking else None
     masks = _lids(plan, above, below, rect) if lids_move else ()
     out = _skin(plan, backward, lips, lids_move, matte)
     if lips is not None:
@@ -63,9 +63,9 @@ def draw(plan: Plan, controls: Controls, turn: Floats | None, eyes: bool = True,
             look_x, look_y, wide, shut = (controls.get(f"{name}_{side}", 0.0) for name in _EYE)
             draw_eye(out, plan, backward, index, lids, shut, Gaze(look_x, look_y, max(wide, 0.0)))
     if speaking:
-        shade(out, plan.mouth_shades, controls, plan.mouth.rect, backward)
+        shade(out, plan.mouth_shades.asked(controls), controls, plan.mouth.rect, backward, plan.shade_tint)
     if looking:
-        shade(out, plan.brow_shades, controls, plan.upper.rect, backward)
+        shade(out, plan.brow_shades, controls, plan.upper.rect, backward, plan.shade_tint)
     return out
 
 
@@ -85,12 +85,13 @@ def _summed(regions: list[SkinRegion], rect: Rect, controls: Controls) -> tuple[
     return above, below
 
 
-def _lips(plan: Plan, controls: Controls, above: Floats, below: Floats, rect: Rect) -> Lips:
+def _lips(plan: Plan, controls: Controls, closing: float, above: Floats, below: Floats, rect: Rect) -> Lips:
     slit = plan.lips
     upper, lower = plan.grid.sample(above, rect, slit.upper_px), plan.grid.sample(below, rect, slit.lower_px)
     funnel, pout = max(controls.get("funnel", 0.0), 0.0), max(controls.get("pout", 0.0), 0.0)
-    # Behind rounded lips the teeth are apart.
+    # Behind rounded lips the teeth are apart, and in a mouth that is open in the picture its jaw has dropped.
     jaw = JAW * max(controls.get("chin", 0.0), 0.0) + _ROUNDED_BITE * funnel
+    jaw += (slit.openness - closing) * plan.jaw
     return plan.canvas.edges(upper, lower, jaw, min(funnel + _POUT_TUNNEL * pout, 1.0))
 
 

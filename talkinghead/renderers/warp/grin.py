@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from talkinghead.core.types import Floats
-from talkinghead.motion.proportions import UPPER_LIP_SHARE
+from talkinghead.motion.proportions import CHIN_SHARE, UPPER_LIP_SHARE
 from talkinghead.renderers.warp.slit import Slit
 
 # A mouth at rest, in D: its width, and how far its corners stand above its middle; how much more makes a full grin.
@@ -24,6 +24,8 @@ _NONE = 0.05
 _GRIN_UPPER_SHARE = 0.56
 # What is left, at rest, of a grin's rise towards the corners: the cheeks go on smiling a little.
 _KEPT_RISE = 0.15
+# Of what the lips of a grin fall as it is let go, towards the corners, the share that is the bow of its teeth, too.
+_TEETH_FALL = 0.85
 # By how much more the corners of a grin that stays come in for rounded lips.
 _ROUNDED_MORE = 0.45
 
@@ -57,6 +59,17 @@ def fall(slit: Slit) -> Floats:
     line, centre = closed_line(slit), len(slit.a) // 2
     down: Floats = np.float32(1 - _KEPT_RISE) * (line[centre - 4 : centre + 5].mean() - line)
     return down
+
+
+def teeth_fall(slit: Slit) -> Floats:
+    """(n,) how far down a grin's teeth go with lips that let go of it, in D: they have most of their bow in common."""
+    down: Floats = np.float32(_TEETH_FALL * grin(slit)) * fall(slit)
+    return down
+
+
+def picture_jaw(slit: Slit) -> float:
+    """How far the jaw of a mouth that is open in the picture has dropped there, in D."""
+    return CHIN_SHARE * (1 - upper_lip_share(slit)) * float(slit.gap.max())
 
 
 def excess_width(slit: Slit) -> float:

@@ -6,6 +6,7 @@ the picture with the head's map.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 
 import cv2
@@ -16,19 +17,22 @@ from talkinghead.renderers.warp.fields import clipped, ramp, smoothstep
 from talkinghead.renderers.warp.grin import closed_line
 from talkinghead.renderers.warp.lips import Lips
 from talkinghead.renderers.warp.own_mouth import OwnMouth
+from talkinghead.renderers.warp.seen_teeth import TeethMemory, continued, seen_teeth
 from talkinghead.renderers.warp.slit import Slit
-from talkinghead.renderers.warp.teeth import LOWER, UPPER, Row, Sheet, TeethMemory, no_teeth, painted_teeth, seen_teeth
+from talkinghead.renderers.warp.teeth import LOWER, UPPER, Row, Sheet, no_teeth, painted_teeth
 from talkinghead.renderers.warp.tones import Tones
 
 _MIN_UNIT_PX, _MAX_UNIT_PX = 90.0, 160.0
 # Grain below this many levels is not seen.
 _SMOOTH_GRAIN = 1.5
 # Light that reaches teeth in the shade has been reflected by lips and gums: of red there is more, of blue less.
-_IN_SHADE = np.array([0.20, -0.06, -0.14], np.float32)
+_IN_SHADE = np.array([0.26, -0.10, -0.20], np.float32)
 # A mouth open by more than this in the picture, in D, shows its own teeth.
 _OWN_TEETH_GAP = 0.12
 # By how much a narrow mouth's sides are darker, from where to where in half-widths, and how narrow that is, in D.
 _NARROW_SHADE, _NARROW_SIDES, _NARROW_GAP = 0.85, (0.15, 0.75), 0.07
+# How far the lower teeth stand out of the lip, in D, where they begin to be seen, and where they are.
+_TIPS = 0.012, 0.045
 # Columns and rows around what is covered that are painted too; how far the line between lips reaches, in its widths:
 # beyond, it covers less than a ten-thousandth.
 _RIM, _LINE_REACH = 2, 3.1
@@ -54,7 +58,7 @@ class MouthCanvas:
         self.b = (self.b0 + np.arange(rows, dtype=np.float32) / unit).astype(np.float32)
         self.softness = tones.softness_px / slit.axes.unit_px
         self.rest = self._rest_line()
-        self._contact = tones.contact
+        self._contact, self._in_shade = tones.contact, np.float32(tones.warmth) * _IN_SHADE
         self._grain = self._grain_like(tones.grain)
         self._sheet = sheet = Sheet(slit, self.a, self.b, self.rest, unit, self.softness)
         seen = seen_teeth(sheet, tones, pixels) if float(slit.gap.max()) > _OWN_TEETH_GAP else None
@@ -67,12 +71,15 @@ class MouthCanvas:
         self._lower_teeth = painted_teeth(sheet, tones, LOWER) if teeth else no_teeth(sheet)
         self.shows_own_teeth = seen is not None and memory is None
         self._own = OwnMouth(slit, pixels) if memory is None and slit.openness >= 1 else None
-        self._upper_teeth: Row
+        # Beside teeth that are seen, painted ones go on at their edge; a video's, which come and go, where they are.
         if seen is not None and memory is None:
-            self._upper_teeth = seen
-        else:
-            painted = painted_teeth(sheet, tones, UPPER) if teeth else no_teeth(sheet)
-            self._upper_teeth = painted if memory is None else memory.mixed(seen, painted)
+            sheet = replace(sheet, rest=seen.edge - np.float32(UPPER.edge))
+        painted = painted_teeth(sheet, tones, UPPER) if teeth else no_teeth(sheet)
+        if seen is not None and teeth:
+            seen = continued(seen, painted)
+        if seen is not None and memory is not None:
+            seen = seen.fallen(sheet)
+        self._upper_teeth: Row = memory.mixed(seen, painted) if memory is not None else seen or painted
 
     def _rest_line(self) -> Floats:
         """(columns,) where the lips meet at rest, as teeth see it: its height and part of its bend."""
@@ -199,6 +206,9 @@ class MouthCanvas:
         light = 0.55 + 0.47 * smoothstep(middle - 0.14, middle + 0.03, b) - 0.07 * np.exp(-((a / 0.035) ** 2))
         _lay(view, self.tones.tongue * light[..., None], 0.95 * tongue)
         lower = self._lower_teeth.dropped(lips.jaw * self.unit, rows, columns)
+        # Tips that just look over the lip lie in its shade: they would be a row of dashes.
+        out_by = lower_lip - (rest + np.float32(LOWER.edge + lips.jaw))
+        lower = replace(lower, cover=lower.cover * smoothstep(*_TIPS, out_by))
         upper = self._upper_teeth.cut(rows, columns)
         if self._own is not None and self.shows_own_teeth:
             upper = self._own.teeth(self._upper_teeth, self._sheet, lips.on(columns), self.a[columns], b, kept)
@@ -217,7 +227,7 @@ class MouthCanvas:
             view += self._grain[rows, columns]
         shade = shadow[..., None].astype(np.float32)
         teeth = np.maximum(lower.cover, upper.cover)[..., None]
-        view *= shade * (1 + _IN_SHADE * ((1 - shade) * teeth))
+        view *= shade * (1 + self._in_shade * ((1 - shade) * teeth))
 
     def _grain_like(self, level: float) -> Floats | None:
         """(h, w, 1) noise as coarse and strong as the picture's, or None where it has none to speak of."""

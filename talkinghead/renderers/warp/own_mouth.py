@@ -7,6 +7,7 @@ import numpy as np
 
 from talkinghead.core.types import Floats, Pixels
 from talkinghead.renderers.warp.fields import ramp, smoothstep
+from talkinghead.renderers.warp.grin import teeth_fall
 from talkinghead.renderers.warp.lips import Lips
 from talkinghead.renderers.warp.slit import Slit
 from talkinghead.renderers.warp.teeth import Row, Sheet
@@ -23,6 +24,7 @@ class OwnMouth:
 
     def __init__(self, slit: Slit, pixels: Pixels) -> None:
         self._slit, self._pixels = slit, pixels
+        self._fall = teeth_fall(slit)
 
     def lay(self, view: Floats, lips: Lips, a: Floats, b: Floats, kept: float) -> None:
         """All that the picture shows, onto `view` (h, w, 3) over what is painted, while hardly wider open than there.
@@ -43,7 +45,8 @@ class OwnMouth:
         than there, all that it shows."""
         slit = self._slit
         a_there, b_there = self._in_picture(lips, a, b, kept, 0.0)
-        teeth = row.moved((a_there - sheet.a[0]) * sheet.unit, (b_there - sheet.b[0]) * sheet.unit)
+        fallen = np.float32(1 - kept) * slit.along(self._fall, a_there)
+        teeth = row.moved((a_there - sheet.a[0]) * sheet.unit, (b_there - fallen - sheet.b[0]) * sheet.unit)
         wider = lips.gap - slit.along(slit.gap, a_there[0])
         shown = np.float32(kept) * smoothstep(*_CORNERS_FOLLOW, np.abs(slit.u(a_there[0])))
         shown *= 1 - smoothstep(*_CORNERS_OPEN, wider)

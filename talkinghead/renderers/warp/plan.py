@@ -15,13 +15,13 @@ from talkinghead.renderers.warp.eyeball import Eyeball
 from talkinghead.renderers.warp.eyes import EyeCanvas, without_eyes
 from talkinghead.renderers.warp.fields import SkinRegion, face_window
 from talkinghead.renderers.warp.grid import Grid, Rect
-from talkinghead.renderers.warp.grin import grin
+from talkinghead.renderers.warp.grin import grin, picture_jaw
 from talkinghead.renderers.warp.head_turn import HeadTurn
 from talkinghead.renderers.warp.mouth import MouthCanvas
 from talkinghead.renderers.warp.mouth_fields import mouth_region
-from talkinghead.renderers.warp.shading import Shades, brow_shades, mouth_shades
+from talkinghead.renderers.warp.seen_teeth import TeethMemory
+from talkinghead.renderers.warp.shading import MouthShades, Shades, brow_shades, shade_tint
 from talkinghead.renderers.warp.slit import SeamMemory, Slit, eye_slit, mouth_slit
-from talkinghead.renderers.warp.teeth import TeethMemory
 from talkinghead.renderers.warp.tones import Tones, measure_tones
 from talkinghead.renderers.warp.upper_fields import eye_rect, upper_region, wears_glasses
 
@@ -70,7 +70,7 @@ class Plan:
         else:
             self.tones = memory.tones_of(self.pixels, self.landmarks)
             self.lips = mouth_slit(self.landmarks, self.pixels, self.unit_px, memory.seam)
-        self.smile = grin(self.lips)
+        self.smile, self.jaw = grin(self.lips), picture_jaw(self.lips)
         self._window = face_window(self.landmarks, self.grid, self.unit_px, _WINDOW_REACH)
         self.mouth: SkinRegion = mouth_region(self.landmarks, self.lips, self.grid, self._window)
         # A dog that looks like a face has a dog's mouth. In a video, confidence comes and goes with every frame.
@@ -134,14 +134,19 @@ class Plan:
         return tuple(found)
 
     @cached_property
-    def mouth_shades(self) -> Shades:
+    def mouth_shades(self) -> MouthShades:
         """Light and shade of the mouth's controls, on the mouth region's nodes."""
-        return mouth_shades(self.landmarks, self.lips, self.grid, self.mouth.rect, self._window)
+        return MouthShades(self.landmarks, self.pixels, self.lips, self.grid, self.mouth.rect, self._window)
 
     @cached_property
     def brow_shades(self) -> Shades:
         """Light and shade of the brows' controls, on the upper region's nodes."""
         return brow_shades(self.landmarks, self.grid, self.upper.rect, self.unit_px)
+
+    @cached_property
+    def shade_tint(self) -> Floats:
+        """What its skin's shades take of red, green and blue."""
+        return shade_tint(self.tones.warmth)
 
     @cached_property
     def head(self) -> HeadTurn:

@@ -14,6 +14,8 @@ from talkinghead.renderers.warp.quantile import median, quantile
 # How bright the line is where lips meet, of their own brightest channel.
 _CONTACT = 0.47
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+# Skin whose red is over its blue by this share of its mean has all the warmth that shades can have.
+_WARM = 1 / 6
 
 
 class Tones(NamedTuple):
@@ -28,6 +30,12 @@ class Tones(NamedTuple):
     contact: Floats
     softness_px: float
     grain: float
+
+    @property
+    def warmth(self) -> float:
+        """How much redder than its light a shade is, 0..1: not at all in a picture without colour."""
+        red, _, blue = self.skin
+        return float(np.clip((red - blue) / max(float(self.skin.mean()), 1.0) / _WARM, 0, 1))
 
     def blended(self, other: Tones, weight: float) -> Tones:
         """This, moved towards `other` by `weight`."""

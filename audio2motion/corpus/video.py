@@ -23,6 +23,8 @@ Doubles = npt.NDArray[np.float64]
 FACE_TRACKERS = "audio2motion.face_trackers"
 SAMPLE_RATE_HZ = 16000
 VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".m4v"})
+# How ffmpeg says that nothing of a file is asked for.
+_NO_TRACK = "does not contain any stream"
 # Points of the mesh.
 INNER_UPPER, INNER_LOWER, CORNER_A, CORNER_B, NOSE, CHIN, EYE_A, EYE_B = 13, 14, 78, 308, 2, 152, 33, 263
 
@@ -51,15 +53,21 @@ def face_tracker() -> FaceTracker:
 
 
 def read_sound(path: Path) -> Floats:
-    """A video's first audio track, mono at 16 kHz; Audio2MotionError where there is none that can be read."""
+    """A video's first audio track, mono at 16 kHz, from the file's beginning on: silent where it starts later.
+
+    Raises Audio2MotionError where there is none that can be read.
+    """
     import imageio_ffmpeg
 
-    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-i", str(path), "-vn", "-ac", "1",
-               "-ar", str(SAMPLE_RATE_HZ), "-f", "f32le", "-"]  # fmt: skip
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-i", str(path), "-vn",
+               "-af", "aresample=async=1:first_pts=0", "-ac", "1", "-ar", str(SAMPLE_RATE_HZ),
+               "-f", "f32le", "-"]  # fmt: skip
     done = subprocess.run(command, capture_output=True, check=False)
     if done.returncode != 0 or not done.stdout:
-        reason = done.stderr.decode("utf-8", "replace").strip().splitlines()
-        raise Audio2MotionError(f"{path.name} has no sound that can be read: {reason[-1] if reason else 'no track'}")
+        said = done.stderr.decode("utf-8", "replace").strip()
+        if not said or _NO_TRACK in said:
+            raise Audio2MotionError(f"{path.name} has no sound: give a clip of somebody who is heard speaking")
+        raise Audio2MotionError(f"{path.name} has no sound that can be read: {said.splitlines()[0]}")
     samples: Floats = np.frombuffer(done.stdout, np.float32).copy()
     return samples
 
@@ -67,6 +75,7 @@ def read_sound(path: Path) -> Floats:
 def measure_frames(path: Path, measure: Callable[[Doubles], Sequence[float]], count: int) -> tuple[Doubles, float]:
     """What `measure` makes of the face in every frame: (T, count), NaN where there is none, and the frame rate.
 
+    Where the rate varies, as phones' does, frames are repeated and left out so that row k shows k / rate seconds.
     `measure` is handed mesh points (478, 3) in pixels and gives `count` numbers. Raises Audio2MotionError where the
     file is no video or shows no face at all.
     """
@@ -79,10 +88,12 @@ def measure_frames(path: Path, measure: Callable[[Doubles], Sequence[float]], co
         if not capture.isOpened() or not fps > 0:
             raise Audio2MotionError(f"{path.name} cannot be read as a video")
         rows: list[Sequence[float]] = []
+        times_s: list[float] = []
         while True:
             there, frame = capture.read()
             if not there:
                 break
+            times_s.append(capture.get(cv2.CAP_PROP_POS_MSEC) / 1000)
             face = tracker.track(np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB), np.uint8))
             rows.append(measure(face.landmarks.astype(np.float64)) if face else (np.nan,) * count)
     finally:
@@ -90,7 +101,20 @@ def measure_frames(path: Path, measure: Callable[[Doubles], Sequence[float]], co
     measured = np.array(rows, np.float64).reshape(-1, count)
     if not np.isfinite(measured).any():
         raise Audio2MotionError(f"{path.name} shows no face")
-    return measured, fps
+    return measured[even_frames(np.array(times_s), fps)], fps
+
+
+def even_frames(times_s: Doubles, fps: float) -> npt.NDArray[np.intp]:
+    """Which of the frames that begin at `times_s` (T,) is seen at each k / `fps` seconds.
+
+    All of them in turn where they are within half a frame of their places, or where their times tell nothing.
+    """
+    since_s = times_s - times_s[0]
+    as_they_are = np.arange(len(times_s))
+    if (np.abs(since_s - as_they_are / fps) <= 0.5 / fps).all() or not (np.diff(since_s) > 0).all():
+        return as_they_are
+    at_s = np.arange(round(float(since_s[-1]) * fps) + 1) / fps
+    return np.asarray(np.searchsorted(since_s, at_s + 1e-6, side="right") - 1, np.intp)
 
 
 def distance(points: Doubles, a: int, b: int) -> float:

@@ -8,6 +8,7 @@ the group `audio2motion.extractors`, or any object with `channels` and `extract`
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -165,7 +166,8 @@ def make_video_corpus(
 ) -> tuple[CorpusInfo, Sequence[tuple[str, str]]]:
     """A corpus in `out` from every video in `videos`, one shard each; finished shards are kept.
 
-    Returns its description and (video, reason) for those that were left out. `progress(done, total)` counts videos.
+    Returns its description, of the videos that were used, and (video, reason) for those that were left out.
+    `progress(done, total)` counts videos.
     """
     paths = sorted(p for p in videos.iterdir() if p.suffix.lower() in VIDEO_SUFFIXES)
     if not paths:
@@ -178,7 +180,8 @@ def make_video_corpus(
         shard = out / f"shard-{path.stem}.npz"
         if not shard.exists():
             try:
-                takes = takes_of(source.extract(path), read_sound(path))
+                samples = read_sound(path)  # first: to measure a face takes minutes
+                takes = takes_of(source.extract(path), samples)
                 if not takes:
                     raise Audio2MotionError(f"{path.name} shows no face for a whole second")
                 unknown = [np.full(len(motion), -1) for _, motion in takes]
@@ -189,4 +192,8 @@ def make_video_corpus(
             progress(done, len(paths))
     if len(failures) == len(paths):
         raise Audio2MotionError(f"no video in {videos} could be used; the first: {failures[0][1]}")
+    left_out = {name for name, _ in failures}
+    used = tuple(path.name for path in paths if path.name not in left_out)
+    info = replace(info, voices=used, shards=len(used))
+    info.write(out)
     return info, failures

@@ -12,12 +12,16 @@ from talkinghead.drivers.tracking.guess import guess_weights
 from talkinghead.drivers.tracking.neutral import find_neutral
 from talkinghead.drivers.tracking.recovery import LOST_EASE_S, LOST_HOLD_S, RETURN_S, Recovery
 from talkinghead.faces import canonical_mesh
+from talkinghead.faces import mesh as points
 from talkinghead.motion.angles import from_degrees, relative_pose, to_degrees
 from talkinghead.motion.blendshapes import BLENDSHAPE_INDEX, BLENDSHAPE_NAMES
 from talkinghead.motion.filters import FilterSettings, OneEuro, ZeroPhaseOneEuro
 from talkinghead.renderers.warp.landmark_basis import landmark_basis
 
 Array = npt.NDArray[np.float64]
+_BOTH_LIPS = sorted(
+    {*points.INNER_LIP_UPPER, *points.INNER_LIP_LOWER, *points.OUTER_LIP_UPPER, *points.OUTER_LIP_LOWER}
+)
 
 
 def meshes(weights: Array) -> Array:
@@ -107,6 +111,19 @@ def test_the_fit_finds_the_blendshapes_that_moved_a_mesh(named: dict[str, float]
         assert found[BLENDSHAPE_INDEX[name]] == pytest.approx(value, abs=0.3), name
     others = [found[i] for i, name in enumerate(BLENDSHAPE_NAMES) if name not in named]
     assert max(others) < 0.3
+
+
+@pytest.mark.parametrize("error", [0.02, -0.02])
+def test_lips_that_hardly_part_are_read_by_their_gap(error: float) -> None:
+    fit, opening = ExpressionFit.of(canonical_mesh().astype(np.float64)), np.linspace(0, 0.1, 11)
+    seen = meshes(np.concatenate([weights(mouthLowerDownLeft=w, mouthLowerDownRight=w) for w in opening]))
+    # A head whose pose is a little wrong, more wrong from frame to frame: both lips are too low or too high.
+    wrong = seen.copy()
+    wrong[:, _BOTH_LIPS, 1] += error * np.cos(np.arange(len(seen)))[:, None]
+    read = meshes(fit(wrong).astype(np.float64))
+    there, found = (mesh[:, 14, 1] - mesh[:, 13, 1] for mesh in (seen, read))
+    assert np.abs(found - there).max() < 0.0035
+    assert np.corrcoef(found, there)[0, 1] > 0.92
 
 
 def test_lids_and_gaze_are_the_persons_own_left_and_right() -> None:

@@ -1,9 +1,9 @@
 """What a face does beyond its neutral shape, as ARKit weights.
 
 Jaw, lips, cheeks, nose and brows: bounded least squares on a table of what each blendshape does to the points of the
-mesh (`arkit_basis.npz`, in pupil distances, made by `benchmarks/tracking_basis.py` from the geometry that the embedded
-renderer draws by: what one draws, the other finds again). Lids and gaze have a measure each: the gap between the
-lids over the eye's width, and the iris's place between the eye's corners.
+mesh, and to the gaps between the lips (`arkit_basis.npz`, in pupil distances, made by `benchmarks/tracking_basis.py`
+from the geometry that the embedded renderer draws by: what one draws, the other finds again). Lids and gaze have a
+measure each: the gap between the lids over the eye's width, and the iris's place between the eye's corners.
 """
 
 from __future__ import annotations
@@ -31,6 +31,12 @@ POINTS = _LIPS + _CHIN + _MIDFACE + _BROWS
 _IMPORTANCE = np.repeat(
     np.concatenate([np.full(len(p), w) for p, w in ((_LIPS, 1.0), (_CHIN, 0.6), (_MIDFACE, 0.4), (_BROWS, 0.7))]), 2
 )
+
+# Lips are read from how far they are apart as well: both lips' points move together where the head's pose or the face's
+# own shape is a little wrong, by many times what lips that hardly part move by. Pairs of the inner lips, and how much
+# each of their gaps counts beside a lip's point.
+_UPPER, _LOWER = list(points.INNER_LIP_UPPER[1:-1]), list(points.INNER_LIP_LOWER[1:-1])
+_GAP_IMPORTANCE = 2.0
 
 # Shapes that others can stand in for must earn their weight; what a mesh cannot tell takes no part.
 _RIDGE, _RIDGE_RARE, _SPARSITY = 0.03, 0.12, 0.0005
@@ -83,8 +89,14 @@ def limits() -> Doubles:
 @lru_cache(maxsize=1)
 def _solver() -> Solver:
     ridge = np.array([_RIDGE_RARE if name.startswith(_RARE) else _RIDGE for name in BLENDSHAPE_NAMES])
-    basis = load_basis()[:, POINTS].reshape(N_BLENDSHAPES, -1)
-    return Solver(basis, _IMPORTANCE, ridge, np.full(N_BLENDSHAPES, _SPARSITY), limits())
+    importance = np.append(_IMPORTANCE, np.full(len(_UPPER), _GAP_IMPORTANCE))
+    return Solver(_measured(load_basis()), importance, ridge, np.full(N_BLENDSHAPES, _SPARSITY), limits())
+
+
+def _measured(moved: Doubles) -> Doubles:
+    """What the solver fits (n, M) of points' displacements (n, 478, 2 or 3): `POINTS`, x and y, and the lips' gaps."""
+    places = moved[:, POINTS, :2].reshape(len(moved), -1)
+    return np.concatenate([places, moved[:, _LOWER, 1] - moved[:, _UPPER, 1]], axis=1)
 
 
 def close_mouth(mesh: Doubles) -> Doubles:
@@ -140,8 +152,7 @@ class ExpressionFit:
 
     def __call__(self, upright: Doubles) -> Doubles:
         """Weights (T, 52) of meshes (T, 478, 3) in the neutral's own frame."""
-        moved = (upright - self.neutral)[:, POINTS, :2].reshape(len(upright), -1)
-        return self.with_eyes(upright, _solver().solve(moved))
+        return self.with_eyes(upright, _solver().solve(_measured(upright - self.neutral)))
 
     def with_eyes(self, upright: Doubles, weights: Doubles) -> Doubles:
         """`weights` (T, 52) with those of lids and gaze filled in."""

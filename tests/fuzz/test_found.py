@@ -27,10 +27,12 @@ from talkinghead.core.errors import (
     InputError,
     MotionError,
     TalkingHeadError,
+    VideoError,
 )
 from talkinghead.core.safe_pickle import load_pickle
 from talkinghead.core.settings import parse_face
 from talkinghead.media.audio import read_audio_blocks
+from talkinghead.media.video import VideoReader
 from talkinghead.motion.arkit_csv import HEADER
 from talkinghead.motion.files import load_motion
 from talkinghead.provenance.containers import look
@@ -236,3 +238,10 @@ def test_two_channels_of_opposite_infinity(tmp_path: Path) -> None:
         warnings.simplefilter("error")
         with pytest.raises(AudioError, match="not finite numbers, first at 0"):
             list(read_audio_blocks(tmp_path / "a.wav"))
+
+
+def test_a_few_bytes_that_say_they_are_a_picture_of_a_gigabyte(tmp_path: Path) -> None:
+    head = struct.pack("<6sHHBBB", b"GIF89a", 4912, 42922, 0xF7, 0, 0) + bytes(3 * 256)
+    (tmp_path / "large.gif").write_bytes(head + b",\0\0\0\0\x08\0\x08\0\0\x02\x03\0\0\0\0;")
+    with pytest.raises(VideoError, match="too large with 4912 x 42922 pixels: scale it down to at most 75 million"):
+        VideoReader(tmp_path / "large.gif")

@@ -25,6 +25,8 @@ SAMPLE_RATE_HZ = 16000
 VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".m4v"})
 # How ffmpeg says that nothing of a file is asked for.
 _NO_TRACK = "does not contain any stream"
+# No microphone is so quiet: the track was muted.
+_SILENT = 1e-4
 # Points of the mesh.
 INNER_UPPER, INNER_LOWER, CORNER_A, CORNER_B, NOSE, CHIN, EYE_A, EYE_B = 13, 14, 78, 308, 2, 152, 33, 263
 
@@ -55,7 +57,7 @@ def face_tracker() -> FaceTracker:
 def read_sound(path: Path) -> Floats:
     """A video's first audio track, mono at 16 kHz, from the file's beginning on: silent where it starts later.
 
-    Raises Audio2MotionError where there is none that can be read.
+    Raises Audio2MotionError where there is none that can be read, or nothing to hear in it.
     """
     import imageio_ffmpeg
 
@@ -69,6 +71,8 @@ def read_sound(path: Path) -> Floats:
             raise Audio2MotionError(f"{path.name} has no sound: give a clip of somebody who is heard speaking")
         raise Audio2MotionError(f"{path.name} has no sound that can be read: {said.splitlines()[0]}")
     samples: Floats = np.frombuffer(done.stdout, np.float32).copy()
+    if not np.abs(samples).max() > _SILENT:
+        raise Audio2MotionError(f"{path.name} is silent: give a clip of somebody who is heard speaking")
     return samples
 
 

@@ -102,7 +102,7 @@ def _mouth(points: Doubles) -> tuple[float, float]:
 
 
 def measure_mouth(path: Path) -> tuple[Trace, Trace]:
-    """(aperture, width) of the face in a video, by MediaPipe's face mesh."""
+    """(aperture, width) of the face in a video, by the face mesh."""
     measured, fps = measure_frames(path, _mouth, 2)
     return Trace(measured[:, 0], fps), Trace(measured[:, 1], fps)
 

@@ -55,6 +55,13 @@ def test_sound_that_starts_after_the_picture_keeps_its_place(videos: Path) -> No
         read_sound(videos / "silent.mp4")
 
 
+def test_a_muted_track_teaches_nothing(tmp_path: Path) -> None:
+    muted = ["-f", "lavfi", "-i", "color=s=64x64:r=10", "-f", "lavfi", "-i", "anullsrc=r=16000:cl=mono", "-t", "1"]
+    subprocess.run([imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", *muted, str(tmp_path / "muted.mp4")], check=True)
+    with pytest.raises(Audio2MotionError, match=r"muted\.mp4 is silent: give"):
+        read_sound(tmp_path / "muted.mp4")
+
+
 def test_frames_of_a_varying_rate_come_when_they_were_seen() -> None:
     steady = np.arange(50) / 29.97
     jittered = steady + np.random.default_rng(0).uniform(-0.01, 0.01, 50)

@@ -53,7 +53,9 @@ def command_lines(text: str) -> Iterator[list[str]]:
 
 
 # Pages whose videos take long to draw.
-LONG = {f"tutorials/{page}.md" for page in ("animate", "backgrounds", "evaluate", "several-faces", "source-videos")}
+LONG = {
+    f"tutorials/{page}.md" for page in ("animate", "backgrounds", "evaluate", "several-faces", "source-videos", "speak")
+}
 
 
 def case(page: Path) -> object:

@@ -133,6 +133,7 @@ def test_names_are_arkits() -> None:
     assert not any(name.startswith(("jaw", "mouth")) for name in BEHAVIOUR_BLENDSHAPES)
 
 
+@pytest.mark.slow
 def test_blinks_come_as_often_as_peoples() -> None:
     per_minute = [len(blink_starts(run(SPEECH[: 60 * RATE_HZ], s).blendshapes[:, 0])) for s in range(5)]
     assert 12 <= np.mean(per_minute) <= 20
@@ -146,6 +147,7 @@ def test_intervals_between_blinks_are_irregular() -> None:
     assert intervals_s.min() >= 0.2
 
 
+@pytest.mark.slow
 def test_blinks_follow_the_ends_of_phrases() -> None:
     quiet = np.abs(SPEECH[: len(SPEECH) // 320 * 320]).reshape(-1, 320).max(1) < 0.01
     pause = np.convolve(quiet, np.ones(20), "same") > 18
@@ -233,6 +235,7 @@ def test_bad_input_is_refused() -> None:
         behaviour.push(np.zeros(10, np.float32))
 
 
+@pytest.mark.slow
 def test_the_head_moves_more_where_the_voice_is_stressed() -> None:
     """A second loud, a second 12 dB softer: as people's does, the head moves quicker in the loud ones."""
     speech = babble(80, seed=3)

@@ -142,6 +142,7 @@ def test_nothing_is_drawn_on_a_title_card_and_nothing_carried_across_a_cut(shots
     assert places[20:].mean(0) - places[:12].mean(0) == pytest.approx([70, 40], abs=2)
 
 
+@pytest.mark.slow
 def test_a_video_that_opens_with_a_title_is_drawn_from_where_a_face_is(examples: Path, tmp_path: Path) -> None:
     pixels = read_image(examples / "astronaut.png", max_side_px=320).pixels
     path = tmp_path / "opening.mp4"

@@ -13,7 +13,8 @@ or in a process of its own, which joins the room by `serve_room(Avatar("face.png
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import numpy as np
 
@@ -32,6 +33,8 @@ except ImportError as error:
     raise DependencyError(f"LiveKit agents need {error.name}: pip install 'talkinghead[livekit]'") from error
 
 RATE_HZ = 24_000
+# What is shown before somebody speaks is a few idle pictures: longer than this nobody waits for them.
+_SHOWN_S = 0.5
 
 
 class TalkingHeadVideo(agents_avatar.VideoGenerator):  # type: ignore[misc]  # not looked into
@@ -42,8 +45,8 @@ class TalkingHeadVideo(agents_avatar.VideoGenerator):  # type: ignore[misc]  # n
 
     def __init__(self, face: AgentFace) -> None:
         self.face = face
-        self.on_speech: Callable[[], None] = lambda: None
-        """Called before the first picture of an utterance comes out."""
+        self.on_speech: Callable[[], Awaitable[None]] | None = None
+        """Awaited before the first picture of an utterance comes out."""
         self.on_sound: Callable[[float], None] = lambda before_s: None
         """Called when the first sound of an utterance that is no silence has been taken, with how long it lasts."""
 
@@ -73,8 +76,8 @@ class TalkingHeadVideo(agents_avatar.VideoGenerator):  # type: ignore[misc]  # n
                 sounding = False
                 yield agents_avatar.AudioSegmentEnd()
                 continue
-            if len(item.sound) and not speaking:
-                self.on_speech()
+            if len(item.sound) and not speaking and self.on_speech is not None:
+                await self.on_speech()
             speaking = len(item.sound) > 0
             sounding = sounding and speaking
             height, width = item.pixels.shape[:2]
@@ -109,9 +112,7 @@ class FaceInRoom:
         # It gives no times of its own, so that this is what is queued, below nothing.
         self._audio.queued_s = lambda: max(0.0, -self.runner.av_sync.last_audio_time)
         self.video.on_sound = self._audio.begin
-        # It keeps pictures to a schedule, which idle ones may have fallen behind: what it then hurries would be seen
-        # before it is heard.
-        self.video.on_speech = self.runner.av_sync.reset
+        self.video.on_speech = self._begin_schedule
         self._clearing: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
@@ -124,6 +125,14 @@ class FaceInRoom:
         self._audio.off("clear_buffer", self._clear)
         await self.runner.aclose()
         await self.video.face.aclose()
+
+    async def _begin_schedule(self) -> None:
+        """The runner keeps pictures to a schedule, which idle ones may have fallen behind: what it then hurries would
+        be seen before it is heard. Only once all of them are shown, for a new schedule amid the wait for a picture's
+        time ends the task that shows them."""
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self.runner.av_sync.wait_for_playout(), _SHOWN_S)
+            self.runner.av_sync.reset()
 
     def _clear(self) -> None:
         """What the runner has taken and not yet sent is void, too."""

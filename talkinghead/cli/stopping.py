@@ -65,13 +65,13 @@ def whole_program() -> Iterator[None]:
     try:
         yield
     except SystemExit as end:
-        remove_all()
         code = 0 if end.code is None else end.code
         if isinstance(code, int) and any(thread.daemon for thread in threading.enumerate()):
             for stream in (sys.stdout, sys.stderr):
                 with contextlib.suppress(OSError, ValueError, AttributeError):  # nobody reads on, or there is none
                     stream.flush()
             end_at_once(code)
+        remove_all()
         raise
 
 

@@ -15,14 +15,12 @@ from talkinghead.core.errors import ImageError
 from talkinghead.core.places import is_file, is_folder, is_there
 from talkinghead.core.settings import MAX_PICTURE_SIDE_PX, MIN_SIDE_PX
 from talkinghead.core.types import Image, Pixels
+from talkinghead.media.limits import MAX_PICTURE_PIXELS, too_large
 
 if TYPE_CHECKING:
     from PIL import Image as Pillow
 
     PictureLike = str | Path | npt.NDArray[Any] | Pillow.Image | Image
-
-# What is refused unread: memory for it could take the machine down.
-MAX_PIXELS = 150_000_000
 
 # EXIF's tag of a description.
 DESCRIPTION = 0x010E
@@ -126,11 +124,8 @@ def describe_picture(path: Path) -> tuple[str, tuple[int, int], str]:
 
 
 def _check_pixels(size: tuple[int, int], what: str) -> None:
-    if size[0] * size[1] > MAX_PIXELS:
-        raise ImageError(
-            f"{what} is too large with {size[0]} x {size[1]} pixels: scale it down to at most "
-            f"{MAX_PIXELS // 1_000_000} million"
-        )
+    if size[0] * size[1] > MAX_PICTURE_PIXELS:
+        raise ImageError(too_large(what, *size, MAX_PICTURE_PIXELS))
 
 
 def _check_file(path: Path) -> None:

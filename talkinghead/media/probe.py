@@ -17,9 +17,8 @@ from typing import NamedTuple
 
 from talkinghead.core.errors import VideoError
 from talkinghead.media.ffmpeg import FFmpeg, input_arguments
+from talkinghead.media.limits import MAX_VIDEO_PIXELS, too_large
 
-# A decoder holds several pictures at once: half of what a single picture may have. 8K for headsets has 67 million.
-_MAX_PIXELS = 75_000_000
 # Square pixels, as a screen has them.
 SQUARE_PIXELS = "scale=w=round(iw*sar):h=ih"
 # No camera for people is faster: what says more counts its container's ticks.
@@ -234,7 +233,7 @@ def first_picture(path: Path) -> FirstPicture | None:
     """
     shown = f"showinfo=checksum=0,{SQUARE_PIXELS}"
     # Its decoder is to refuse what is too large: a GIF of a hundred bytes says that it takes a gigabyte.
-    arguments = ["-max_pixels", str(_MAX_PIXELS), *input_arguments(path), "-map", "0:V:0", "-vf", shown,
+    arguments = ["-max_pixels", str(MAX_VIDEO_PIXELS), *input_arguments(path), "-map", "0:V:0", "-vf", shown,
                  "-frames:v", "1", "-f", "framecrc", "-"]  # fmt: skip
     with FFmpeg(arguments, read=True) as ffmpeg:
         assert ffmpeg.process.stdout is not None
@@ -242,10 +241,7 @@ def first_picture(path: Path) -> FirstPicture | None:
         ffmpeg.finish()
         said = ffmpeg.said
     if large := re.search(r"Picture size (\d+)x(\d+) exceeds specified max pixel count", said):
-        raise VideoError(
-            f"{path} is too large with {large[1]} x {large[2]} pixels: scale it down to at most "
-            f"{_MAX_PIXELS // 1_000_000} million"
-        )
+        raise VideoError(too_large(str(path), large[1], large[2], MAX_VIDEO_PIXELS))
     base = re.search(r"^#tb 0: (\d+)/(\d+)", header, re.M)
     size = re.search(r"^#dimensions 0: (\d+)x(\d+)", header, re.M)
     if not base or not size or not re.search(r"^0,", header, re.M):

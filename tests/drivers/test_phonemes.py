@@ -10,6 +10,7 @@ import pytest
 from audio2motion import Phone
 from audio2motion.evaluation.closures import single_sounds
 from audio2motion.targets import opening_of, phones_to_blendshapes
+from benchmarks.told_lips import TEXTS
 from talkinghead.core.types import Floats
 from talkinghead.drivers.driving import Driving
 from talkinghead.drivers.phone_track import phone_levels_db
@@ -19,13 +20,6 @@ from talkinghead.motion.motion import Motion
 from talkinghead.tts.engines import SpokenText
 from talkinghead.tts.espeak import EspeakEngine
 
-TEXTS = {
-    "en-us": "Peter Piper picked a peck of pickled peppers. Maybe my mother bought blue berries by the market.",
-    "de": "Mein Papa pumpt am Montag immer die Pumpe. Ab morgen haben wir bunte Blumen im Baum.",
-    "fr": "Bonjour, je m'appelle Pierre et j'habite à Bordeaux. Peux-tu parler plus bas, maman?",
-    "es": "Buenos días, me llamo Pablo y vivo en Barcelona. El perro bebe mucha agua por la mañana.",
-    "it": "Buongiorno, mi chiamo Paolo e abito a Bologna. La mamma prepara una buona pasta per il papà.",
-}
 CLOSED = 0.08  # of the opening of an open a: lips that touch in a picture
 
 

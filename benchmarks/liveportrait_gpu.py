@@ -1,4 +1,4 @@
-"""LivePortrait's networks on an NVIDIA GPU: milliseconds per frame, memory, the start, and files.
+"""LivePortrait's networks on an NVIDIA GPU: milliseconds per frame, memory, and files.
 
     python benchmarks/liveportrait_gpu.py --json gpu.json --plot gpu.png       random weights of the published sizes
     python benchmarks/liveportrait_gpu.py --checkpoints pretrained_weights
@@ -13,7 +13,6 @@ all copies, over 64 frames. TF32 is off in everything that is ours.
 from __future__ import annotations
 
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -26,12 +25,11 @@ from typing import Any
 import click
 import numpy as np
 
-BEGUN = time.time()
 sys.path.insert(0, str(Path(__file__).parent))
 BATCHES = (1, 2, 4, 8, 16)
 # The first long run comes early: it finds no kernels in Triton's cache, the second does.
-TWICE = ("start", "memory fp16")
-PARTS = ("start", "memory fp16", "baseline", "eager", "graph", "fused", "parity", "file", "memory fp32", "fp32")
+TWICE = ("memory fp16",)
+PARTS = ("memory fp16", "baseline", "eager", "graph", "fused", "parity", "file", "memory fp32", "fp32")
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
@@ -221,42 +219,6 @@ def memory(checkpoints: str | None, precision: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def start(checkpoints: str | None) -> dict[str, Any]:
-    """Seconds of a new process, one after the other."""
-    out = {"python and this file": time.time() - float(os.environ["BEGUN"])}
-    at = time.perf_counter()
-
-    def lap(name: str) -> None:
-        nonlocal at
-        now = time.perf_counter()
-        out[name], at = now - at, now
-
-    import torch
-
-    lap("import torch")
-    nets = models(checkpoints)
-    lap("weights")
-    from talkinghead.models.liveportrait.engine import Engine
-    from talkinghead.renderers.liveportrait.renderer import LivePortraitRenderer
-
-    image, face = scene()
-    lap("picture and face")
-    torch.zeros(1, device="cuda")
-    lap("CUDA")
-    engine = Engine(nets, "cuda", "fp16")
-    torch.cuda.synchronize()
-    lap("weights to the GPU")
-    from liveportrait import some_motion
-
-    renderer = LivePortraitRenderer(engine)
-    drawing = renderer.open(renderer.crop(image, face))
-    lap("portrait read")
-    next(iter(drawing.draw(some_motion(8))))
-    lap("first frame")
-    out["in all, without weights"] = sum(out.values()) - out["weights"]
-    return out
-
-
 def file(checkpoints: str | None) -> dict[str, Any]:
     """Frames per second of a still animated to a file, at 512 and at 1080p, by a motion file and by a video."""
     from fractions import Fraction
@@ -320,8 +282,6 @@ def measure(part: str, checkpoints: str | None) -> dict[str, Any]:
         return parity(checkpoints)
     if part.startswith("memory"):
         return memory(checkpoints, part.split()[1])
-    if part == "start":
-        return start(checkpoints)
     if part == "file":
         return file(checkpoints)
     if part == "fp32":
@@ -377,9 +337,8 @@ def main(
         for again in (False, True) if part in TWICE else (False,):
             arguments = ["--within", part, *(["--checkpoints", checkpoints] if checkpoints else [])]
             done = subprocess.run(
-                [sys.executable, __file__, *arguments], stdout=subprocess.PIPE, text=True, check=False,
-                env={**os.environ, "BEGUN": str(time.time())},
-            )  # fmt: skip
+                [sys.executable, __file__, *arguments], stdout=subprocess.PIPE, text=True, check=False
+            )
             name = f"{part}, again" if again else part
             results[name] = json.loads(done.stdout.splitlines()[-1]) if done.returncode == 0 else "failed"
             print(f"{name}: {json.dumps(results[name])}", flush=True)

@@ -20,7 +20,7 @@ import numpy as np
 
 from talkinghead.core.errors import FaceError
 from talkinghead.core.types import N_LANDMARKS, Doubles, DrawnCrop, Face, Floats, Image, Pixels, Portrait, TrackReport
-from talkinghead.faces import FaceTracker
+from talkinghead.faces import StreamTracker
 from talkinghead.faces.detect import search
 from talkinghead.faces.geometry import pupil_distance
 from talkinghead.faces.paste import paste_back
@@ -118,11 +118,10 @@ class SourceVideo:
         """Every frame with its row: 478 filtered landmarks, then whether the frame shows the face."""
         waiting: deque[Image] = deque()
         smoother = LandmarkSmoother(float(self.fps))
-        with FaceTracker(index=self._face) as tracker:
-            for pixels in self._reader:
+        with StreamTracker(index=self._face) as tracker:
+            for pixels, found, cut in tracker.follow(self._reader):
                 waiting.append(self._image(pixels))
-                found = tracker.track(pixels)
-                ready = smoother.push(None if found is None else found.landmarks, tracker.cut)
+                ready = smoother.push(None if found is None else found.landmarks, cut)
                 self.report = smoother.report
                 if not smoother.started and len(waiting) > self.fps:  # a title card, say
                     ready = smoother.begin_with(self._first_face().landmarks)

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from talkinghead.core.ahead import ahead
 from talkinghead.core.errors import FaceError, InputError
 from talkinghead.core.types import Floats, Image, Pixels, TrackReport
 from talkinghead.drivers.driving import Driving
 from talkinghead.drivers.picture import eased
-from talkinghead.faces import FaceTracker, find_face
+from talkinghead.faces import StreamTracker, find_face
 from talkinghead.media.sound import Sound
 from talkinghead.models.liveportrait.crop import Ratios, mesh_ratios
 from talkinghead.models.liveportrait.extract import DrivingCrop, extract, extract_picture
@@ -63,9 +64,8 @@ def look(pictures: Iterable[Pixels], fps: Fraction, face: int | None = None, nam
 def _look(pictures: Iterable[Pixels], fps: Fraction, face: int | None) -> Look:
     crop, flat = DrivingCrop(), array("f")
     lost = gaps = longest = missing = 0
-    with FaceTracker(index=face) as tracker:
-        for pixels in pictures:
-            found = tracker.track(pixels)
+    with StreamTracker(index=face) as tracker, ahead(pictures) as read:
+        for _, found, _ in tracker.follow(read):
             missing = 0 if found is not None else missing + 1
             lost, gaps, longest = lost + (missing > 0), gaps + (missing == 1), max(longest, missing)
             if found is None:

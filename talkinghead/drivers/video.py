@@ -13,7 +13,7 @@ from talkinghead.core.errors import FaceError
 from talkinghead.core.types import Face, Pixels, TrackReport
 from talkinghead.drivers.driving import Driving
 from talkinghead.drivers.tracking.stream import Calibration, Mesh, MotionStream, calibrate
-from talkinghead.faces import FaceTracker, canonical_mesh
+from talkinghead.faces import FaceTracker, Sight, StreamTracker, canonical_mesh
 from talkinghead.media.sound import FileSound
 from talkinghead.media.video import VideoReader
 from talkinghead.motion.motion import Motion
@@ -29,6 +29,8 @@ _CHUNK = 16
 
 class VideoDriver:
     """Pictures (H, W, 3) RGB of one face, pushed one by one, to motion; a few at a time come back.
+
+    A picture that was pushed must not change before the next one has been.
 
     `portrait` is the face that will be driven, in its picture: where that picture is one of these very frames, motion
     is relative to that frame. `face` picks one of several faces, counted from 1 by size in the first frame that shows
@@ -55,7 +57,7 @@ class VideoDriver:
         self._stream = MotionStream(
             self.fps, canonical_mesh(), calibration_s=calibration_s, portrait=portrait, calibration=calibration
         )
-        self._tracker = FaceTracker(index=face)
+        self._tracker = StreamTracker(index=face)
         self._meshes: list[Mesh | None] = []
         self._cuts: list[bool] = []
 
@@ -69,14 +71,13 @@ class VideoDriver:
         return self._stream.calibration
 
     def push(self, chunk: Pixels) -> Motion | None:
-        found = self._tracker.track(chunk)
-        self._meshes.append(None if found is None else found.landmarks)
-        self._cuts.append(self._tracker.cut)
-        return self._read() if len(self._meshes) == _CHUNK else None
+        self._note(self._tracker.push(chunk))
+        return self._read(_CHUNK) if len(self._meshes) >= _CHUNK else None
 
     def finish(self) -> Motion | None:
+        self._note(self._tracker.finish())
         try:
-            parts = [self._read() if self._meshes else None, self._stream.finish()]
+            parts = [self._read(len(self._meshes)) if self._meshes else None, self._stream.finish()]
         except FaceError as error:
             if self._face is not None and self._face > 1:
                 raise FaceError(f"{self._name} shows no face number {self._face}: 1 is the largest") from None
@@ -87,9 +88,14 @@ class VideoDriver:
     def close(self) -> None:
         self._tracker.close()
 
-    def _read(self) -> Motion | None:
-        meshes, self._meshes = self._meshes, []
-        cuts, self._cuts = self._cuts, []
+    def _note(self, sights: Iterable[Sight]) -> None:
+        for sight in sights:
+            self._meshes.append(None if sight.face is None else sight.face.landmarks)
+            self._cuts.append(sight.cut)
+
+    def _read(self, frames: int) -> Motion | None:
+        meshes, self._meshes = self._meshes[:frames], self._meshes[frames:]
+        cuts, self._cuts = self._cuts[:frames], self._cuts[frames:]
         return self._stream.push(meshes, cuts)
 
 

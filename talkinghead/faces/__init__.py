@@ -5,6 +5,15 @@ The networks (`talkinghead.models.face_mesh`) are loaded when the first face is 
 
 from talkinghead.faces.detect import doubtful, find_face, find_faces, fitted_face
 from talkinghead.faces.mesh import canonical_mesh
-from talkinghead.faces.tracker import FaceTracker
+from talkinghead.faces.tracker import FaceTracker, Sight, StreamTracker
 
-__all__ = ["FaceTracker", "canonical_mesh", "doubtful", "find_face", "find_faces", "fitted_face"]
+__all__ = [
+    "FaceTracker",
+    "Sight",
+    "StreamTracker",
+    "canonical_mesh",
+    "doubtful",
+    "find_face",
+    "find_faces",
+    "fitted_face",
+]

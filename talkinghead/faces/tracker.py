@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from types import TracebackType
+from typing import NamedTuple
 
 import numpy as np
 
@@ -43,12 +46,25 @@ class FaceTracker:
 
     def track(self, pixels: Pixels) -> Face | None:
         """The face in the next frame (H, W, 3) RGB uint8, in its pixels; None where it is not to be seen."""
+        self.look(pixels)
+        near = self.near(pixels)
+        return self.take(pixels, near, None if near is None else watched(pixels, near))
+
+    def look(self, pixels: Pixels) -> None:
+        """The next frame: whether it is another shot's first, in which nothing is where it was."""
         self.cut = self._cuts.is_cut(pixels)
         if self.cut:
             self._last, self._missed = None, 0
-        face = None
-        if self._last is not None and not self._missed and pixels.shape == self._shape:
-            face = self._followed(pixels, self._last)
+
+    def near(self, pixels: Pixels) -> Face | None:
+        """The mesh near where the face last was, which need not be one any more; None where it is to be searched."""
+        if self._last is None or self._missed or pixels.shape != self._shape:
+            return None
+        return followed(pixels, self._last)
+
+    def take(self, pixels: Pixels, near: Face | None, score: float | None) -> Face | None:
+        """The face in the frame that was looked at, given what is `near` and how sure the detector is of that."""
+        face = None if near is None or score is None else self._held(near, score)
         if face is None:
             self._faint = 0
             face = self._searched(pixels)
@@ -57,6 +73,10 @@ class FaceTracker:
             return None
         self._missed, self._last, self._shape = 0, face, pixels.shape
         return face
+
+    def holds(self, near: Face) -> bool:
+        """Whether the face that was last taken is the one that was `near`, not one found anew."""
+        return self._last is not None and not self._missed and self._last.landmarks is near.landmarks
 
     def close(self) -> None:
         """Forget the face; there is nothing else to free."""
@@ -70,12 +90,8 @@ class FaceTracker:
     ) -> None:
         self.close()
 
-    def _followed(self, pixels: Pixels, last: Face) -> Face | None:
-        """The face near where it was; None where there is none any more."""
-        face = followed(pixels, last)
-        if face is None:
-            return None
-        score = watched(pixels, face)
+    def _held(self, face: Face, score: float) -> Face | None:
+        """The face that is followed; None where the detector sees none there any more."""
         self._faint = self._faint + 1 if score < _FAINT else 0
         return None if score < _GONE or self._faint > _FAINT_FRAMES else replace(face, confidence=score)
 
@@ -98,3 +114,76 @@ class FaceTracker:
     def _distance(self, face: Face) -> float:
         assert self._last is not None
         return float(np.hypot(*(face.landmarks[:, :2].mean(0) - self._last.landmarks[:, :2].mean(0))))
+
+
+class Sight(NamedTuple):
+    """What following found in one frame (H, W, 3): the face, None where it is not to be seen; a cut before it."""
+
+    pixels: Pixels
+    face: Face | None
+    cut: bool
+
+
+class _Waiting(NamedTuple):
+    """A frame whose mesh is laid, while the detector looks whether a face is there."""
+
+    pixels: Pixels
+    near: Face
+    score: Future[float]
+    cut: bool
+
+
+class StreamTracker:
+    """Follows a face as `FaceTracker` does, with the same answers, which come one frame later.
+
+    The detector's look at one frame runs in a thread beside the next frame's mesh, which is laid where the face is if
+    the detector agrees, and again where it does not.
+    """
+
+    def __init__(self, index: int | None = None) -> None:
+        self._tracker = FaceTracker(index)
+        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="talkinghead-watching")
+        self._waiting: _Waiting | None = None
+
+    def push(self, pixels: Pixels) -> list[Sight]:
+        """One more frame (H, W, 3) RGB uint8, which is kept until it is answered; the sights that are known now."""
+        last, self._waiting = self._waiting, None
+        # Where the face is if the detector agrees: nothing else of the tracker's state matters for the mesh.
+        guess = None if last is None or last.pixels.shape != pixels.shape else followed(pixels, last.near)
+        out = [] if last is None else [self._answered(last)]
+        held = last is not None and self._tracker.holds(last.near)
+        self._tracker.look(pixels)
+        near = guess if held and not self._tracker.cut else self._tracker.near(pixels)
+        if near is None:
+            return [*out, Sight(pixels, self._tracker.take(pixels, None, None), self._tracker.cut)]
+        self._waiting = _Waiting(pixels, near, self._pool.submit(watched, pixels, near), self._tracker.cut)
+        return out
+
+    def finish(self) -> list[Sight]:
+        """The sight that waited."""
+        last, self._waiting = self._waiting, None
+        return [] if last is None else [self._answered(last)]
+
+    def follow(self, pictures: Iterable[Pixels]) -> Iterator[Sight]:
+        """The sights of all `pictures` (H, W, 3), in their order."""
+        for pixels in pictures:
+            yield from self.push(pixels)
+        yield from self.finish()
+
+    def _answered(self, waiting: _Waiting) -> Sight:
+        face = self._tracker.take(waiting.pixels, waiting.near, waiting.score.result())
+        return Sight(waiting.pixels, face, waiting.cut)
+
+    def close(self) -> None:
+        """Forget the face and end the thread."""
+        self._waiting = None
+        self._tracker.close()
+        self._pool.shutdown()
+
+    def __enter__(self) -> StreamTracker:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

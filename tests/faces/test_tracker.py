@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 
 import cv2
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from talkinghead.core.types import Face, Image
-from talkinghead.faces import FaceTracker
+from talkinghead.faces import FaceTracker, StreamTracker
 
 GREY = np.full((512, 512, 3), 120, np.uint8)
 
@@ -90,3 +91,40 @@ def test_a_title_card_shows_no_face(hopper: Image, hopper_face: Face) -> None:
         assert found is not None
         assert apart(found, hopper_face) < 0.06
         assert found.confidence > 0.8
+
+
+def difficult(astronaut: Image, hopper: Image) -> list[np.ndarray]:
+    """Frames of which some show a face that wanders, is lost, jumps, lies, and has another size."""
+    wandering = [shifted(astronaut, 8 * step) for step in range(5)]
+    faint = [cv2.GaussianBlur(frame, (0, 0), 14) for frame in wandering]
+    return [
+        *wandering, *[GREY] * 3, *wandering, *faint, shifted(astronaut, 220), *wandering[:2],
+        *[hopper.pixels] * 3, *[np.rot90(hopper.pixels)] * 3, GREY, *wandering, *wandering[::-1],
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("index", [None, 1, 2])
+def test_answers_that_come_a_frame_later_are_the_same(astronaut: Image, hopper: Image, index: int | None) -> None:
+    frames = difficult(astronaut, hopper)
+    with FaceTracker(index) as tracker:
+        expected = [(tracker.track(frame), tracker.cut) for frame in frames]
+    with StreamTracker(index) as stream:
+        sights = list(stream.follow(frames))
+    assert len(sights) == len(frames)
+    assert sum(face is None for face, _ in expected) >= 4
+    for frame, sight, (face, cut) in zip(frames, sights, expected, strict=True):
+        assert sight.pixels is frame
+        assert sight.cut == cut
+        assert (sight.face is None) == (face is None)
+        if face is not None and sight.face is not None:
+            np.testing.assert_array_equal(sight.face.landmarks, face.landmarks)
+            assert sight.face.confidence == face.confidence
+
+
+def test_the_second_thread_ends_with_the_tracker(astronaut: Image) -> None:
+    before = threading.active_count()
+    with StreamTracker() as tracker:
+        for _ in range(3):
+            tracker.push(astronaut.pixels)
+        assert threading.active_count() > before
+    assert threading.active_count() == before

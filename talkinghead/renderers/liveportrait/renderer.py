@@ -96,6 +96,7 @@ def open_renderer(settings: Settings) -> LivePortraitRenderer:
     """
     from talkinghead.checkpoints import resolve
     from talkinghead.core.device import resolve_device, resolve_precision
+    from talkinghead.models.liveportrait.ready import made_ready
     from talkinghead.models.liveportrait.weights import load_models
 
     device = resolve_device(settings.device)
@@ -103,7 +104,9 @@ def open_renderer(settings: Settings) -> LivePortraitRenderer:
     options = settings.liveportrait
     animals = settings.renderer == "liveportrait-animals"
     paths = resolve("liveportrait-animals" if animals else "liveportrait", settings.checkpoints).paths
-    engine = Engine(load_models(paths), device, precision, options.acceleration)
+    with made_ready(device):
+        models = load_models(paths)
+    engine = Engine(models, device, precision, options.acceleration)
     return LivePortraitRenderer(engine, options, landmarks=_landmark_net(paths.values()))
 
 

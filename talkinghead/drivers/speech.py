@@ -35,8 +35,8 @@ class SoundDriver(Driver[Floats], Protocol):
 def load_predictor(motion_model: str, device: str = "auto") -> Predictor:
     """The speech model: "embedded" or the folder of an audio2motion checkpoint, loaded once per process and device.
 
-    `device` "auto" takes the CPU for a small encoder, which is quicker there than on a GPU, and for a pretrained one
-    whatever there is.
+    A small encoder is on the CPU whatever `device` says: it is quicker there than on a GPU, and begins sooner. A
+    pretrained one is where `device` says, and "auto" takes whatever there is.
 
     Raises:
         CheckpointError: it is missing, damaged, or of another kind.
@@ -71,7 +71,8 @@ def _device(name: str, pretrained: bool) -> str:
         return "cpu"  # without asking PyTorch
     from talkinghead.core.device import resolve_device
 
-    return str(resolve_device(name))
+    device = resolve_device(name)
+    return str(device) if pretrained else "cpu"
 
 
 class SpeechDriver:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import torch
+from torch import Tensor
 
 from talkinghead.core.types import Portrait
 from talkinghead.models.liveportrait import crop as cropping
@@ -14,7 +16,7 @@ from talkinghead.models.liveportrait.engine import Engine
 from talkinghead.models.liveportrait.fast.warping import Source
 from talkinghead.models.liveportrait.head import Head
 from talkinghead.models.liveportrait.landmarks import LandmarkNet
-from talkinghead.models.liveportrait.reading import as_tensor
+from talkinghead.models.liveportrait.reading import Reading, as_tensor
 from talkinghead.renderers.liveportrait.animate import SourceState, source_state
 
 # Portraits whose reading is kept, about 10 MB each: those of one picture with several faces.
@@ -46,7 +48,7 @@ class SourceReader:
         if not portraits:
             return []
         pictures = as_tensor([cropping.network_picture(p.image, p.crop, p.pixels) for p in portraits])
-        reading, features = self._engine.read(pictures), self._engine.source(pictures)
+        reading, features = self._asked(pictures)
         with torch.inference_mode():
             return [
                 ReadSource(
@@ -56,6 +58,16 @@ class SourceReader:
                 )
                 for i, portrait in enumerate(portraits)
             ]  # fmt: skip
+
+    def _asked(self, pictures: Tensor) -> tuple[Reading, Source]:
+        """What M and F say of pictures (B, 3, h, w)."""
+        if self._engine.device.type != "cuda" or len(pictures) > 1:
+            return self._engine.read(pictures), self._engine.source(pictures)
+        # M reads a single picture on the CPU: the GPU can have its part meanwhile.
+        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="talkinghead-reading") as pool:
+            reading = pool.submit(self._engine.read, pictures)
+            features = self._engine.source(pictures)
+            return reading.result(), features
 
     def kept(self, portrait: Portrait) -> ReadSource:
         """The same, read once for the last few portraits, whoever asks."""

@@ -145,7 +145,10 @@ def train(corpora: tuple[Path, ...], out: Path, encoder: str, encoder_layer: str
 @click.option("--hours", type=float, default=1.0, show_default=True, help="Of the corpora, at most.")
 @click.option("--penalty", type=click.FloatRange(0, min_open=True), default=3e4, show_default=True,
               help="Weight of the start, in steps of 20 ms of speech: the more, the less CORPORA change.")  # fmt: skip
-def fit(corpora: tuple[Path, ...], out: Path, init: Path | None, hours: float, penalty: float) -> None:
+@click.option("--speed", "speeds", type=click.FloatRange(0.5, 2), multiple=True,
+              help="Hear synthesised speech once more, so many times as fast; of several at each in turn.")  # fmt: skip
+def fit(corpora: tuple[Path, ...], out: Path, init: Path | None, hours: float, penalty: float,
+        speeds: tuple[float, ...]) -> None:  # fmt: skip
     """Solve for the lips that speech features tell, on CORPORA: of synthesised speech, or of clips of your own.
 
     It takes a minute or two, and leaves everything else of the checkpoint as it is.
@@ -153,7 +156,8 @@ def fit(corpora: tuple[Path, ...], out: Path, init: Path | None, hours: float, p
     from audio2motion.checkpoint import embedded_checkpoint
     from audio2motion.training.feature_fit import FitConfig, fit_features
 
-    fit_features(corpora, init or embedded_checkpoint(), out, FitConfig(penalty, hours), report=click.echo)
+    config = FitConfig(penalty, hours, speeds)
+    fit_features(corpora, init or embedded_checkpoint(), out, config, report=click.echo)
     click.echo(f"{out}: checkpoint; for prediction without PyTorch: audio2motion export {out}")
 
 

@@ -123,7 +123,7 @@ class ModelConfig:
     channels: tuple[str, ...] = LIP_BLENDSHAPES
     closed_below: float = 0.25
     closure_above: float = 0.25
-    gain: float = 1.3
+    gain: float = 1.26
     blendshape_names: tuple[str, ...] = BLENDSHAPE_NAMES
     sample_rate_hz: int = SAMPLE_RATE_HZ
     motion_rate_hz: int = MOTION_RATE_HZ

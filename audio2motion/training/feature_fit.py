@@ -8,13 +8,13 @@ regression starts from the heads that there are.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from scipy.ndimage import gaussian_filter1d
 
@@ -29,8 +29,7 @@ from audio2motion.network.model import SpeechMotionModel, load_model, save_model
 from audio2motion.network.moonshine import Moonshine
 from audio2motion.network.protocol import Floats
 from audio2motion.phones import VISEMES
-
-Doubles = npt.NDArray[np.float64]
+from audio2motion.training.ridge import Sums, apart, together
 
 _SILENCE, _BILABIAL = VISEMES.index("silence"), VISEMES.index("p b m")
 _SPREADING = ("mouthSmileLeft", "mouthSmileRight", "mouthStretchLeft", "mouthStretchRight")
@@ -45,6 +44,11 @@ class FitConfig:
     """How to solve. `penalty`: rows' worth of ridge, over features of unit spread, for the lips' gap, and
     `shape_penalty` times as much for all else; `hours` of the corpus at most.
 
+    `speeds`: each take of synthesised speech is heard once more, played so many times as fast, at one of them in turn,
+    and the penalty grows with the rows; in low latency it is not, where shapes are told worse by it. `movements`: lips
+    move together in so many ways, those that go furthest, where all speech is synthesised. `second_share`: how much of
+    the lips' gap the second of the encoder's layers tells where the third tells the rest; of all else each tells half.
+
     `lead`: steps by which lips part and close before their sound; `shape_lead`: by which they spread and round before
     it. `spread`: how far lips spread for each unit of a corpus's targets, as people spread them less. `loudness`: for
     every 10 dB by which a sound is louder than those about it, lips part by exp(-loudness) of what the targets say,
@@ -54,39 +58,23 @@ class FitConfig:
 
     penalty: float = 3e4
     hours: float = 1.0
-    shape_penalty: float = 6.0
+    speeds: tuple[float, ...] = ()
+    movements: int = 4
+    second_share: float = 0.7
+    shape_penalty: float = 9.0
     lead: int = 2
     shape_lead: int = 4
     spread: float = 0.3
     loudness: float = 0.2
 
-
-class _Sums:
-    """Sums over rows, from which ridge regression is solved: x x', x y' of inputs (n,) with a one after them."""
-
-    def __init__(self, inputs: int, outputs: int) -> None:
-        self._squares, self._products = np.zeros((inputs + 1, inputs + 1)), np.zeros((inputs + 1, outputs))
-
-    @property
-    def rows(self) -> float:
-        return float(self._squares[-1, -1])
-
-    def add(self, x: Floats, y: Floats) -> None:
-        """Rows (T, n) and (T, outputs)."""
-        x = np.concatenate([x, np.ones((len(x), 1), np.float32)], 1)
-        self._squares += x.T @ x
-        self._products += x.T @ y
-
-    def solve(self, penalty: float, start: FeatureHead) -> FeatureHead:
-        """The head whose error and distance from `start`, times the penalty, are least together."""
-        mean, target = self._squares[-1, :-1] / self.rows, self._products[-1] / self.rows
-        centred = self._squares[:-1, :-1] - self.rows * np.outer(mean, mean)
-        before = start.weight.T.astype(np.float64)
-        left = self._products[:-1] - self.rows * np.outer(mean, target) - centred @ before
-        spread = np.sqrt(np.diag(centred) / self.rows) + 1e-6
-        scaled = centred / np.outer(spread, spread) + penalty * np.eye(len(spread))
-        weight = before + np.linalg.solve(scaled, left / spread[:, None]) / spread[:, None]
-        return FeatureHead(weight.T.astype(np.float32), (target - mean @ weight).astype(np.float32))
+    def __post_init__(self) -> None:
+        for speed in self.speeds:
+            if not 0.5 <= speed <= 2:
+                raise Audio2MotionError(f"speech is played at 0.5 to 2 times its speed, not at {speed}")
+        if self.movements < 1:
+            raise Audio2MotionError(f"lips have at least one movement, not {self.movements}")
+        if not 0 < self.second_share < 1:
+            raise Audio2MotionError(f"the second layer's share must be between 0 and 1, not {self.second_share}")
 
 
 def take_features(
@@ -157,30 +145,21 @@ def _linear(model: SpeechMotionModel, low_latency: bool) -> torch.nn.Linear:
     return head
 
 
-def _solved(sums: _Sums, fit: FitConfig, start: FeatureHead, config: ModelConfig) -> FeatureHead:
+def _shares(config: ModelConfig, fit: FitConfig, layers: int) -> Floats:
+    """(channels + 1, layers) with sums of 1: which layer tells how much of each channel, and of a p, b or m."""
+    names = config.channels if config.output == "blendshapes" else ("",) * channels(config)
+    second = [fit.second_share if name in GAP_CHANNELS else 0.5 for name in names]
+    shares = np.array([*second, 0.0], np.float32)  # a p, b or m is told by the last layer alone
+    return np.stack([shares, 1 - shares], 1) if layers == 2 else np.ones((len(shares), 1), np.float32)
+
+
+def _solved(sums: Sums, fit: FitConfig, start: FeatureHead, config: ModelConfig, movements: int | None) -> FeatureHead:
     """Shapes change slowly and are told by less, so that they take a larger penalty."""
     near, far = sums.solve(fit.penalty, start), sums.solve(fit.penalty * fit.shape_penalty, start)
     shapes = [name not in GAP_CHANNELS for name in config.channels] if config.output == "blendshapes" else []
     kept = np.array([*shapes, *[False] * (len(start.bias) - len(shapes))])
-    return FeatureHead(np.where(kept[:, None], far.weight, near.weight), np.where(kept, far.bias, near.bias))
-
-
-def _apart(head: FeatureHead, places: int, layers: int) -> list[FeatureHead]:
-    """The heads of single layers that `_together` makes this one of."""
-    weight = head.weight.reshape(len(head.bias), places, layers, -1) * np.float32(layers)
-    weight[-1] /= np.float32(layers)
-    return [FeatureHead(weight[:, :, i].reshape(len(head.bias), -1), head.bias) for i in range(layers)]
-
-
-def _together(heads: Sequence[FeatureHead], places: int) -> FeatureHead:
-    """One head on all layers from one on each: the lips' mean; a p, b or m is told by the last layer alone."""
-    count = len(heads[-1].bias)
-    weight = np.stack([head.weight.reshape(count, places, -1) for head in heads], 2) / np.float32(len(heads))
-    bias = np.mean([head.bias for head in heads], 0)
-    weight[-1, :, :-1] = 0
-    weight[-1, :, -1] *= np.float32(len(heads))
-    bias[-1] = heads[-1].bias[-1]
-    return FeatureHead(weight.reshape(count, -1), bias)
+    head = FeatureHead(np.where(kept[:, None], far.weight, near.weight), np.where(kept, far.bias, near.bias))
+    return sums.principal(head, movements) if movements is not None else head
 
 
 def _featured(model: SpeechMotionModel) -> SpeechMotionModel:
@@ -192,16 +171,52 @@ def _featured(model: SpeechMotionModel) -> SpeechMotionModel:
     return other
 
 
-def _takes(corpora: Sequence[Path], hours: float) -> Iterator[tuple[bool, StoredTake]]:
-    """Takes until they are `hours` long together, and whether their lips are measured ones."""
-    left = hours * 3600
+class _Heard(NamedTuple):
+    """A take, whether its lips are `measured` ones, and whether it is heard `again`, at another speed."""
+
+    take: StoredTake
+    measured: bool
+    again: bool
+
+
+def _takes(corpora: Sequence[Path], fit: FitConfig, low_latency: bool) -> Iterator[_Heard]:
+    """Takes until they are `hours` long together, and between them those that are heard again."""
+    left, speeds = fit.hours * 3600, itertools.cycle(fit.speeds)
     for folder in corpora:
         measured = CorpusInfo.read(folder).seed is None
         for take in read_takes(folder):
             if left <= 0:
                 return
             left -= len(take.samples) / 16000
-            yield measured, take
+            yield _Heard(take, measured, again=False)
+            if fit.speeds and not measured and not low_latency:
+                yield _Heard(take.played(next(speeds)), measured, again=True)
+
+
+def _fit_head(
+    corpora: Sequence[Path], start: FeatureHead, model: ModelConfig, config: FitConfig, low_latency: bool
+) -> tuple[FeatureHead, float]:
+    """The head for one latency, solved from where it starts, and the minutes of speech that it learnt from."""
+    features, encoder, kinds, once = model.features, Moonshine.load(), set(), 0.0
+    assert features is not None
+    places, layers = len(feature_places(features, low_latency)), len(feature_layers(features, low_latency))
+    sums = [Sums(places * MOONSHINE_SIZE, channels(model) + 1) for _ in range(layers)]
+    for take, measured, again in _takes(corpora, config, low_latency):
+        kinds.add(measured)
+        told, said = _rows(encoder, take, _lesson(model, config, measured), features, low_latency)
+        once += 0 if again else len(said)
+        for layer, x in zip(sums, told):
+            layer.add(x, said)
+    if not once:
+        raise Audio2MotionError(f"{corpora[0]} holds no speech whose lips are known")
+    config = replace(config, penalty=config.penalty * sums[0].rows / once)
+    shares = _shares(model, config, layers)
+    movements = None if True in kinds or model.output == "expression" else config.movements
+    starts = apart(start, places, shares)
+    head = together([_solved(s, config, at, model, movements) for s, at in zip(sums, starts)], places, shares)
+    if False not in kinds:  # of clips it is not known what is said: closures stay as they are
+        head.weight[-1], head.bias[-1] = start.weight[-1], start.bias[-1]
+    return head, sums[0].rows / 3000
 
 
 def fit_features(
@@ -216,28 +231,16 @@ def fit_features(
     Raises Audio2MotionError where a corpus moves other channels than the checkpoint, or teaches nothing.
     """
     model = _featured(load_model(init))
-    wanted, features, encoder = model.config.channels, model.config.features, Moonshine.load()
-    assert features is not None
     for folder in corpora:
-        if model.config.output == "blendshapes" and CorpusInfo.read(folder).channels != wanted:
+        if model.config.output == "blendshapes" and CorpusInfo.read(folder).channels != model.config.channels:
             raise Audio2MotionError(f"{folder} moves other channels than {init}: they must be the same")
     for low_latency in (False, True):
-        places, linear = len(feature_places(features, low_latency)), _linear(model, low_latency)
-        layers, sounds_known = len(feature_layers(features, low_latency)), False
-        sums = [_Sums(places * MOONSHINE_SIZE, channels(model.config) + 1) for _ in range(layers)]
-        for measured, take in _takes(corpora, config.hours):
-            sounds_known = sounds_known or not measured
-            told, said = _rows(encoder, take, _lesson(model.config, config, measured), features, low_latency)
-            for layer, x in zip(sums, told):
-                layer.add(x, said)
-        if not sums[0].rows:
-            raise Audio2MotionError(f"{corpora[0]} holds no speech whose lips are known")
-        starts = _apart(FeatureHead(linear.weight.numpy(), linear.bias.numpy()), places, layers)
-        solved = _together([_solved(s, config, start, model.config) for s, start in zip(sums, starts)], places)
-        known = None if sounds_known else -1  # of clips it is not known what is said: closures stay as they are
+        linear = _linear(model, low_latency)
+        start = FeatureHead(linear.weight.detach().numpy(), linear.bias.detach().numpy())
+        head, minutes = _fit_head(corpora, start, model.config, config, low_latency)
         with torch.no_grad():
-            linear.weight[:known] = torch.from_numpy(solved.weight)[:known]
-            linear.bias[:known] = torch.from_numpy(solved.bias)[:known]
-        report(f"{'low latency' if low_latency else 'default'}: {sums[0].rows / 3000:.1f} minutes of speech")
+            linear.weight.copy_(torch.from_numpy(head.weight))
+            linear.bias.copy_(torch.from_numpy(head.bias))
+        report(f"{'low latency' if low_latency else 'default'}: {minutes:.1f} minutes of speech")
     save_model(model, out)
     return out

@@ -31,10 +31,10 @@ from audio2motion.predictor import Predictor
 SPEECH = Path(__file__).parents[2] / "examples" / "speech.wav"
 # Of the shipped weights as they were first shipped, every 30th frame from the 20th at 25 frames per second.
 FROZEN: dict[tuple[bool, str], list[float]] = {
-    (False, "jawOpen"): [0.0627, 0.1744, 0.0263, 0.088, 0.0183, 0.1393, 0.3125, 0.0],
-    (False, "mouthPucker"): [0.0405, 0.0805, 0.1153, 0.1896, 0.3794, 0.0205, 0.0042, 0.1737],
-    (True, "jawOpen"): [0.0, 0.1791, 0.0579, 0.0955, 0.0446, 0.1173, 0.318, 0.0],
-    (True, "mouthPucker"): [0.0436, 0.0732, 0.085, 0.1917, 0.3792, 0.0622, 0.0, 0.1506],
+    (False, "jawOpen"): [0.0754, 0.1736, 0.0215, 0.083, 0.0265, 0.111, 0.3034, 0.0],
+    (False, "mouthPucker"): [0.0399, 0.1102, 0.1047, 0.1778, 0.3593, 0.0181, 0.0025, 0.1687],
+    (True, "jawOpen"): [0.0, 0.1744, 0.0557, 0.0855, 0.0438, 0.1107, 0.3051, 0.0],
+    (True, "mouthPucker"): [0.0408, 0.0776, 0.0745, 0.1823, 0.3621, 0.0567, 0.0, 0.1528],
 }
 
 

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from safetensors.torch import load_file
 
 from audio2motion.cli import main
-from audio2motion.corpus.build import CorpusInfo, make_corpus, take_motion
+from audio2motion.corpus.build import CorpusInfo, StoredTake, make_corpus, take_motion
 from audio2motion.corpus.dataset import CorpusDataset
 from audio2motion.corpus.espeak import shared_espeak
 from audio2motion.corpus.takes import TakeMaker, with_murmurs
@@ -64,6 +64,22 @@ def test_lips_follow_the_sound(corpus: Path) -> None:
     known = opening[np.isfinite(opening)]  # not in noise
     assert len(known) > 0.3 * len(opening)
     assert -0.01 < known.min() <= known.max() < 1.3
+
+
+@pytest.mark.parametrize("speed", [0.8, 1.25])
+def test_a_take_played_faster_is_higher_and_its_lips_move_with_it(speed: float) -> None:
+    seconds = 2.0
+    time, step = np.arange(int(16000 * seconds)) / 16000, np.arange(int(50 * seconds) + 1) / 50
+    motion = np.column_stack([step, np.full(len(step), np.nan)]).astype(np.float32)
+    take = StoredTake(np.sin(2 * np.pi * 400 * time).astype(np.float32), motion, (step >= 1).astype(np.int64))
+    played = take.played(speed)
+    assert len(played.samples) / 16000 == pytest.approx(seconds / speed, abs=1e-3)
+    assert len(played.motion) == len(played.visemes) == pytest.approx(50 * seconds / speed, abs=1.01)
+    np.testing.assert_allclose(played.motion[:, 0], np.arange(len(played.motion)) / 50 * speed, atol=1e-5)
+    assert np.isnan(played.motion[:, 1]).all()
+    assert np.flatnonzero(played.visemes)[0] == pytest.approx(50 / speed, abs=1)
+    spectrum = np.abs(np.fft.rfft(played.samples))
+    assert spectrum.argmax() * 16000 / len(played.samples) == pytest.approx(400 * speed, rel=0.01)
 
 
 def test_takes_are_within_range_differ_by_seed_and_mostly_speak() -> None:

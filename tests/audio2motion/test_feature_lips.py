@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from audio2motion.errors import Audio2MotionError
 from audio2motion.network.export import export_onnx
 from audio2motion.network.feature_lips import FeatureHead, MixedNetwork, read_heads, taps, with_features
 from audio2motion.network.layout import MOONSHINE_SIZE, feature_inputs, feature_places
+from audio2motion.network.lip_postprocessor import GAP_CHANNELS
 from audio2motion.network.model import SpeechMotionModel, load_model, save_model
 from audio2motion.network.moonshine import Moonshine
 from audio2motion.network.protocol import Floats
@@ -143,8 +145,40 @@ def test_lips_are_the_mean_of_what_layers_tell_and_closures_the_last_layers(
     told = rng.standard_normal((4, len(FEATURES.places), 2, MOONSHINE_SIZE)).astype(np.float32)
     second, third = (heads[layer](told[:, :, at].reshape(4, -1)) for at, layer in enumerate(((2,), (3,))))
     lips, closed = heads[2, 3](told.reshape(4, -1))
-    np.testing.assert_allclose(lips, (second[0] + third[0]) / 2, atol=1e-4)
+    shares = np.where(np.isin(LIP_BLENDSHAPES, GAP_CHANNELS), FitConfig().second_share, 0.5)
+    np.testing.assert_allclose(lips, shares * second[0] + (1 - shares) * third[0], atol=1e-4)
     np.testing.assert_allclose(closed, third[1], atol=1e-4)
+
+
+@pytest.mark.slow
+def test_speech_is_heard_at_another_speed_too_and_lips_move_in_few_ways(
+    small_model: SpeechMotionModel, tmp_path: Path
+) -> None:
+    make_corpus(tmp_path / "corpus", 10 / 3600, engines=("espeak-ng",), speechless=0.0)
+    model = SpeechMotionModel(replace(small_model.config, features=replace(FEATURES, layers=(3,))))
+    model.load_state_dict({**model.state_dict(), **small_model.state_dict()})
+    save_model(model, tmp_path / "start")
+    heads = {}
+    for name, options in (("once", []), ("twice", ["--speed", "0.9", "--speed", "1.1"])):
+        out = tmp_path / name
+        asked = ["fit", str(tmp_path / "corpus"), "-o", str(out), "--init", str(tmp_path / "start"), *options]
+        done = CliRunner().invoke(main, [*asked, "--penalty", "100", "--hours", "0.003"])
+        assert done.exit_code == 0, done.output
+        minutes = [float(line.split()[-4]) for line in done.output.splitlines() if line.endswith("minutes of speech")]
+        assert minutes[0] > minutes[1] if options else minutes[0] == minutes[1]
+        heads[name] = read_heads(out / WEIGHTS_FILE)
+        for head in heads[name]:
+            assert np.linalg.matrix_rank(head.weight[:-1].astype(np.float64), tol=1e-5) == FitConfig().movements
+    np.testing.assert_array_equal(heads["once"][1].weight, heads["twice"][1].weight)  # in low latency all is the same
+    assert np.abs(heads["once"][0].weight - heads["twice"][0].weight).max() > 1e-4
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"), [({"speeds": (1.0, 3.0)}, "not at 3.0"), ({"movements": 0}, "one movement"),
+                        ({"second_share": 1.0}, "between 0 and 1")])  # fmt: skip
+def test_fits_that_cannot_be_are_named(wrong: dict[str, Any], said: str) -> None:
+    with pytest.raises(Audio2MotionError, match=said):
+        FitConfig(**wrong)
 
 
 def test_the_embedded_model_hears_by_features() -> None:
@@ -189,7 +223,7 @@ def test_people_spread_their_lips_less_than_targets_say(featured: Path, tmp_path
     save_model(start, tmp_path / "start")
     weights = []
     for spread in (1.0, 0.5):
-        config = FitConfig(100.0, 0.003, spread=spread)
+        config = FitConfig(100.0, 0.003, movements=len(LIP_BLENDSHAPES), spread=spread)
         out = fit_features([tmp_path / "corpus"], tmp_path / "start", tmp_path / str(spread), config, lambda _: None)
         weights.append(read_heads(out / WEIGHTS_FILE)[0].weight)
     for name, share in (("mouthStretchLeft", 0.5), ("mouthSmileRight", 0.5), ("mouthPucker", 1.0), ("jawOpen", 1.0)):
@@ -213,7 +247,7 @@ def test_lips_are_taught_to_part_less_where_a_sound_is_louder(featured: Path, tm
     make_corpus(tmp_path / "corpus", 10 / 3600, engines=("espeak-ng",), speechless=0.0)
     take, follow = max(read_takes(tmp_path / "corpus"), key=lambda take: len(take.samples)), []
     for loudness in (0.0, 0.5):
-        config = FitConfig(100.0, 0.003, loudness=loudness)
+        config = FitConfig(100.0, 0.003, movements=len(LIP_BLENDSHAPES), loudness=loudness)
         out = fit_features([tmp_path / "corpus"], featured, tmp_path / str(loudness), config, lambda _: None)
         head, count = read_heads(out / WEIGHTS_FILE)[0], len(take.motion)
         features = take_features(Moonshine.load(), take.samples, count, False, FEATURES.layers)

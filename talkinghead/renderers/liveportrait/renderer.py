@@ -105,8 +105,7 @@ def open_renderer(settings: Settings) -> LivePortraitRenderer:
     animals = settings.renderer == "liveportrait-animals"
     paths = resolve("liveportrait-animals" if animals else "liveportrait", settings.checkpoints).paths
     with made_ready(device):
-        models = load_models(paths)
-    engine = Engine(models, device, precision, options.acceleration)
+        engine = Engine(load_models(paths), device, precision, options.acceleration)
     return LivePortraitRenderer(engine, options, landmarks=_landmark_net(paths.values()))
 
 

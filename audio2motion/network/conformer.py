@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from audio2motion.config import EncoderConfig
+from audio2motion.network.dropout import Dropout
 
 
 class FeedForward(nn.Module):
@@ -20,7 +21,7 @@ class FeedForward(nn.Module):
         super().__init__()
         self.intermediate_dense = nn.Linear(config.hidden_size, config.feed_forward)
         self.output_dense = nn.Linear(config.feed_forward, config.hidden_size)
-        self.output_dropout = nn.Dropout(config.dropout)
+        self.output_dropout = Dropout(config.dropout)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         out: torch.Tensor = self.output_dropout(self.output_dense(nn.functional.silu(self.intermediate_dense(x))))
@@ -52,7 +53,7 @@ class Convolution(nn.Module):
         self.depthwise_layer_norm = nn.LayerNorm(size)
         self.activation = nn.SiLU()
         self.pointwise_conv2 = nn.Conv1d(size, size, 1, bias=False)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
 
 
 class ConformerLayer(nn.Module):
@@ -64,7 +65,7 @@ class ConformerLayer(nn.Module):
         self.ffn1_layer_norm = nn.LayerNorm(size)
         self.ffn1 = FeedForward(config)
         self.self_attn_layer_norm = nn.LayerNorm(size)
-        self.self_attn_dropout = nn.Dropout(config.dropout)
+        self.self_attn_dropout = Dropout(config.dropout)
         self.self_attn = SelfAttention(config)
         self.conv_module = Convolution(config)
         self.ffn2_layer_norm = nn.LayerNorm(size)

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from audio2motion.config import EncoderConfig
+from audio2motion.network.dropout import Dropout
 from audio2motion.network.layout import KERNEL, STRIDES
 
 FrontState = tuple[torch.Tensor, ...]
@@ -25,7 +26,7 @@ class FeatureEncoder(nn.Module):
             nn.Conv1d(a, b, KERNEL, stride) for a, b, stride in zip(sizes, sizes[1:], STRIDES)
         )
         self.norms = nn.ModuleList(nn.LayerNorm(size) for size in sizes[1:])
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
 
     def start(self, batch: int = 1) -> FrontState:
         """The streaming state before any sound: the last inputs of each convolution (B, n, C)."""

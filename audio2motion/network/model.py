@@ -19,6 +19,7 @@ from audio2motion.checkpoint import CONFIG_FILE, WEIGHTS_FILE
 from audio2motion.config import FeatureConfig, ModelConfig
 from audio2motion.errors import Audio2MotionError
 from audio2motion.network.attention import KeyValues, WindowedSelfAttention
+from audio2motion.network.dropout import Dropout
 from audio2motion.network.encoder import Encoded, make_encoder
 from audio2motion.network.layout import channels, feature_inputs, places
 from audio2motion.phones import VISEMES
@@ -52,7 +53,7 @@ class MotionBlock(nn.Module):
         self.attention_norm, self.feed_norm = nn.LayerNorm(size), nn.LayerNorm(size)
         self.attention = WindowedSelfAttention(size, config.heads, config.window)
         self.feed = nn.Sequential(nn.Linear(size, config.feed_forward), nn.GELU(), nn.Linear(config.feed_forward, size))
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
 
     def forward(self, x: torch.Tensor, past: KeyValues | None) -> tuple[torch.Tensor, KeyValues]:
         """(B, T, size) -> (B, T, size), and the streaming state after it."""

@@ -59,7 +59,8 @@ class Trainer:
         self.train_set, train, held_out = _loaders(corpora, model_config, config)
         model, self.kept = _models(model_config, config, init)
         weights = [p for p in model.parameters() if p.requires_grad]
-        optimizer = torch.optim.AdamW(weights, lr=config.learning_rate, weight_decay=config.weight_decay)
+        fused = self.accelerator.device.type in ("cpu", "cuda")  # others may not know it
+        optimizer = torch.optim.AdamW(weights, config.learning_rate, weight_decay=config.weight_decay, fused=fused)
         self.model, self.optimizer, self.train_loader, self.test_loader = self.accelerator.prepare(
             model, optimizer, train, held_out
         )

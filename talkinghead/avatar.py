@@ -9,7 +9,8 @@ with avatar.session(rate_hz=48000, low_latency=True) as session: ...
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from talkinghead.canvas import Canvas
 from talkinghead.canvas.alpha import transparent
-from talkinghead.canvas.source import Source, open_source
+from talkinghead.canvas.source import Source
 from talkinghead.clip import Clip, Part
 from talkinghead.core.emotions import Emotion, EmotionCue
 from talkinghead.core.errors import FaceError, InputError
@@ -38,11 +39,12 @@ from talkinghead.drivers.speech import EMBEDDED, SoundDriver
 from talkinghead.media.kinds import is_video
 from talkinghead.media.sheet import sheet
 from talkinghead.media.sound import MixedSound, PaddedSound, Sound, SoundLike, open_sound
+from talkinghead.media.sources import open_source
 from talkinghead.motion.controls import controls_to_motion
 from talkinghead.motion.files import is_motion_file, load_motion
 from talkinghead.motion.gains import moves_mouth
 from talkinghead.motion.motion import Motion
-from talkinghead.renderers.select import select
+from talkinghead.renderers.select import Selection, select
 from talkinghead.session import Look, Session
 
 if TYPE_CHECKING:
@@ -65,7 +67,8 @@ class Avatar:
     - `motion_model`: what turns speech into motion: "embedded", "joyvasa", the folder of an audio2motion checkpoint, or
       "auto": JoyVASA for the neural renderer where its weights are there, else the embedded model;
     - `settings`: a `Settings`, or its fields as keywords (renderer, face, framing, fps, seed, ...);
-    - `few_frames`: it is for a picture or two, for which a lower precision of the neural renderer gains no time.
+    - `few_frames`: it is for a picture or two, for which a lower precision of the neural renderer gains no time;
+    - `drawn_by`: gives what draws (`renderers.select`), where that is being opened already, or is another avatar's.
 
     Its methods may be called from several threads.
 
@@ -80,14 +83,18 @@ class Avatar:
         motion_model: str = "auto",
         settings: Settings | None = None,
         few_frames: bool = False,
+        drawn_by: Callable[[], Selection] | None = None,
         **keywords: Unpack[SettingsKeywords],
     ) -> None:
         self.settings = replace(settings, **keywords) if settings else Settings(**keywords)  # type: ignore[arg-type]
         # A bad picture is told at once, before libraries are loaded that take seconds.
-        source = open_source(picture, self.settings.max_side)
         chosen = self.settings
-        self._renderer, self.note = select(chosen, few_frames)
-        self._source = Source(source, self._renderer, chosen.framing, chosen.box, chosen.background)
+        source = Source(open_source(picture, chosen.max_side), chosen.framing, chosen.box, chosen.background)
+        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="talkinghead-looking") as pool:
+            looking = pool.submit(source.look, chosen.face)
+            self._renderer, self.note = drawn_by() if drawn_by else select(chosen, few_frames)
+            looking.result()
+        self._source = source.drawn_by(self._renderer)
         self.motion_model = SpeechModel.chosen(motion_model, self._renderer.name, chosen.device, chosen.checkpoints)
         self.note += "".join(f"; {said}" for said in self._source.notes(chosen.face))
 

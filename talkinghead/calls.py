@@ -20,12 +20,13 @@ if TYPE_CHECKING:
     from talkinghead.clip import Clip
     from talkinghead.media.images import PictureLike
     from talkinghead.media.sound import Sound, SoundLike
+    from talkinghead.renderers.select import Selection
     from talkinghead.tts.engines import SpeechEngine
     from talkinghead.tts.opening import Voice
 
 
-# What finds faces, what hears, and a look at the sound.
-_LOADED_AT_ONCE = 3
+# What draws, what finds faces, what hears, and a look at the sound.
+_LOADED_AT_ONCE = 4
 
 
 def speak(
@@ -92,11 +93,13 @@ def animate(
     Raises:
         TalkingHeadError: an input cannot be used; the message says why and what to do.
     """
+    chosen = _settings(settings, keywords)
     with _meanwhile() as pool:
+        opening = pool.submit(_open_renderer, chosen, _has_few_frames(driving, single))
         networks = pool.submit(_load_networks)
         from talkinghead.avatar import Avatar
 
-        avatar = Avatar(source, settings=_settings(settings, keywords), few_frames=_has_few_frames(driving, single))
+        avatar = Avatar(source, settings=chosen, drawn_by=opening.result)
         networks.result()
     return avatar.animate(driving, audio=audio, silent=silent, driving_face=driving_face, driving_box=driving_box,
                           single=single)  # fmt: skip
@@ -144,13 +147,17 @@ def _settings(settings: Settings | None, keywords: SettingsKeywords) -> Settings
 def _ready_to_speak(
     source: PictureLike, audio: SoundLike | None, motion_model: str, settings: Settings
 ) -> tuple[Avatar, Sound | None]:
-    """An avatar whose speech model is loaded while its face is looked for, and its sound, already looked at."""
+    """An avatar whose speech model is loaded while its face is looked for, and its sound, already looked at.
+
+    What draws begins first: importing PyTorch for it, where it needs that, takes longer than all else.
+    """
     with _meanwhile() as pool:
+        opening = pool.submit(_open_renderer, settings)
         waiting = [pool.submit(_load_networks)]
         from talkinghead.avatar import Avatar
-        from talkinghead.canvas.source import open_source
         from talkinghead.drivers.opening import SpeechModel
         from talkinghead.media.sound import open_sound
+        from talkinghead.media.sources import open_source
 
         model = SpeechModel.chosen(motion_model, settings.renderer, settings.device, settings.checkpoints)
         waiting.append(pool.submit(model.load))
@@ -158,7 +165,7 @@ def _ready_to_speak(
         sound = None if audio is None else open_sound(audio)
         if sound is not None:
             waiting.append(pool.submit(_look_at, sound))
-        avatar = Avatar(picture, motion_model=motion_model, settings=settings)
+        avatar = Avatar(picture, motion_model=motion_model, settings=settings, drawn_by=opening.result)
         for one in waiting:
             one.result()
     return avatar, sound
@@ -177,6 +184,12 @@ def _meanwhile() -> Iterator[ThreadPoolExecutor]:
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+def _open_renderer(settings: Settings, few_frames: bool = False) -> Selection:
+    from talkinghead.renderers.select import select
+
+    return select(settings, few_frames)
 
 
 def _load_networks() -> None:

@@ -13,13 +13,14 @@ import soundfile
 from PIL import Image as pillow  # noqa: N813
 
 import talkinghead as th
-from talkinghead.core.errors import AudioError, FaceError, ImageError, InputError
+from talkinghead.core.errors import AudioError, CheckpointError, FaceError, ImageError, InputError
 from talkinghead.core.settings import Gains
 from talkinghead.core.types import Pixels
 from talkinghead.media.audio import probe_audio
 from talkinghead.media.images import read_image
 from talkinghead.media.video import VideoReader
 from talkinghead.motion.files import load_motion
+from talkinghead.renderers.select import select
 
 RATE_HZ = 16_000
 
@@ -79,6 +80,24 @@ def test_what_is_no_picture_is_refused(picture: np.ndarray, words: str) -> None:
 def test_a_picture_without_a_face_is_told_at_once() -> None:
     with pytest.raises(FaceError, match="no face"):
         th.Avatar(np.full((64, 64, 3), 127, np.uint8), renderer="warp")
+
+
+def test_what_is_wrong_is_told_while_other_things_are_opened(sound: tuple[np.ndarray, int], tmp_path: Path) -> None:
+    """A bad picture before weights that are missing, and those before a face that is none."""
+    wall = np.full((64, 64, 3), 127, np.uint8)
+    with pytest.raises(ImageError, match="at least"):
+        th.speak(wall[:4, :4], sound, renderer="liveportrait", checkpoints=tmp_path)
+    with pytest.raises(CheckpointError, match="liveportrait"):
+        th.speak(wall, sound, renderer="liveportrait", checkpoints=tmp_path)
+    with pytest.raises(FaceError, match="no face"):
+        th.speak(wall, sound, renderer="warp")
+
+
+def test_avatars_may_share_what_draws(avatar: th.Avatar, astronaut: Pixels, sound: tuple[np.ndarray, int]) -> None:
+    chosen = select(th.Settings(renderer="warp"))
+    other = th.Avatar(astronaut, drawn_by=lambda: chosen)
+    assert other.renderer == "warp"
+    assert all(np.array_equal(a, b) for a, b in zip(other.speak(sound), avatar.speak(sound), strict=True))
 
 
 def test_samples_are_heard_like_their_file_and_written_as_they_were(

@@ -11,7 +11,6 @@ from typing import cast
 from talkinghead.app.saying import on_page
 from talkinghead.avatar import Avatar
 from talkinghead.calls import editor
-from talkinghead.canvas.source import first_picture, open_source
 from talkinghead.clip import Clip
 from talkinghead.core.background import is_transparent
 from talkinghead.core.emotions import NEUTRAL, Emotion, parse_emotion
@@ -19,6 +18,7 @@ from talkinghead.core.errors import InputError
 from talkinghead.core.settings import Framing, Gains, Settings
 from talkinghead.core.types import Pixels
 from talkinghead.faces.listing import ListedFace, labelled, list_faces
+from talkinghead.media.sources import first_picture, open_source
 
 _KEPT = 4
 

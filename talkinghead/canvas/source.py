@@ -8,7 +8,6 @@ from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from talkinghead.canvas import Canvas
 from talkinghead.canvas.alpha import upon
@@ -16,75 +15,36 @@ from talkinghead.canvas.covered import covered_at_first
 from talkinghead.canvas.cutout import Cutout, behind, cut_out
 from talkinghead.canvas.laid import Laid
 from talkinghead.canvas.several import count_faces
-from talkinghead.canvas.still import Still, open_still
+from talkinghead.canvas.still import Still, look
 from talkinghead.core.background import parse_background
-from talkinghead.core.errors import FaceError, ImageError, InputError
-from talkinghead.core.settings import DEFAULT_FPS, MAX_PICTURE_SIDE_PX, Box, FaceChoice, Framing
+from talkinghead.core.errors import FaceError, InputError
+from talkinghead.core.settings import DEFAULT_FPS, Box, FaceChoice, Framing
 from talkinghead.core.types import Face, Image
 from talkinghead.faces import doubtful, find_faces
 from talkinghead.faces.mouth import mouth_covered
-from talkinghead.media.images import open_picture
-from talkinghead.media.kinds import read_as
 from talkinghead.motion.protocols import Renderer
 
-if TYPE_CHECKING:
-    from talkinghead.media.images import PictureLike
-
 _log = logging.getLogger("talkinghead")
-
-
-def open_source(picture: PictureLike, max_side_px: int = MAX_PICTURE_SIDE_PX) -> Image | Path:
-    """A picture read from wherever it is, or the path of a video.
-
-    Raises:
-        ImageError: the picture cannot be read, or is a recording.
-    """
-    if not isinstance(picture, str | Path):
-        return open_picture(picture, max_side_px)
-    path = Path(picture)
-    kind = read_as(path)
-    if kind == "video":
-        return path
-    if kind == "sound":
-        raise ImageError(
-            f"{path} is a recording: the picture comes first, as in `talkinghead speak portrait.png {path.name}`"
-        )
-    return open_picture(path, max_side_px)
-
-
-def first_picture(source: Image | Path) -> Image:
-    """The picture, or a video's first frame.
-
-    Raises:
-        VideoError: the file is no video that can be decoded.
-    """
-    if isinstance(source, Image):
-        return source
-    from talkinghead.media.video import VideoReader
-
-    with VideoReader(source) as reader:
-        return Image(next(iter(reader)), name=source.name)
 
 
 class Source:
     """A picture, whose faces are each found once, or a video, which every canvas begins anew.
 
     `fps`: a video's own frame rate, else 25; `note`: what people should know of how it is read, "" if nothing.
+    Faces can be looked for before it is known who draws (`drawn_by`); all else needs that.
 
     Raises:
         VideoError: the file is no video that can be decoded.
-        InputError: it is a video, or drawn by a renderer, whose `background` cannot be replaced by that.
+        InputError: it is a video or a transparent picture, whose `background` cannot be replaced by that.
     """
 
+    _renderer: Renderer
+
     def __init__(
-        self,
-        source: Image | Path,
-        renderer: Renderer,
-        framing: Framing,
-        box: Box | None,
-        background: str | None = None,
+        self, source: Image | Path, framing: Framing, box: Box | None = None, background: str | None = None
     ) -> None:
-        self._renderer, self._framing, self._box = renderer, framing, box
+        self._framing, self._box = framing, box
+        self._faces: dict[int | None, Face] = {}
         self._stills: dict[int | None, Still | Laid] = {}
         self._covered: dict[int | None, bool] = {}
         self.fps, self.note, self._colour_name = DEFAULT_FPS, "", background or "white"
@@ -109,11 +69,36 @@ class Source:
             return
         if isinstance(source, Path):
             raise InputError(f"{source.name} is a video, whose background stays: --background is for pictures")
-        if self._background.colour is None and self._renderer.name != "warp":
-            raise InputError(f"the renderer {self._renderer.name} replaces a background by a colour alone: give a "
-                             "colour, or choose --renderer warp")  # fmt: skip
         if self._background.blurred and source.alpha is not None:
             raise InputError(f"{source.name} is transparent and has no background to blur: give a colour or a picture")
+
+    def drawn_by(self, renderer: Renderer) -> Source:
+        """The same, once it is known who draws.
+
+        Raises:
+            InputError: this renderer cannot replace its background by that.
+        """
+        if self._background is not None and self._background.colour is None and renderer.name != "warp":
+            raise InputError(f"the renderer {renderer.name} replaces a background by a colour alone: give a "
+                             "colour, or choose --renderer warp")  # fmt: skip
+        self._renderer = renderer
+        return self
+
+    def look(self, face: FaceChoice) -> None:
+        """Look for face number `face` of a picture, so that it is known when it is asked for; of "all" nothing is done.
+
+        Raises:
+            FaceError: there is no such face.
+        """
+        if isinstance(self._source, Image) and face != "all":
+            self._face(self._source, face)
+
+    def _face(self, image: Image, face: int | None) -> Face:
+        if face not in self._faces:
+            self._faces[face] = found = look(image, framing=self._framing, face=face, box=self._box)
+            x, y, width, height = found.box
+            _log.info("%s: a face of %.0f x %.0f pixels at %.0f, %.0f", image.name, width, height, x, y)
+        return self._faces[face]
 
     @property
     def video_note(self) -> str:
@@ -200,12 +185,9 @@ class Source:
         """The picture, once a face."""
         assert isinstance(self._source, Image)
         if face not in self._stills:
-            still: Still | Laid = open_still(
-                self._source, self._renderer, framing=self._framing, face=face, box=self._box
-            )
-            x, y, width, height = still.portrait.face.box
-            _log.info("%s: a face of %.0f x %.0f pixels at %.0f, %.0f", self._source.name, width, height, x, y)
-            self._stills[face] = self._laid(self._source, still.portrait.face) or still
+            found = self._face(self._source, face)
+            plain = Still(self._renderer.crop(self._source, found, whole=self._framing == "whole"))
+            self._stills[face] = self._laid(self._source, found) or plain
         return self._stills[face]
 
     def _laid(self, image: Image, face: Face) -> Still | Laid | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from talkinghead.core.settings import Box, Framing
-from talkinghead.core.types import DrawnCrop, Image, Pixels, Portrait, TrackReport
+from talkinghead.core.types import DrawnCrop, Face, Image, Pixels, Portrait, TrackReport
 from talkinghead.faces import find_face
 from talkinghead.faces.paste import paste_back
 from talkinghead.motion.protocols import Renderer
@@ -62,8 +62,16 @@ def open_still(
     Raises:
         FaceError: there is no such face.
     """
-    whole = framing == "whole"
+    return Still(renderer.crop(image, look(image, framing=framing, face=face, box=box), whole=framing == "whole"))
+
+
+def look(image: Image, *, framing: Framing = "picture", face: int | None = None, box: Box | None = None) -> Face:
+    """The face that `open_still` finds, whoever draws it.
+
+    Raises:
+        FaceError: there is no such face.
+    """
     width, height = image.full_size_px or image.size_px
     # A picture that already is a crop always has its face: where none is found, in the middle of it.
-    box = box or ((0.0, 0.0, float(width), float(height)) if whole else None)
-    return Still(renderer.crop(image, find_face(image, index=face, box=box), whole=whole))
+    box = box or ((0.0, 0.0, float(width), float(height)) if framing == "whole" else None)
+    return find_face(image, index=face, box=box)

@@ -40,8 +40,8 @@ def command(source: Path, as_json: bool, output: Path | None, force: bool, quiet
         check_picture_target(output, force)
         check_not_input(output, source)
     with stop_at_once():
-        from talkinghead.canvas.source import first_picture, open_source
         from talkinghead.faces.listing import faces_record, labelled, list_faces
+        from talkinghead.media.sources import first_picture, open_source
 
         image = first_picture(open_source(source))
         faces = list_faces(image)

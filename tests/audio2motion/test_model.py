@@ -8,6 +8,7 @@ import torch
 from audio2motion.config import EncoderConfig
 from audio2motion.network.attention import WindowedSelfAttention
 from audio2motion.network.augment import augmented, warp_throat
+from audio2motion.network.dropout import Dropout
 from audio2motion.network.encoder import ConformerEncoder
 from audio2motion.network.features import LogMel
 from audio2motion.network.layout import look_ahead_s
@@ -148,3 +149,20 @@ def test_a_gradient_reaches_every_weight(small_model: SpeechMotionModel, sound: 
     missing = [name for name, weight in small_model.named_parameters() if weight.grad is None]
     small_model.zero_grad()
     assert missing == []
+
+
+def test_dropout_leaves_the_mean_and_is_torch_s_own_chance() -> None:
+    dropout, x = Dropout(0.1), torch.full((200, 333), 3.0, requires_grad=True)
+    torch.manual_seed(5)
+    out = dropout(x)
+    dropped = out == 0
+    assert float(dropped.float().mean()) == pytest.approx(26 / 256, abs=0.005)
+    assert float(out.detach().mean()) == pytest.approx(3.0, rel=0.01)
+    out.sum().backward()
+    assert x.grad is not None
+    assert torch.equal(x.grad == 0, dropped)
+    torch.manual_seed(5)
+    assert torch.equal(dropout(x), out)
+    assert not torch.equal(dropout(x), out)
+    assert dropout.eval()(x) is x
+    assert Dropout(0.0)(x) is x

@@ -121,9 +121,9 @@ def test_over_is_exact_at_both_ends() -> None:
 @pytest.mark.parametrize(
     ("background", "name", "message"),
     [
-        ("blur", "liveportrait", "by a colour alone"),
         ("transparent", "liveportrait", "--renderer warp"),
         ("blur", "warp", "no background to blur"),
+        ("blur", "liveportrait", "no background to blur"),
     ],
 )
 def test_what_cannot_be_is_refused_at_once(
@@ -133,23 +133,30 @@ def test_what_cannot_be_is_refused_at_once(
     renderer.name = name
     source = open_picture(np.dstack([hopper.pixels, oval]))
     with pytest.raises(InputError, match=message):
-        Source(source, renderer, "picture", None, background)
+        Source(source, "picture", None, background).drawn_by(renderer)
+
+
+def test_networks_blur_no_background(hopper: Image) -> None:
+    renderer = WarpRenderer()
+    renderer.name = "liveportrait"
+    with pytest.raises(InputError, match="by a colour alone"):
+        Source(hopper, "picture", None, "blur").drawn_by(renderer)
 
 
 def test_a_video_keeps_its_background() -> None:
     with pytest.raises(InputError, match="is a video, whose background stays"):
-        Source(Path("walk.mp4"), WarpRenderer(), "picture", None, "green")
+        Source(Path("walk.mp4"), "picture", None, "green")
 
 
 def test_a_picture_without_a_face_says_so() -> None:
     wall = Image(np.full((200, 300, 3), 127, np.uint8), name="wall.png")
     with pytest.raises(FaceError, match=r"wall\.png"):
-        Source(wall, WarpRenderer(), "picture", None, "green").canvas(None, None)
+        Source(wall, "picture", None, "green").drawn_by(WarpRenderer()).canvas(None, None)
 
 
 def test_a_doubtful_matte_is_told() -> None:
     wall = Image(np.full((200, 300, 3), 127, np.uint8), name="wall.png")
-    source = Source(wall, WarpRenderer(), "picture", (100, 50, 80, 100), "transparent")
+    source = Source(wall, "picture", (100, 50, 80, 100), "transparent").drawn_by(WarpRenderer())
     (said,) = source.notes(None)
     assert "cut badly" in said
     assert "rembg" in said

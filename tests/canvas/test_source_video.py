@@ -152,7 +152,7 @@ def test_a_video_that_opens_with_a_title_is_drawn_from_where_a_face_is(examples:
 
 
 def open_count(path: Path) -> int:
-    return Source(path, WarpRenderer(), "picture", None).count_faces()
+    return Source(path, "picture").count_faces()
 
 
 def test_a_video_speaks_a_longer_recording(examples: Path, moving: Path, tmp_path: Path) -> None:

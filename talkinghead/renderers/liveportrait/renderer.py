@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -99,13 +100,16 @@ def open_renderer(settings: Settings) -> LivePortraitRenderer:
     from talkinghead.models.liveportrait.ready import made_ready
     from talkinghead.models.liveportrait.weights import load_models
 
-    device = resolve_device(settings.device)
-    precision = resolve_precision(settings.precision, device)
     options = settings.liveportrait
     animals = settings.renderer == "liveportrait-animals"
     paths = resolve("liveportrait-animals" if animals else "liveportrait", settings.checkpoints).paths
-    with made_ready(device):
-        engine = Engine(load_models(paths), device, precision, options.acceleration)
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="talkinghead-weights") as pool:
+        # To ask for a GPU, and to get it ready, takes as long as weights take from the disk.
+        models = pool.submit(load_models, paths)
+        device = resolve_device(settings.device)
+        precision = resolve_precision(settings.precision, device)
+        with made_ready(device):
+            engine = Engine(models.result(), device, precision, options.acceleration)
     return LivePortraitRenderer(engine, options, landmarks=_landmark_net(paths.values()))
 
 

@@ -74,8 +74,7 @@ TRAIN := OMP_NUM_THREADS=1 ACCELERATE_USE_CPU=true $(BIN)/torchrun --nproc_per_n
 # card in checkpoints/audio2motion lists them); without them the voices are espeak-ng's alone and the model is worse.
 checkpoint: $(VENV)/.installed-dev
 	$(BIN)/audio2motion corpus out/corpus --hours 6 --seed 11 --speechless 0.16 --workers 2
-	$(TRAIN) -o out/first --look-ahead 15 --settle 1 --minutes 31 --learning-rate 0.002
-	$(TRAIN) -o out/model --init out/first --look-ahead 10 --settle 0 --keep 0.5 --minutes 5 --learning-rate 0.0008
+	$(TRAIN) -o out/model --look-ahead 10 --settle 0 --minutes 35 --learning-rate 0.002
 	$(BIN)/audio2motion fit out/corpus --init out/model -o out/fitted --hours 0.8 --penalty 20000 --speed 0.88 --speed 1.14
 	$(BIN)/audio2motion export out/fitted
 	cp out/fitted/config.json out/fitted/model.safetensors out/fitted/model.onnx checkpoints/audio2motion/

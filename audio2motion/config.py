@@ -79,7 +79,7 @@ class FeatureConfig:
     low_latency_layers: tuple[int, ...] = (3,)
     places: tuple[int, ...] = (-12, -9, -6, -4, -2, 0, 2)
     low_latency_places: tuple[int, ...] = (-12, -9, -6, -4, -2, 0)
-    share: float = 0.7
+    share: float = 0.75
     shape_share: float = 1.0
     confirm: float = 0.2
     low_latency_confirm: float = 0.12

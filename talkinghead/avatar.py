@@ -68,7 +68,7 @@ class Avatar:
       "auto": JoyVASA for the neural renderer where its weights are there, else the embedded model;
     - `settings`: a `Settings`, or its fields as keywords (renderer, face, framing, fps, seed, ...);
     - `few_frames`: it is for a picture or two, for which a lower precision of the neural renderer gains no time;
-    - `drawn_by`: gives what draws (`renderers.select`), where that is being opened already, or is another avatar's.
+    - `drawn_by`: returns what draws, as `renderers.select.select` does, where that is being opened already or shared.
 
     Its methods may be called from several threads.
 

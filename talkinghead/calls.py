@@ -95,8 +95,8 @@ def animate(
     """
     chosen = _settings(settings, keywords)
     with _meanwhile() as pool:
-        opening = pool.submit(_open_renderer, chosen, _has_few_frames(driving, single))
         networks = pool.submit(_load_networks)
+        opening = pool.submit(_open_renderer, chosen, _has_few_frames(driving, single))
         from talkinghead.avatar import Avatar
 
         avatar = Avatar(source, settings=chosen, drawn_by=opening.result)

@@ -29,7 +29,7 @@ from audio2motion.network.torch_network import TorchNetwork
 from audio2motion.predictor import Predictor
 
 SPEECH = Path(__file__).parents[2] / "examples" / "speech.wav"
-# Of the shipped weights as they were first shipped, every 30th frame from the 20th at 25 frames per second.
+# Of the shipped checkpoint, every 30th frame from the 20th at 25 frames per second.
 FROZEN: dict[tuple[bool, str], list[float]] = {
     (False, "jawOpen"): [0.0877, 0.1795, 0.0203, 0.0796, 0.0281, 0.1117, 0.3033, 0.0],
     (False, "mouthPucker"): [0.0399, 0.1102, 0.1047, 0.1778, 0.3593, 0.0181, 0.0025, 0.1687],

@@ -14,6 +14,7 @@ import io
 import pickle
 import re
 import sys
+import threading
 import warnings
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
@@ -28,6 +29,7 @@ from talkinghead.core.pickle_scan import endless
 MAX_PICKLE_BYTES = 1 << 30
 _MAX_DEPTH = 64
 _MAX_DIMENSIONS = 8
+_LOADING = threading.Lock()
 _NUMBER = re.compile(r"[biuf][1248]|f16|\?")
 
 
@@ -224,7 +226,8 @@ def load_weights(path: Path, *, settings: bool = False, mmap: bool = True) -> di
 
     extra: list[Any] = _SETTINGS_GLOBALS if settings else []
     try:
-        with torch.serialization.safe_globals(extra), warnings.catch_warnings():
+        # What is admitted and what is warned of are the process's own: one thread at a time sets and resets them.
+        with _LOADING, torch.serialization.safe_globals(extra), warnings.catch_warnings():
             # PyTorch warns of pickle protocols that it then refuses: once is enough.
             warnings.simplefilter("ignore", UserWarning)
             state = torch.load(path, map_location="cpu", weights_only=True, mmap=mmap and _is_zip(path))

@@ -8,7 +8,9 @@ import pathlib
 import pickle
 import random
 import struct
+import warnings
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -184,6 +186,16 @@ def test_weights_with_settings(tmp_path: Path) -> None:
     assert got["model"]["w"].tolist() == [0, 1, 2]
     with pytest.raises(CheckpointError, match=r"argparse\.Namespace"):
         load_weights(tmp_path / "w.pt")
+
+
+def test_threads_that_read_weights_leave_the_process_as_it_was(tmp_path: Path) -> None:
+    torch.save({"w": torch.arange(3.0), "args": argparse.Namespace(fps=25)}, tmp_path / "w.pt")
+    filters, admitted = list(warnings.filters), torch.serialization.get_safe_globals()
+    with ThreadPoolExecutor(4) as pool:
+        read = list(pool.map(lambda _: load_weights(tmp_path / "w.pt", settings=True)["w"].tolist(), range(200)))
+    assert read == [[0, 1, 2]] * 200
+    assert list(warnings.filters) == filters
+    assert torch.serialization.get_safe_globals() == admitted
 
 
 @pytest.mark.parametrize("zipped", [True, False])

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Literal, get_args
 
 from talkinghead.core.errors import DeviceError
+from talkinghead.core.gpu import woken
 
 if TYPE_CHECKING:
     import torch
@@ -19,7 +22,8 @@ PRECISIONS: tuple[str, ...] = get_args(Precision)
 
 def resolve_device(name: str = "auto") -> torch.device:
     """The torch device that `name` asks for; `auto` takes CUDA, then Apple's MPS, then the CPU."""
-    import torch
+    with woken(name) if "torch" not in sys.modules else nullcontext():
+        import torch
 
     available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if name == "auto":

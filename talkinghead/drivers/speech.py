@@ -56,23 +56,18 @@ def _loaded(motion_model: str, device: str) -> Predictor:
             f"there is no motion model {path}: name auto, embedded, joyvasa, or an audio2motion folder"
         )
     from audio2motion import Audio2MotionError, ModelConfig, Predictor
+    from talkinghead.core.device import resolve_device
 
     try:
         pretrained = ModelConfig.read(path / "config.json").encoder.pretrained
-        place = _device(device, pretrained)
+        place = str(resolve_device(device)) if pretrained else "cpu"
         _log.info("speech model: %s, on %s", path, place)
-        return Predictor.load(path, device=place)
+        predictor = Predictor.load(path, device=place)
     except Audio2MotionError as error:
         raise CheckpointError(str(error)) from error
-
-
-def _device(name: str, pretrained: bool) -> str:
-    if name == "cpu" or (name == "auto" and not pretrained):
-        return "cpu"  # without asking PyTorch
-    from talkinghead.core.device import resolve_device
-
-    device = resolve_device(name)
-    return str(device) if pretrained else "cpu"
+    if not pretrained and device not in ("auto", "cpu"):
+        resolve_device(device)  # refused where it is not there; last, as it imports PyTorch
+    return predictor
 
 
 class SpeechDriver:

@@ -6,6 +6,7 @@ import logging
 from dataclasses import replace
 from typing import NamedTuple
 
+from talkinghead.core.device import resolve_device
 from talkinghead.core.errors import CheckpointError, InputError
 from talkinghead.core.settings import Settings, given_options
 from talkinghead.motion.protocols import Renderer
@@ -53,8 +54,6 @@ def _why_not_liveportrait(settings: Settings) -> str | None:
         if settings.checkpoints is not None:
             return f"{settings.checkpoints} holds no complete liveportrait weights"
         return "for the neural one: a GPU and `talkinghead checkpoints pull liveportrait`"
-    from talkinghead.core.device import resolve_device
-
     if resolve_device(settings.device).type == "cpu":
         return "no GPU; the neural one is slow without: --renderer liveportrait"
     return None
@@ -69,11 +68,15 @@ def _warp(settings: Settings) -> Renderer:
 
 
 def _liveportrait(settings: Settings, few_frames: bool) -> Renderer:
-    from talkinghead.renderers.liveportrait import open_renderer
-
     _refuse(given_options(settings.warp), "the warp renderer", "liveportrait", "--renderer warp")
-    exact = few_frames and settings.precision == "auto"
-    return open_renderer(replace(settings, precision="fp32") if exact else settings)
+    device = resolve_device(settings.device)  # first: PyTorch and the GPU take longer than all else
+    from talkinghead.models.liveportrait.ready import made_ready
+
+    with made_ready(device):
+        from talkinghead.renderers.liveportrait import open_renderer
+
+        exact = few_frames and settings.precision == "auto"
+        return open_renderer(replace(settings, precision="fp32") if exact else settings)
 
 
 def _refuse(names: list[str], owner: str, drawing: str, instead: str) -> None:

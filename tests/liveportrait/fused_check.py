@@ -11,6 +11,7 @@ os.environ["TRITON_INTERPRET"] = "1"
 import torch
 
 from talkinghead.models.liveportrait.fast import FastGenerator, FastWarping
+from talkinghead.models.liveportrait.fast.fold import channels_last
 from talkinghead.models.liveportrait.fused.generator import FusedGenerator
 from talkinghead.models.liveportrait.fused.warping import FusedWarping
 from talkinghead.models.liveportrait.networks import WarpingModule
@@ -24,14 +25,14 @@ def main() -> None:
     network = WarpingModule(channels=4, depth=2, expansion=4, widest=16, compressed=1, out=16)
     # Three levels, the least that has a step of each kind: the interpreter takes seconds for a network of five.
     network.dense_motion_network = DenseMotion(4, 2, expansion=4, levels=3, widest=16, compressed=1)
-    warping = FastWarping(narrow.randomised(network, 6), 2)
+    warping = channels_last(FastWarping(narrow.randomised(network, 6)))
     with torch.inference_mode():
         for pictures in (1, 2):
             source = warping.prepare(torch.rand(pictures, 4, 2, 8, 8))
             driving, still = torch.rand(pictures, 21, 3) - 0.5, torch.rand(pictures, 21, 3) - 0.5
             expected, answer = warping(source, driving, still), FusedWarping(warping)(source, driving, still)
             print(float((answer - expected).abs().max()), float(expected.abs().max()))
-        generator = FastGenerator(narrow.models().generator)
+        generator = channels_last(FastGenerator(narrow.models().generator))
         guide = torch.rand(2, 16, 3, 3).contiguous(memory_format=torch.channels_last)
         levels = (generator(guide).clamp(0, 1) * 255).permute(0, 2, 3, 1)
         print(float((FusedGenerator(generator)(guide) - levels.floor()).abs().max()))

@@ -66,7 +66,7 @@ def test_each_network_answers_as_the_plain_one(models: Models) -> None:
         feature = models.appearance(picture)
         close(FastAppearance(models.appearance)(picture), feature)
         driving, source = torch.rand(2, 21, 3) - 0.5, torch.rand(2, 21, 3) - 0.5
-        warping = FastWarping(models.warping, depth=2)
+        warping = FastWarping(models.warping)
         expected = models.warping.dense_motion_network(feature, driving, source)
         prepared = warping.prepare(feature)
         for answer, value in zip(warping.dense_motion(prepared, driving, source), expected):
@@ -85,7 +85,7 @@ def test_generator_answers_as_the_plain_one() -> None:
 
 def test_one_source_serves_a_batch_of_frames(models: Models) -> None:
     with torch.inference_mode():
-        warping, feature = FastWarping(models.warping, depth=2), models.appearance(torch.rand(1, 3, 256, 256))
+        warping, feature = FastWarping(models.warping), models.appearance(torch.rand(1, 3, 256, 256))
         driving, source = torch.rand(3, 21, 3) - 0.5, torch.rand(1, 21, 3).expand(3, -1, -1) - 0.5
         together = warping(warping.prepare(feature), driving, source)
         for i in range(3):
@@ -111,7 +111,7 @@ def test_bfloat16_changes_the_picture_by_rounding_alone(models: Models) -> None:
 def test_the_plain_networks_stay_as_they_were() -> None:
     models = narrow.models()
     before = [p.clone() for part in (models.appearance, models.warping, models.generator) for p in part.parameters()]
-    for fast in (FastAppearance(models.appearance), FastWarping(models.warping, 2), FastGenerator(models.generator)):
+    for fast in (FastAppearance(models.appearance), FastWarping(models.warping), FastGenerator(models.generator)):
         fast.bfloat16()
     after = [p for part in (models.appearance, models.warping, models.generator) for p in part.parameters()]
     assert all(torch.equal(a, b) and a.dtype == b.dtype for a, b in zip(after, before))

@@ -107,7 +107,7 @@ def test_whole_networks_answer_as_the_plain_ones() -> None:
         assert error(fast(guide).double(), generator(guide)) < 1e-6
         feature = models.appearance(torch.rand(2, 3, 256, 256))
         driving, source = torch.rand(2, 21, 3) - 0.5, torch.rand(2, 21, 3) - 0.5
-        warping = FastWarping(models.warping, depth=2)
+        warping = FastWarping(models.warping)
         filter_convolutions(warping, choose=lambda conv: True)
         assert sum(isinstance(part, FilteredConv) for part in warping.modules()) > 8
         answer = warping(warping.prepare(feature), driving, source)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +13,8 @@ import torch
 
 from talkinghead.core.errors import CheckpointError
 from talkinghead.models.liveportrait import networks
-from talkinghead.models.liveportrait.weights import filled, load_models
+from talkinghead.models.liveportrait.engine import Engine
+from talkinghead.models.liveportrait.weights import FILES, ModelFiles, filled, load_models
 
 
 def state() -> dict[str, torch.Tensor]:
@@ -22,6 +24,18 @@ def state() -> dict[str, torch.Tensor]:
 def test_missing_folder_names_the_file_and_the_way_out(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"appearance_feature_extractor\.pth is missing: .*checkpoints pull"):
         load_models(tmp_path)
+
+
+def test_damaged_files_are_told_when_their_network_is_asked_for(tmp_path: Path) -> None:
+    for place in FILES.values():
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / place).write_bytes(b"no weights")
+    files = ModelFiles(tmp_path)
+    with pytest.raises(CheckpointError, match=r"retargeting_module\.pth cannot be read as weights"):
+        _ = files.lip
+    with pytest.raises(CheckpointError, match=r"warping_module\.pth cannot be read as weights"):
+        Engine(files)
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("talkinghead-weights")]
 
 
 def test_state_is_taken_whole() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from copy import deepcopy
 from typing import TypeVar
@@ -19,6 +20,7 @@ from talkinghead.models.liveportrait.compiled import Compiled
 from talkinghead.models.liveportrait.drawing import EagerPainter, GraphPainter, Kernels, Networks, Painter
 from talkinghead.models.liveportrait.fast import FastAppearance, FastGenerator, FastWarping
 from talkinghead.models.liveportrait.fast.filtered import filter_convolutions
+from talkinghead.models.liveportrait.fast.fold import channels_last
 from talkinghead.models.liveportrait.fast.warping import Source
 from talkinghead.models.liveportrait.graphs import Graphs
 from talkinghead.models.liveportrait.kernels import CUDNN_FLAGS
@@ -26,7 +28,7 @@ from talkinghead.models.liveportrait.networks.motion import RawMotion
 from talkinghead.models.liveportrait.padding import filled_up, in_powers_of_two, power_of_two
 from talkinghead.models.liveportrait.pending import After, Pending
 from talkinghead.models.liveportrait.reading import RAW_SIZES, Reading, read_raw
-from talkinghead.models.liveportrait.weights import Models
+from talkinghead.models.liveportrait.weights import ModelFiles, Models
 
 _log = logging.getLogger("talkinghead")
 
@@ -43,18 +45,19 @@ class Engine:
     Any number of threads may draw at a time.
 
     Args:
-        models: the networks, which are taken over.
+        models: the networks, which are taken over, or their files, of which each network is read once.
         device: where they shall run.
         precision: "fp32", "bf16" or "fp16".
         acceleration: who launches W and G's kernels (see `LivePortraitOptions`).
 
     Raises:
+        CheckpointError: a network's file is damaged, or of another network.
         DeviceError: the networks do not run in this precision, or not with this acceleration.
     """
 
     def __init__(
         self,
-        models: Models,
+        models: Models | ModelFiles,
         device: torch.device | str = "cpu",
         precision: str = "fp32",
         acceleration: Acceleration = "auto",
@@ -66,16 +69,21 @@ class Engine:
             raise DeviceError(f"the neural renderer has no precision {precision!r}: choose {', '.join(_TYPES)}")
         self.device, self.dtype, self.precision = torch.device(device), _TYPES[precision], precision
         self._on_gpu = self.device.type == "cuda"
-        depth = models.appearance.depth
-        with torch.inference_mode(False), torch.no_grad():
-            self.appearance = self._placed(FastAppearance(models.appearance))
-            self.warping = self._placed(FastWarping(models.warping, depth))
-            self.generator = self._placed(FastGenerator(models.generator))
+        with ThreadPoolExecutor(1, "talkinghead-weights") as pool, torch.inference_mode(False), torch.no_grad():
+            # The next networks are read while one is folded: where it will run, as fresh memory costs a GPU no time.
+            warping, generator = pool.submit(lambda: models.warping), pool.submit(lambda: models.generator)
+            appearance, motion = pool.submit(lambda: models.appearance), pool.submit(lambda: models.motion)
+            small = pool.submit(lambda: (models.stitching, models.lip, models.eye))
+            self.warping = self._placed(FastWarping(warping.result().to(self.device)))
+            self.generator = self._placed(FastGenerator(generator.result().to(self.device)))
+            self.appearance = self._placed(FastAppearance(appearance.result().to(self.device)))
             if self.device.type == "cpu" and self.dtype == torch.float32 and acceleration != "compile":
                 filter_convolutions(self.warping, self.generator)
-        self.motion = models.motion if self._on_gpu else models.motion.to(self.device)
+            self.motion = motion.result() if self._on_gpu else motion.result().to(self.device)
+            self.stitching, self.lip, self.eye = small.result()
+        if self._on_gpu:
+            torch.cuda.empty_cache()  # single precision's share, which drawing in half would keep beside its own
         self._motion_there: nn.Module | None = None if self._on_gpu else self.motion
-        self.stitching, self.lip, self.eye = models.stitching, models.lip, models.eye
         self._lock = threading.Lock()
         self._most: int | None = None
         self._stream = torch.cuda.Stream(self.device) if self._on_gpu else None  # type: ignore[no-untyped-call]
@@ -86,7 +94,8 @@ class Engine:
         self._source_graphs = Graphs(self._prepare, self.device) if recorded else None
 
     def _placed(self, module: Module) -> Module:
-        return module.to(self.device, self.dtype).eval().requires_grad_(False)
+        """In the engine's precision, channels last, which matrix units want."""
+        return channels_last(module.to(self.device, self.dtype)).eval().requires_grad_(False)
 
     def _opened(self, acceleration: Acceleration) -> Painter:
         """Who draws."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TypeVar
 
@@ -42,41 +42,65 @@ class Models:
     eye: networks.Retargeting
 
 
-def load_models(source: Path | Mapping[str, Path]) -> Models:
-    """Load all networks, strictly, onto the CPU.
+class ModelFiles:
+    """Where `Models` lie: each network is read, strictly, onto the CPU, whenever it is asked for.
+
+    So whoever folds and places one needs not wait for the others; several threads may ask.
 
     Args:
         source: a checkpoint directory, or the files themselves under any names.
 
     Raises:
-        CheckpointError: a file is missing, damaged, or holds another network.
+        CheckpointError: a file is missing; or, where a network is asked for, damaged, or of another network.
     """
-    paths = _present(source)
 
-    def whole(name: str, build: Callable[[], Module]) -> Module:
-        return filled(build, load_weights(paths[name]), str(paths[name]))
+    def __init__(self, source: Path | Mapping[str, Path]) -> None:
+        self._paths = _present(source)
 
-    retargeting_path = paths["stitching_retargeting_module"]
-    retargeting = load_weights(retargeting_path)
+    @property
+    def appearance(self) -> networks.AppearanceExtractor:
+        return self._whole("appearance_feature_extractor", networks.AppearanceExtractor)
 
-    def part(entry: str, build: Callable[[], networks.Retargeting]) -> networks.Retargeting:
-        state = retargeting.get(entry)
+    @property
+    def motion(self) -> networks.MotionExtractor:
+        return self._whole("motion_extractor", networks.MotionExtractor)
+
+    @property
+    def warping(self) -> networks.WarpingModule:
+        return self._whole("warping_module", networks.WarpingModule)
+
+    @property
+    def generator(self) -> networks.Generator:
+        return self._whole("spade_generator", networks.Generator)
+
+    @property
+    def stitching(self) -> networks.Retargeting:
+        return self._part(STITCHING, networks.stitching)
+
+    @property
+    def lip(self) -> networks.Retargeting:
+        return self._part(LIP, networks.lip_retargeting)
+
+    @property
+    def eye(self) -> networks.Retargeting:
+        return self._part(EYE, networks.eye_retargeting)
+
+    def _whole(self, name: str, build: Callable[[], Module]) -> Module:
+        return filled(build, load_weights(self._paths[name]), str(self._paths[name]))
+
+    def _part(self, entry: str, build: Callable[[], networks.Retargeting]) -> networks.Retargeting:
+        path = self._paths["stitching_retargeting_module"]
+        state = load_weights(path).get(entry)
         if not isinstance(state, Mapping):
-            raise CheckpointError(
-                f"{retargeting_path} has no entry {entry!r}: it is not LivePortrait's stitching module"
-            )
+            raise CheckpointError(f"{path} has no entry {entry!r}: it is not LivePortrait's stitching module")
         bare = {str(key).removeprefix(_PREFIX): value for key, value in state.items()}
-        return filled(build, bare, f"{retargeting_path} ({entry})")
+        return filled(build, bare, f"{path} ({entry})")
 
-    return Models(
-        appearance=whole("appearance_feature_extractor", networks.AppearanceExtractor),
-        motion=whole("motion_extractor", networks.MotionExtractor),
-        warping=whole("warping_module", networks.WarpingModule),
-        generator=whole("spade_generator", networks.Generator),
-        stitching=part(STITCHING, networks.stitching),
-        lip=part(LIP, networks.lip_retargeting),
-        eye=part(EYE, networks.eye_retargeting),
-    )
+
+def load_models(source: Path | Mapping[str, Path]) -> Models:
+    """All networks of `ModelFiles`, with the same argument and errors."""
+    files = ModelFiles(source)
+    return Models(**{field.name: getattr(files, field.name) for field in fields(Models)})
 
 
 def _present(source: Path | Mapping[str, Path]) -> dict[str, Path]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -97,19 +96,14 @@ def open_renderer(settings: Settings) -> LivePortraitRenderer:
     """
     from talkinghead.checkpoints import resolve
     from talkinghead.core.device import resolve_device, resolve_precision
-    from talkinghead.models.liveportrait.ready import made_ready
-    from talkinghead.models.liveportrait.weights import load_models
+    from talkinghead.models.liveportrait.weights import ModelFiles
 
     options = settings.liveportrait
     animals = settings.renderer == "liveportrait-animals"
     paths = resolve("liveportrait-animals" if animals else "liveportrait", settings.checkpoints).paths
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="talkinghead-weights") as pool:
-        # To ask for a GPU, and to get it ready, takes as long as weights take from the disk.
-        models = pool.submit(load_models, paths)
-        device = resolve_device(settings.device)
-        precision = resolve_precision(settings.precision, device)
-        with made_ready(device):
-            engine = Engine(models.result(), device, precision, options.acceleration)
+    device = resolve_device(settings.device)
+    precision = resolve_precision(settings.precision, device)
+    engine = Engine(ModelFiles(paths), device, precision, options.acceleration)
     return LivePortraitRenderer(engine, options, landmarks=_landmark_net(paths.values()))
 
 

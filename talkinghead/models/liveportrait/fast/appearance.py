@@ -44,7 +44,6 @@ class FastAppearance(nn.Module):
         self.down = nn.ModuleList(fold.fold_batch_norm(block.conv, block.norm) for block in down)
         self.second = fold.conv2d(network.second.weight, network.second.bias, 0)
         self.blocks = nn.Sequential(*[FastResBlock(block) for block in fold.each(network.resblocks_3d, ResBlock3d)])
-        fold.channels_last(self)
 
     def forward(self, picture: Tensor) -> Tensor:
         x = functional.relu(self.first(picture.contiguous(memory_format=torch.channels_last)))

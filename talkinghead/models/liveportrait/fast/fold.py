@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import fuse_conv_bn_eval
+from torch.nn.utils import fuse_conv_bn_weights
 
 from talkinghead.models.liveportrait.networks.blocks import SpectralConv2d
 
@@ -25,7 +25,14 @@ def padded(channels: int) -> int:
 def fold_batch_norm(conv: Conv, norm: nn.Module) -> Conv:
     """One convolution that does what `conv` and then the batch norm `norm` do in inference mode."""
     assert isinstance(norm, nn.BatchNorm2d | nn.BatchNorm3d)
-    return fuse_conv_bn_eval(conv, norm).requires_grad_(False)
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    weight, bias = fuse_conv_bn_weights(
+        conv.weight, conv.bias, norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
+    )
+    with torch.device("meta"):
+        folded = type(conv)(conv.in_channels, conv.out_channels, conv.kernel_size, padding=conv.padding)  # type: ignore[arg-type]
+    return _with(folded, weight, bias)
 
 
 def each(modules: nn.Module, kind: type[Module]) -> list[Module]:
@@ -61,8 +68,9 @@ def conv3d(weight: Tensor, bias: Tensor | None, padding: int | tuple[int, int, i
 
 
 def _with(conv: Conv, weight: Tensor, bias: Tensor | None) -> Conv:
-    conv.weight = nn.Parameter(weight.detach().clone(), requires_grad=False)
-    conv.bias = None if bias is None else nn.Parameter(bias.detach().clone(), requires_grad=False)
+    """Without copies: fresh memory of that size takes longer than all arithmetic here."""
+    conv.weight = nn.Parameter(weight.detach(), requires_grad=False)
+    conv.bias = None if bias is None else nn.Parameter(bias.detach(), requires_grad=False)
     return conv
 
 
@@ -78,7 +86,7 @@ def pad_bias(bias: Tensor, out: int) -> Tensor:
     return torch.cat([bias, bias.new_zeros(out - len(bias))])
 
 
-def channels_last(module: nn.Module) -> nn.Module:
+def channels_last(module: Module) -> Module:
     """`module` with every convolution's weights stored channels last."""
     for part in module.modules():
         if isinstance(part, nn.Conv2d):

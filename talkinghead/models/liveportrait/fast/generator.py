@@ -99,7 +99,6 @@ class FastGenerator(nn.Module):
         self.up_0, self.up_1 = FastBlock(network.up_0, 2), FastBlock(network.up_1, 4)
         image = fold.each(network.conv_img[:1], nn.Conv2d)[0]
         self.conv_img = fold.conv2d(image.weight, image.bias, 1)
-        fold.channels_last(self)
 
     def forward(self, guide: Tensor) -> Tensor:
         guide = guide.contiguous(memory_format=torch.channels_last)

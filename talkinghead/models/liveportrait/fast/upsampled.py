@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from itertools import product
 
-import torch
 from torch import Tensor, nn
 
 from talkinghead.models.liveportrait.fast import fold
@@ -26,9 +25,15 @@ def _kinds(factor: int) -> list[int]:
 
 def _collapse(weight: Tensor, kind: int, axis: int) -> Tensor:
     """Three taps along `axis` summed into those that fall on the same low-resolution pixel."""
-    before, own, after = weight.unbind(axis)
-    taps = {_FIRST: (before, own + after), _LAST: (before + own, after), _MIDDLE: (before + own + after,)}[kind]
-    return torch.stack(taps, axis)
+    taps = {_FIRST: ((0,), (1, 2)), _LAST: ((0, 1), (2,)), _MIDDLE: ((0, 1, 2),)}[kind]
+    size = list(weight.shape)
+    size[axis] = len(taps)
+    out = weight.new_empty(size)
+    for i, (first, *others) in enumerate(taps):
+        place = out.select(axis, i).copy_(weight.select(axis, first))
+        for tap in others:
+            place += weight.select(axis, tap)
+    return out
 
 
 def _cut(kind: int, size: int) -> slice:
@@ -46,11 +51,13 @@ class UpsampledConv(nn.Module):
         super().__init__()
         self.factor, self.kinds, self.out_channels = factor, _kinds(factor), len(bias)
         self.phases = nn.ModuleDict()
-        for row, column in product(dict.fromkeys(self.kinds), repeat=2):
-            small = _collapse(_collapse(weight, row, -2), column, -1)
-            pads = (int(row != _MIDDLE), int(column != _MIDDLE))
-            conv = fold.conv3d(small, bias, (1, *pads)) if weight.ndim == 5 else fold.conv2d(small, bias, pads)
-            self.phases[f"{row}{column}"] = conv
+        for row in dict.fromkeys(self.kinds):
+            of_row = _collapse(weight, row, -2)
+            for column in dict.fromkeys(self.kinds):
+                small = _collapse(of_row, column, -1)
+                pads = (int(row != _MIDDLE), int(column != _MIDDLE))
+                conv = fold.conv3d(small, bias, (1, *pads)) if weight.ndim == 5 else fold.conv2d(small, bias, pads)
+                self.phases[f"{row}{column}"] = conv
 
     def forward(self, x: Tensor, into: Tensor) -> Tensor:
         height, width, f = x.shape[-2], x.shape[-1], self.factor

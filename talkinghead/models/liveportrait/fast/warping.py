@@ -136,9 +136,9 @@ class SliceHeads(nn.Module):
 class FastWarping(nn.Module):
     """Source and keypoints -> (B, 256, 64, 64), as WarpingModule; `prepare` takes in a source's feature volume."""
 
-    def __init__(self, network: WarpingModule, depth: int = 16) -> None:
+    def __init__(self, network: WarpingModule) -> None:
         super().__init__()
-        motion = network.dense_motion_network
+        motion, depth = network.dense_motion_network, network.depth
         self.compress = fold.fold_batch_norm(motion.compress, motion.norm)
         self.hourglass, self.heads = FastHourglass(motion), SliceHeads(motion, depth)
         third = fold.fold_batch_norm(network.third.conv, network.third.norm)
@@ -147,7 +147,6 @@ class FastWarping(nn.Module):
         self.third = fold.conv2d(by_channel, third.bias, 1)
         self.leak = network.third.leak
         self.fourth = fold.conv2d(network.fourth.weight, network.fourth.bias, 0)
-        fold.channels_last(self)
 
     def prepare(self, feature: Tensor) -> Source:
         """A feature volume (S, C, D, H, W) as W reads it."""

@@ -143,6 +143,7 @@ class WarpingModule(nn.Module):
         out: int = 256,
     ) -> None:
         super().__init__()
+        self.depth = depth
         self.dense_motion_network = DenseMotion(
             channels, depth, expansion=expansion, widest=widest, compressed=compressed
         )

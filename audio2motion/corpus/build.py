@@ -12,7 +12,6 @@ Sample k of a take's motion belongs to the time k / 50 s of its sound.
 from __future__ import annotations
 
 import json
-import multiprocessing
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -25,8 +24,10 @@ import numpy.typing as npt
 
 from audio2motion.arkit import BLENDSHAPE_INDEX
 from audio2motion.coarticulation import viseme_classes
+from audio2motion.corpus.processes import afresh
 from audio2motion.corpus.sounds import RATE_HZ, Floats
 from audio2motion.corpus.takes import SPEECHLESS_SHARE, Take, TakeMaker
+from audio2motion.corpus.text import sentences
 from audio2motion.corpus.voices import find_voices
 from audio2motion.errors import Audio2MotionError
 from audio2motion.targets import LIP_BLENDSHAPES, phones_to_blendshapes
@@ -163,6 +164,11 @@ def _make_shard(
     return index
 
 
+def _read_texts(languages: list[str], texts: Path | None) -> None:
+    for language in languages:
+        sentences(language, texts)
+
+
 def make_corpus(
     folder: Path,
     hours: float,
@@ -197,9 +203,11 @@ def make_corpus(
     )
     if progress:
         progress(done, total)
-    # One process per shard: espeak-ng keeps state between texts, and only a fresh one makes the same sound again.
-    with multiprocessing.get_context("spawn").Pool(max(1, workers), maxtasksperchild=1) as pool:
-        for _ in pool.imap_unordered(make, missing):
+    # Where there are few, they begin before all texts are read.
+    many = len(missing) > 2 * workers
+    languages = sorted({voice.language for group in voices.values() for voice in group} if many else ())
+    with afresh(make, max(1, workers), partial(_read_texts, languages, texts)) as (pool, work):
+        for _ in pool.imap_unordered(work, missing):
             done += 1
             if progress:
                 progress(done, total)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import ctypes.util
+import zlib
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -126,6 +127,8 @@ class Espeak:
             self._lib.espeak_SetParameter(parameter, int(value), 0)
         self._chunks, self._events = [], []
         data = text.encode("utf-8") + b"\0"
+        if hasattr(self._lib, "espeak_ng_SetRandSeed"):  # else the breath in some voices is the clock's
+            self._lib.espeak_ng_SetRandSeed(ctypes.c_long(zlib.crc32(data)))
         flags = _CHARS_UTF8 | _END_PAUSE
         if self._lib.espeak_Synth(data, ctypes.c_size_t(len(data)), 0, 1, 0, flags, None, None) != 0:
             raise Audio2MotionError(f"espeak-ng could not speak the text {text[:40]!r}")

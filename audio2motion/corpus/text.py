@@ -82,10 +82,13 @@ def _clean(text: str) -> list[str]:
     return [part.strip() for part in parts if 20 <= len(part.strip()) <= 160 and not re.search(r"[/@=<>]|\d{4}", part)]
 
 
-@lru_cache(maxsize=64)
 def sentences(language: str, folder: Path | None = None) -> tuple[str, ...]:
     """Sentences in a language: `<language>*.txt` of `folder`, else Debian's fortunes and manuals where installed."""
-    code = language.split("-")[0]
+    return _sentences(language.split("-")[0], folder)
+
+
+@lru_cache(maxsize=64)
+def _sentences(code: str, folder: Path | None) -> tuple[str, ...]:
     if folder is not None:
         paths = sorted(folder.glob(f"{code}*.txt"))
     else:

@@ -30,8 +30,7 @@ def fold_batch_norm(conv: Conv, norm: nn.Module) -> Conv:
     weight, bias = fuse_conv_bn_weights(
         conv.weight, conv.bias, norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
     )
-    with torch.device("meta"):
-        folded = type(conv)(conv.in_channels, conv.out_channels, conv.kernel_size, padding=conv.padding)  # type: ignore[arg-type]
+    folded = type(conv)(conv.in_channels, conv.out_channels, conv.kernel_size, padding=conv.padding, device="meta")  # type: ignore[arg-type]
     return _with(folded, weight, bias)
 
 

@@ -16,7 +16,7 @@ _DRIVER = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
 def woken(name: str) -> Iterator[None]:
     """While the block imports PyTorch, a thread begins NVIDIA's driver and makes the context of the GPU that `name` is.
 
-    Both wait for the hardware, a third of a second in all, and PyTorch would ask for them only once it is imported. It
+    Both wait for the hardware, a fifth of a second in all, and PyTorch would ask for them only once it is imported. It
     takes over what it finds: the driver begins once in a process, and a GPU has one such context there. Nothing is
     begun for the CPU, and no context is made for a PyTorch that has no CUDA. What fails fails again where PyTorch asks.
     """

@@ -142,7 +142,7 @@ def train(corpora: tuple[Path, ...], out: Path, encoder: str, encoder_layer: str
 @click.argument("corpora", type=_EXISTING, nargs=-1, required=True)
 @click.option("-o", "--out", type=_FOLDER, required=True, help="Folder for the checkpoint.")
 @click.option("--init", type=_EXISTING, help="Checkpoint to start from; by default the embedded one.")
-@click.option("--hours", type=float, default=1.0, show_default=True, help="Of the corpora, at most.")
+@click.option("--hours", type=float, default=1.0, show_default=True, help="Of each corpus, at most.")
 @click.option("--penalty", type=click.FloatRange(0, min_open=True), default=3e4, show_default=True,
               help="Weight of the start, in steps of 20 ms of speech: the more, the less CORPORA change.")  # fmt: skip
 @click.option("--speed", "speeds", type=click.FloatRange(0.5, 2), multiple=True,
@@ -151,7 +151,7 @@ def fit(corpora: tuple[Path, ...], out: Path, init: Path | None, hours: float, p
         speeds: tuple[float, ...]) -> None:  # fmt: skip
     """Solve for the lips that speech features tell, on CORPORA: of synthesised speech, or of clips of your own.
 
-    It takes a minute or two, and leaves everything else of the checkpoint as it is.
+    It takes about two minutes an hour of speech at each speed, and leaves everything else of the checkpoint as it is.
     """
     from audio2motion.checkpoint import embedded_checkpoint
     from audio2motion.training.feature_fit import FitConfig, fit_features

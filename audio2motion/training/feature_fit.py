@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -42,7 +43,7 @@ _QUIETEST, _LOUDEST = 1e-7, 1.5  # power under which all is as quiet; tens of dB
 @dataclass(frozen=True, slots=True)
 class FitConfig:
     """How to solve. `penalty`: rows' worth of ridge, over features of unit spread, for the lips' gap, and
-    `shape_penalty` times as much for all else; `hours` of the corpus at most.
+    `shape_penalty` times as much for all else; `hours` of each corpus at most.
 
     `speeds`: each take of synthesised speech is heard once more, played so many times as fast, at one of them in turn,
     and the penalty grows with the rows; in low latency it is not, where shapes are told worse by it. `movements`: lips
@@ -180,13 +181,13 @@ class _Heard(NamedTuple):
 
 
 def _takes(corpora: Sequence[Path], fit: FitConfig, low_latency: bool) -> Iterator[_Heard]:
-    """Takes until they are `hours` long together, and between them those that are heard again."""
-    left, speeds = fit.hours * 3600, itertools.cycle(fit.speeds)
+    """Of each corpus takes until they are `hours` long together, and between them those that are heard again."""
+    speeds = itertools.cycle(fit.speeds)
     for folder in corpora:
-        measured = CorpusInfo.read(folder).seed is None
+        left, measured = fit.hours * 3600, CorpusInfo.read(folder).seed is None
         for take in read_takes(folder):
             if left <= 0:
-                return
+                break
             left -= len(take.samples) / 16000
             yield _Heard(take, measured, again=False)
             if fit.speeds and not measured and not low_latency:
@@ -234,10 +235,16 @@ def fit_features(
     for folder in corpora:
         if model.config.output == "blendshapes" and CorpusInfo.read(folder).channels != model.config.channels:
             raise Audio2MotionError(f"{folder} moves other channels than {init}: they must be the same")
-    for low_latency in (False, True):
+
+    def fitted(low_latency: bool) -> tuple[FeatureHead, float]:
         linear = _linear(model, low_latency)
         start = FeatureHead(linear.weight.detach().numpy(), linear.bias.detach().numpy())
-        head, minutes = _fit_head(corpora, start, model.config, config, low_latency)
+        return _fit_head(corpora, start, model.config, config, low_latency)
+
+    with ThreadPoolExecutor(2) as threads:  # the encoder and the sums, which take the time, let other threads run
+        heads = list(threads.map(fitted, (False, True)))
+    for low_latency, (head, minutes) in zip((False, True), heads):
+        linear = _linear(model, low_latency)
         with torch.no_grad():
             linear.weight.copy_(torch.from_numpy(head.weight))
             linear.bias.copy_(torch.from_numpy(head.bias))

@@ -70,14 +70,21 @@ MIXED ?= $(if $(shell grep -m1 -oE 'amx_bf16|avx512_bf16' /proc/cpuinfo 2>/dev/n
 TRAIN := OMP_NUM_THREADS=1 ACCELERATE_USE_CPU=true $(BIN)/torchrun --nproc_per_node 2 -m audio2motion train out/corpus out/more \
 	--look-ahead 10 --settle 0 --epochs 100 --patience 50 --batch-size 12 --mixed-precision $(MIXED)
 
+# Whose voices the features' heads hear beside the corpus: one corpus of each engine.
+HEARD := espeak-ng $(if $(shell command -v flite),flite)
+
 # The embedded speech model, from nothing. Needs flite, festival with its festvox-* voices, and fortunes from Debian (the
 # card in checkpoints/audio2motion lists them); without them the voices are espeak-ng's alone and the model is worse.
 checkpoint: $(VENV)/.installed-dev
 	$(BIN)/audio2motion corpus out/corpus --hours 6 --seed 11 --speechless 0.16 --workers 2
 	$(BIN)/audio2motion corpus out/more --hours 3 --seed 12 --speechless 0.16 --workers 2
+	for engine in $(HEARD); do \
+		$(BIN)/audio2motion corpus out/$$engine --hours 0.8 --seed 31 --speechless 0.16 --workers 2 --engines $$engine || exit 1; \
+	done
 	$(TRAIN) -o out/first --minutes 31 --learning-rate 0.002
 	$(TRAIN) -o out/model --init out/first --keep 0.5 --minutes 9 --learning-rate 0.0014
-	$(BIN)/audio2motion fit out/corpus --init out/model -o out/fitted --hours 0.8 --penalty 20000 --speed 0.88 --speed 1.14
+	OMP_NUM_THREADS=1 $(BIN)/audio2motion fit out/corpus $(HEARD:%=out/%) --init out/model -o out/fitted --hours 0.8 --penalty 30000 \
+		--speed 0.88 --speed 1.14
 	$(BIN)/audio2motion export out/fitted
 	cp out/fitted/config.json out/fitted/model.safetensors out/fitted/model.onnx checkpoints/audio2motion/
 	$(BIN)/python tools/hash_networks.py

@@ -71,7 +71,8 @@ class FeatureConfig:
     second and the third. A step's lips are told from the features at `places`, in steps of 20 ms from its own;
     in low latency from those at `low_latency_places`. `share`: how much of the lips' gap they are, and `shape_share` of
     all else; the rest is the motion transformer's. Visemes and voice activity are always the conformer's; but a p, b or
-    m of which the features are less sure than `confirm` (`low_latency_confirm`) is none.
+    m of which the features are less sure than `confirm` (`low_latency_confirm`) loses `doubt` times as much of its
+    log-odds as they lack.
     """
 
     encoder: str = MOONSHINE_TINY
@@ -81,8 +82,9 @@ class FeatureConfig:
     low_latency_places: tuple[int, ...] = (-12, -9, -6, -4, -2, 0)
     share: float = 0.75
     shape_share: float = 1.0
-    confirm: float = 0.2
-    low_latency_confirm: float = 0.12
+    confirm: float = 0.4
+    low_latency_confirm: float = 0.25
+    doubt: float = 15.0
 
     def __post_init__(self) -> None:
         if self.encoder != MOONSHINE_TINY:
@@ -96,6 +98,8 @@ class FeatureConfig:
         for share in (self.share, self.shape_share):
             if not 0 < share <= 1:
                 raise Audio2MotionError(f"the features' share must be above 0 and at most 1, not {share}")
+        if self.doubt < 0:
+            raise Audio2MotionError(f"the features' doubt must be 0 or more, not {self.doubt}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +125,7 @@ class ModelConfig:
     low_latency_look_ahead: int = 1
     output: Literal["blendshapes", "expression"] = "blendshapes"
     channels: tuple[str, ...] = LIP_BLENDSHAPES
-    closed_below: float = 0.25
+    closed_below: float = 0.26
     closure_above: float = 0.25
     gain: float = 1.26
     blendshape_names: tuple[str, ...] = BLENDSHAPE_NAMES
@@ -155,8 +159,8 @@ class ModelConfig:
         values = dict(values)
         encoder = EncoderConfig(**_known(EncoderConfig, values.pop("encoder", {}), "encoder"))
         given = values.pop("features", None)
-        if isinstance(given, dict):  # where no layers are named, there was only the third
-            given = {"layers": (3,), "low_latency_layers": (3,)} | given
+        if isinstance(given, dict):  # where no layers are named, there was only the third; all doubt was once as deep
+            given = {"layers": (3,), "low_latency_layers": (3,), "doubt": 100.0} | given
         features = None if given is None else FeatureConfig(**_known(FeatureConfig, given, "features"))
         return ModelConfig(encoder=encoder, features=features, **_known(ModelConfig, values, "model"))
 

@@ -24,7 +24,6 @@ from audio2motion.network.protocol import Floats, Network, State, Steps
 from audio2motion.phones import VISEMES
 
 _BILABIAL = VISEMES.index("p b m")
-_DOUBT = np.float32(100)  # log-odds that a p, b or m loses for all that it lacks in `confirm`
 HEADS = "feature_heads"  # the name under which the weights file has them
 
 
@@ -123,7 +122,7 @@ class MixedNetwork(Generic[State]):
             lips, closed = self._heads[state.low_latency](taps(features, places, ready))
             confirm = self._config.low_latency_confirm if state.low_latency else self._config.confirm
             visemes = now.visemes.copy()
-            visemes[:, _BILABIAL] += _DOUBT * (closed - np.float32(confirm)).clip(max=0)
+            visemes[:, _BILABIAL] += np.float32(self._config.doubt) * (closed - np.float32(confirm)).clip(max=0)
             now = now._replace(motion=now.motion * (1 - self._share) + lips * self._share, visemes=visemes)
         return now, MixedState(state.low_latency, inner, encoder, later, features[ready:].copy())
 

@@ -23,8 +23,8 @@ _GATE_PER_STEP = 0.25  # attack and release: 80 ms each
 # Lips close where so many steps were silence with more than this probability, each of them. Voice activity takes longer
 # to fall; but of pauses in which people's lips stay open the network is less sure, or sure for a step only. In low
 # latency, where nothing is known of what follows, it takes less, so that lips close as soon after the last sound.
-_SILENT_STEPS, _SILENT_ABOVE = 3, 0.99
-_LOW_LATENCY_SILENT_STEPS, _LOW_LATENCY_SILENT_ABOVE = 2, 0.97
+_SILENT_STEPS, _SILENT_ABOVE = 3, 0.993
+_LOW_LATENCY_SILENT_STEPS, _LOW_LATENCY_SILENT_ABOVE = 2, 0.98
 # Standard deviations of the smoothing in steps. Smoothing delays, so in low latency there is none.
 _SMOOTH_LIPS, _SMOOTH_CLOSURES = 1.75, 1.0
 REACH = 4  # steps that smoothing sees on either side

@@ -31,10 +31,10 @@ from audio2motion.predictor import Predictor
 SPEECH = Path(__file__).parents[2] / "examples" / "speech.wav"
 # Of the shipped checkpoint, every 30th frame from the 20th at 25 frames per second.
 FROZEN: dict[tuple[bool, str], list[float]] = {
-    (False, "jawOpen"): [0.0877, 0.1795, 0.0203, 0.0796, 0.0281, 0.1117, 0.3033, 0.0],
-    (False, "mouthPucker"): [0.0399, 0.1102, 0.1047, 0.1778, 0.3593, 0.0181, 0.0025, 0.1687],
-    (True, "jawOpen"): [0.0, 0.1808, 0.0539, 0.0814, 0.0464, 0.1155, 0.3018, 0.0],
-    (True, "mouthPucker"): [0.0408, 0.0776, 0.0745, 0.1823, 0.3621, 0.0567, 0.0, 0.1528],
+    (False, "jawOpen"): [0.0798, 0.1594, 0.01, 0.0831, 0.0348, 0.1068, 0.2913, 0.0],
+    (False, "mouthPucker"): [0.0267, 0.0928, 0.0967, 0.1569, 0.3872, 0.0288, 0.0016, 0.155],
+    (True, "jawOpen"): [0.0665, 0.1779, 0.0412, 0.0924, 0.0427, 0.1179, 0.2924, 0.0],
+    (True, "mouthPucker"): [0.0294, 0.0709, 0.0546, 0.1475, 0.3805, 0.0654, 0.0, 0.1379],
 }
 
 

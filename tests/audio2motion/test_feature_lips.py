@@ -103,7 +103,7 @@ def test_lips_are_mixed_and_what_features_deny_is_no_closure(featured: Path) -> 
         heads.append(FeatureHead(np.zeros((len(bias), size), np.float32), bias.copy()))
     denied, confirmed = (MixedNetwork(mixed.inner, mixed._encoder, (head, head)) for head in heads)
     lips = VISEMES.index("p b m")
-    for network, loss in ((denied, 100 * FEATURES.confirm), (confirmed, 0.0)):
+    for network, loss in ((denied, FEATURES.doubt * FEATURES.confirm), (confirmed, 0.0)):
         steps, _ = network(heard(2.0), network.start())
         count = len(steps.motion)
         np.testing.assert_allclose(steps.motion[:, 0], 0.5 * inner.motion[:count, 0] + 0.35, atol=1e-5)
@@ -116,16 +116,17 @@ def test_damaged_heads_and_wrong_configs_are_named(featured: Path, tmp_path: Pat
     (tmp_path / WEIGHTS_FILE).write_bytes((featured / WEIGHTS_FILE).read_bytes()[:50])
     with pytest.raises(Audio2MotionError, match="no heads for speech features"):
         read_heads(tmp_path / WEIGHTS_FILE)
-    for wrong in ({"places": (1, 0)}, {"places": ()}, {"share": 0.0}, {"encoder": "whisper"},
+    for wrong in ({"places": (1, 0)}, {"places": ()}, {"share": 0.0}, {"doubt": -1.0}, {"encoder": "whisper"},
                   {"layers": (1,)}, {"layers": ()}, {"low_latency_layers": (3, 2)}):  # fmt: skip
         with pytest.raises(Audio2MotionError):
             ModelConfig.from_dict({"features": wrong})
 
 
-def test_heads_from_before_a_layer_could_be_named_are_on_the_third() -> None:
+def test_older_configs_mean_what_they_meant() -> None:
     config = ModelConfig.from_dict({"features": {}})
     assert config.features is not None
     assert config.features.layers == config.features.low_latency_layers == (3,)
+    assert config.features.doubt == 100
 
 
 @pytest.mark.slow
@@ -171,6 +172,18 @@ def test_speech_is_heard_at_another_speed_too_and_lips_move_in_few_ways(
             assert np.linalg.matrix_rank(head.weight[:-1].astype(np.float64), tol=1e-5) == FitConfig().movements
     np.testing.assert_array_equal(heads["once"][1].weight, heads["twice"][1].weight)  # in low latency all is the same
     assert np.abs(heads["once"][0].weight - heads["twice"][0].weight).max() > 1e-4
+
+
+def test_hours_are_those_of_each_corpus(featured: Path, tmp_path: Path) -> None:
+    """One corpus named twice teaches what it teaches once at half the penalty."""
+    make_corpus(tmp_path / "corpus", 10 / 3600, engines=("espeak-ng",), speechless=0.0)
+    heads = []
+    for name, corpora in (("once", 1), ("twice", 2)):
+        config = FitConfig(100.0 * corpora, 0.001)
+        out = fit_features([tmp_path / "corpus"] * corpora, featured, tmp_path / name, config, lambda _: None)
+        heads.append(read_heads(out / WEIGHTS_FILE))
+    for once, twice in zip(*heads):
+        np.testing.assert_allclose(once.weight, twice.weight, atol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -154,7 +154,8 @@ def fit(corpora: tuple[Path, ...], out: Path, init: Path | None, hours: float, p
     It takes about two minutes an hour of speech at each speed, and leaves everything else of the checkpoint as it is.
     """
     from audio2motion.checkpoint import embedded_checkpoint
-    from audio2motion.training.feature_fit import FitConfig, fit_features
+    from audio2motion.training.feature_fit import fit_features
+    from audio2motion.training.settings import FitConfig
 
     config = FitConfig(penalty, hours, speeds)
     fit_features(corpora, init or embedded_checkpoint(), out, config, report=click.echo)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,6 +31,7 @@ from audio2motion.network.moonshine import Moonshine
 from audio2motion.network.protocol import Floats
 from audio2motion.phones import VISEMES
 from audio2motion.training.ridge import Sums, apart, together
+from audio2motion.training.settings import FitConfig
 
 _SILENCE, _BILABIAL = VISEMES.index("silence"), VISEMES.index("p b m")
 _SPREADING = ("mouthSmileLeft", "mouthSmileRight", "mouthStretchLeft", "mouthStretchRight")
@@ -38,44 +39,6 @@ _ABOUT_SPEECH = 10  # steps about a sound from which is learnt: what lips do in 
 _AFTER_END = 16000  # samples that follow a take, so that the windows over its end are whole
 _SOUND, _AROUND = 2, 32  # standard deviations in steps over which the level of a sound and of those about it is known
 _QUIETEST, _LOUDEST = 1e-7, 1.5  # power under which all is as quiet; tens of dB above or below which no more is told
-
-
-@dataclass(frozen=True, slots=True)
-class FitConfig:
-    """How to solve. `penalty`: rows' worth of ridge, over features of unit spread, for the lips' gap, and
-    `shape_penalty` times as much for all else; `hours` of each corpus at most.
-
-    `speeds`: each take of synthesised speech is heard once more, played so many times as fast, at one of them in turn,
-    and the penalty grows with the rows; in low latency it is not, where shapes are told worse by it. `movements`: lips
-    move together in so many ways, those that go furthest, where all speech is synthesised. `second_share`: how much of
-    the lips' gap the second of the encoder's layers tells where the third tells the rest; of all else each tells half.
-
-    `lead`: steps by which lips part and close before their sound; `shape_lead`: by which they spread and round before
-    it. `spread`: how far lips spread for each unit of a corpus's targets, as people spread them less. `loudness`: for
-    every 10 dB by which a sound is louder than those about it, lips part by exp(-loudness) of what the targets say,
-    which tie the two together more than people do. In a corpus of clips, where lips are measured, the leads and
-    `loudness` are 0 and `spread` is 1.
-    """
-
-    penalty: float = 3e4
-    hours: float = 1.0
-    speeds: tuple[float, ...] = ()
-    movements: int = 4
-    second_share: float = 0.7
-    shape_penalty: float = 9.0
-    lead: int = 2
-    shape_lead: int = 4
-    spread: float = 0.3
-    loudness: float = 0.2
-
-    def __post_init__(self) -> None:
-        for speed in self.speeds:
-            if not 0.5 <= speed <= 2:
-                raise Audio2MotionError(f"speech is played at 0.5 to 2 times its speed, not at {speed}")
-        if self.movements < 1:
-            raise Audio2MotionError(f"lips have at least one movement, not {self.movements}")
-        if not 0 < self.second_share < 1:
-            raise Audio2MotionError(f"the second layer's share must be between 0 and 1, not {self.second_share}")
 
 
 def take_features(

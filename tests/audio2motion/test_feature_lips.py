@@ -28,7 +28,8 @@ from audio2motion.network.torch_network import TorchNetwork
 from audio2motion.phones import VISEMES
 from audio2motion.predictor import Predictor
 from audio2motion.targets import LIP_BLENDSHAPES
-from audio2motion.training.feature_fit import FitConfig, fit_features, stress, take_features
+from audio2motion.training.feature_fit import fit_features, stress, take_features
+from audio2motion.training.settings import FitConfig
 
 FEATURES = FeatureConfig(places=(-3, 0, 1), low_latency_places=(-2, 0), share=0.5, shape_share=0.75)
 

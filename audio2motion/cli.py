@@ -151,7 +151,7 @@ def fit(corpora: tuple[Path, ...], out: Path, init: Path | None, hours: float, p
         speeds: tuple[float, ...]) -> None:  # fmt: skip
     """Solve for the lips that speech features tell, on CORPORA: of synthesised speech, or of clips of your own.
 
-    It takes about two minutes an hour of speech at each speed, and leaves everything else of the checkpoint as it is.
+    It takes a minute for an hour of speech, twice that with --speed, and leaves all else of the checkpoint as it is.
     """
     from audio2motion.checkpoint import embedded_checkpoint
     from audio2motion.training.feature_fit import fit_features

@@ -159,7 +159,7 @@ class ModelConfig:
         values = dict(values)
         encoder = EncoderConfig(**_known(EncoderConfig, values.pop("encoder", {}), "encoder"))
         given = values.pop("features", None)
-        if isinstance(given, dict):  # where no layers are named, there was only the third; all doubt was once as deep
+        if isinstance(given, dict):  # what older ones do not name was always this
             given = {"layers": (3,), "low_latency_layers": (3,), "doubt": 100.0} | given
         features = None if given is None else FeatureConfig(**_known(FeatureConfig, given, "features"))
         return ModelConfig(encoder=encoder, features=features, **_known(ModelConfig, values, "model"))

@@ -198,16 +198,16 @@ def fit_features(
     for folder in corpora:
         if model.config.output == "blendshapes" and CorpusInfo.read(folder).channels != model.config.channels:
             raise Audio2MotionError(f"{folder} moves other channels than {init}: they must be the same")
+    linears = [_linear(model, low_latency) for low_latency in (False, True)]
 
     def fitted(low_latency: bool) -> tuple[FeatureHead, float]:
-        linear = _linear(model, low_latency)
+        linear = linears[low_latency]
         start = FeatureHead(linear.weight.detach().numpy(), linear.bias.detach().numpy())
         return _fit_head(corpora, start, model.config, config, low_latency)
 
     with ThreadPoolExecutor(2) as threads:  # the encoder and the sums, which take the time, let other threads run
         heads = list(threads.map(fitted, (False, True)))
-    for low_latency, (head, minutes) in zip((False, True), heads):
-        linear = _linear(model, low_latency)
+    for low_latency, linear, (head, minutes) in zip((False, True), linears, heads):
         with torch.no_grad():
             linear.weight.copy_(torch.from_numpy(head.weight))
             linear.bias.copy_(torch.from_numpy(head.bias))

@@ -33,8 +33,9 @@ def networks() -> dict[str, Callable[[], Any]]:
     import torch
     from liveportrait import random_models
 
-    from talkinghead.models.liveportrait.fast import FastGenerator, FastWarping
     from talkinghead.models.liveportrait.fast.filtered import filter_convolutions
+    from talkinghead.models.liveportrait.fast.generator import FastGenerator
+    from talkinghead.models.liveportrait.fast.warping import FastWarping
 
     models = random_models()
     feature = models.appearance(torch.rand(1, 3, 256, 256, generator=torch.Generator().manual_seed(0)))

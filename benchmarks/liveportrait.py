@@ -54,13 +54,17 @@ def random_models() -> Any:
     """Networks of the published sizes with random weights that keep activations in range."""
     import torch
 
-    from talkinghead.models.liveportrait import networks
+    from talkinghead.models.liveportrait.networks.appearance import AppearanceExtractor
     from talkinghead.models.liveportrait.networks.blocks import SpectralConv2d
+    from talkinghead.models.liveportrait.networks.generator import Generator
+    from talkinghead.models.liveportrait.networks.motion import MotionExtractor
+    from talkinghead.models.liveportrait.networks.retargeting import eye_retargeting, lip_retargeting, stitching
+    from talkinghead.models.liveportrait.networks.warping import WarpingModule
     from talkinghead.models.liveportrait.weights import Models
 
     torch.manual_seed(0)
-    parts = (networks.AppearanceExtractor(), networks.MotionExtractor(), networks.WarpingModule(), networks.Generator(),
-             networks.stitching(), networks.lip_retargeting(), networks.eye_retargeting())  # fmt: skip
+    parts = (AppearanceExtractor(), MotionExtractor(), WarpingModule(), Generator(),
+             stitching(), lip_retargeting(), eye_retargeting())  # fmt: skip
     for part in parts:
         part.eval().requires_grad_(False)
     for conv in parts[3].modules():

@@ -193,9 +193,9 @@ def _open_renderer(settings: Settings, few_frames: bool = False) -> Selection:
 
 
 def _load_networks() -> None:
-    from talkinghead.models.face_mesh.network import load
+    from talkinghead.models.face_mesh import network
 
-    load()
+    network.load()
 
 
 def _look_at(sound: Sound) -> None:

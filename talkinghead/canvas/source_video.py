@@ -20,8 +20,7 @@ import numpy as np
 
 from talkinghead.core.errors import FaceError
 from talkinghead.core.types import N_LANDMARKS, Doubles, DrawnCrop, Face, Floats, Image, Pixels, Portrait, TrackReport
-from talkinghead.faces import StreamTracker
-from talkinghead.faces.detect import search
+from talkinghead.faces import StreamTracker, detect
 from talkinghead.faces.geometry import pupil_distance
 from talkinghead.faces.paste import paste_back
 from talkinghead.media.video import VideoReader
@@ -135,7 +134,7 @@ class SourceVideo:
     def _first_face(self) -> Face:
         """The face where it is first to be seen, looked for now and then."""
         for pixels in now_and_then(self._reader, self.fps):
-            faces = search(self._image(pixels), turns=1, finest=2)
+            faces = detect.search(self._image(pixels), turns=1, finest=2)
             if len(faces) >= (self._face or 1):
                 return faces[(self._face or 1) - 1]
         raise self._faceless()

@@ -22,7 +22,7 @@ from talkinghead.checkpoints.registry import WeightFile, WeightSet, weight_set
 from talkinghead.checkpoints.verify import State
 from talkinghead.core.errors import CheckpointError
 
-__all__ = ["CheckpointSet", "FileFinding", "findings", "resolve", "speech_model_folder"]
+__all__ = ["CheckpointSet", "FileFinding", "State", "findings", "resolve", "speech_model_folder"]
 
 _log = logging.getLogger("talkinghead")
 _warned: set[Path] = set()

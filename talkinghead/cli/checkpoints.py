@@ -34,13 +34,12 @@ def command() -> None:
 @logging_options
 def list_(directory: Path | None, quiet: bool, verbose: bool) -> None:
     """Show which weights there are, whether they are here, their size, licence and place (-v: every file)."""
-    from talkinghead.checkpoints import findings
-    from talkinghead.checkpoints.registry import EMBEDDED_SET, downloadable
+    from talkinghead.checkpoints import findings, registry
 
-    rows = [(EMBEDDED_SET, *_embedded_state(), "MIT", "the speech model that every installation carries")]
+    rows = [(registry.EMBEDDED_SET, *_embedded_state(), "MIT", "the speech model that every installation carries")]
     details: dict[str, list[FileFinding]] = {}
     folder = _folder(directory)
-    for weights in downloadable().values():
+    for weights in registry.downloadable().values():
         found = details[weights.name] = list(findings(weights, folder))
         rows.append((weights.name, _state(found, directory), _size(weights, found), weights.licence, weights.purpose))
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
@@ -62,10 +61,9 @@ def pull(names: tuple[str, ...], force: bool, directory: Path | None, quiet: boo
     A transfer that was cut off is continued. Every file is checked against its published size and sha256 before it
     takes its place. HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE are honoured.
     """
-    from talkinghead.checkpoints import hub
-    from talkinghead.checkpoints.registry import weight_set
+    from talkinghead.checkpoints import hub, registry
 
-    chosen = [weight_set(name) for name in names]
+    chosen = [registry.weight_set(name) for name in names]
     for weights in chosen:
         with _progress(quiet) as progress:
             folder = hub.pull(weights, directory, force=force, progress=progress)
@@ -81,16 +79,15 @@ def verify(names: tuple[str, ...], directory: Path | None, quiet: bool, verbose:
 
     Exits with code 1 where a file is damaged, or a set that was named is not complete.
     """
-    from talkinghead.checkpoints import findings
-    from talkinghead.checkpoints.registry import EMBEDDED_SET, downloadable, weight_set
-    from talkinghead.checkpoints.verify import State
+    from talkinghead.checkpoints import State, findings, registry
 
     failed = False
-    if not names or EMBEDDED_SET in names:
+    if not names or registry.EMBEDDED_SET in names:
         state, _ = _embedded_state()
         failed |= state != "present"
-        say_result(EMBEDDED_SET, state, quiet and state == "present")
-    for weights in [weight_set(name) for name in names if name != EMBEDDED_SET] if names else downloadable().values():
+        say_result(registry.EMBEDDED_SET, state, quiet and state == "present")
+    named = [registry.weight_set(name) for name in names if name != registry.EMBEDDED_SET]
+    for weights in named if names else registry.downloadable().values():
         for finding in findings(weights, _folder(directory), fresh=True):
             missing = finding.state is State.MISSING
             bad = _is_damaged(finding, directory) or (missing and bool(names) and not finding.file.optional)
@@ -108,22 +105,23 @@ def say_result(what: str, state: str, quiet: bool) -> None:
 
 
 def _folder(directory: Path | None) -> Path:
-    from talkinghead.checkpoints.places import default_directory, named_directory
+    from talkinghead.checkpoints import places
 
-    return named_directory(directory) or default_directory()
+    return places.named_directory(directory) or places.default_directory()
 
 
 def _is_damaged(finding: FileFinding, directory: Path | None) -> bool:
     """Whether a file has other contents than it must have here; in a folder of one's own only its checksums count."""
-    from talkinghead.checkpoints.verify import State, is_whole
+    from talkinghead.checkpoints import State
+    from talkinghead.checkpoints import verify as verifying
 
     if finding.state is State.OTHER and (finding.pulled or directory is None):
         return True
-    return finding.state in (State.OTHER, State.UNKNOWN) and not is_whole(finding.path)
+    return finding.state in (State.OTHER, State.UNKNOWN) and not verifying.is_whole(finding.path)
 
 
 def _word(finding: FileFinding, directory: Path | None) -> str:
-    from talkinghead.checkpoints.verify import State
+    from talkinghead.checkpoints import State
 
     if _is_damaged(finding, directory):
         return "damaged"
@@ -132,7 +130,7 @@ def _word(finding: FileFinding, directory: Path | None) -> str:
 
 def _state(found: list[FileFinding], directory: Path | None) -> str:
     """One word for a set."""
-    from talkinghead.checkpoints.verify import State
+    from talkinghead.checkpoints import State
 
     needed = [finding for finding in found if not finding.file.optional]
     missing = sum(finding.state is State.MISSING for finding in needed)

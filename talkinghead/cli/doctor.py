@@ -127,10 +127,10 @@ def _weights(directory: Path | None) -> Iterator[Finding]:
 
 def _embedded() -> Iterator[Finding]:
     """A network with a wrong byte may load, and draw nonsense: that it is as published is looked at here alone."""
-    from talkinghead.checkpoints.verify import damaged_networks
+    from talkinghead.checkpoints import verify
 
     try:
-        found = damaged_networks()
+        found = verify.damaged_networks()
     except CheckpointError as error:
         yield Finding("!!", "embedded networks", str(error))
         return

@@ -21,7 +21,7 @@ def loading_networks() -> Iterator[None]:
 
 def _load() -> None:
     from talkinghead.core.errors import TalkingHeadError
-    from talkinghead.models.face_mesh.network import load
+    from talkinghead.models.face_mesh import network
 
     with suppress(TalkingHeadError):
-        load()
+        network.load()

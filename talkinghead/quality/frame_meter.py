@@ -9,8 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from talkinghead.core.types import Doubles, Floats, Pixels, Portrait
-from talkinghead.faces import FaceTracker, geometry, mesh
-from talkinghead.faces.crop import Matrix, compose, inverse, resample
+from talkinghead.faces import FaceTracker, crop, geometry, mesh
 
 # Grey levels are compared where the skin lies on bone, or nearly so, each patch aligned by its own points.
 _SKIN = {
@@ -105,7 +104,7 @@ class _Border:
             np.column_stack([across, np.full(256, low)]), np.column_stack([across, np.full(256, bottom)]),
             np.column_stack([np.full(256, low), down]), np.column_stack([np.full(256, right), down]),
         ])  # fmt: skip
-        back = inverse(matrix)
+        back = crop.inverse(matrix)
         there = at @ back[:, :2].T + back[:, 2]
         inside = ((there > 2) & (there < np.array(portrait.image.size_px) - 3)).all(1)
         if not inside.any():
@@ -131,18 +130,18 @@ def skin_difference(source: Pixels, source_points: Floats, drawn: Pixels, drawn_
         scale = _PATCH_PX / max(float((high - low).max()), 1.0)
         to_patch = np.array([[scale, 0, -scale * low[0]], [0, scale, -scale * low[1]]])
         rotation, size, offset = geometry.weighted_similarity(here, there, np.ones(len(points)))
-        aligned = compose(to_patch, np.column_stack([size * rotation, offset]))
+        aligned = crop.compose(to_patch, np.column_stack([size * rotation, offset]))
         inside = np.zeros((_PATCH_PX, _PATCH_PX), np.uint8)
         outline = there @ to_patch[:, :2].T + to_patch[:, 2]
         cv2.fillConvexPoly(inside, np.round(cv2.convexHull(outline.astype(np.float32))).astype(np.int32), 1)
         expected = _patch(source, to_patch)
-        aligned = compose(_registration(expected, _patch(drawn, aligned), inside), aligned)
+        aligned = crop.compose(_registration(expected, _patch(drawn, aligned), inside), aligned)
         difference = np.abs(expected.astype(np.float32) - _patch(drawn, aligned)).mean(2)
         differences.append(float(difference[inside > 0].mean()))
     return float(np.mean(differences))
 
 
-def _registration(expected: Pixels, seen: Pixels, inside: Pixels) -> Matrix:
+def _registration(expected: Pixels, seen: Pixels, inside: Pixels) -> crop.Matrix:
     """The shift that lays `seen` onto `expected` by their grey levels; none where they do not tell.
 
     Landmarks tremble by a pixel or two, which on freckles and wrinkles would pass for a change of the skin. By
@@ -155,14 +154,14 @@ def _registration(expected: Pixels, seen: Pixels, inside: Pixels) -> Matrix:
         _, found = cv2.findTransformECC(pair[0], pair[1], start, cv2.MOTION_TRANSLATION, until, inside, 1)
     except cv2.error:  # flat skin, or it does not converge
         return np.eye(2, 3)
-    return np.eye(2, 3) if np.abs(found[:, 2]).max() > 0.15 * _PATCH_PX else inverse(found)
+    return np.eye(2, 3) if np.abs(found[:, 2]).max() > 0.15 * _PATCH_PX else crop.inverse(found)
 
 
-def _patch(pixels: Pixels, matrix: Matrix) -> Pixels:
+def _patch(pixels: Pixels, matrix: crop.Matrix) -> Pixels:
     """`pixels` through `matrix`, _PATCH_PX square; only the part that is seen is touched."""
-    back = inverse(matrix)
+    back = crop.inverse(matrix)
     corners = np.array([[0, 0], [_PATCH_PX, 0], [0, _PATCH_PX], [_PATCH_PX, _PATCH_PX]]) @ back[:, :2].T + back[:, 2]
     x0, y0 = np.clip(np.floor(corners.min(0)).astype(int) - 2, 0, np.array(pixels.shape[1::-1]) - 1)
     x1, y1 = np.ceil(corners.max(0)).astype(int) + 3
     part = pixels[y0 : max(y1, y0 + 1), x0 : max(x1, x0 + 1)]
-    return resample(part, compose(matrix, np.array([[1.0, 0, x0], [0, 1.0, y0]])), (_PATCH_PX, _PATCH_PX))
+    return crop.resample(part, crop.compose(matrix, np.array([[1.0, 0, x0], [0, 1.0, y0]])), (_PATCH_PX, _PATCH_PX))

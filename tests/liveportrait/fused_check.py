@@ -10,12 +10,12 @@ os.environ["TRITON_INTERPRET"] = "1"
 
 import torch
 
-from talkinghead.models.liveportrait.fast import FastGenerator, FastWarping
 from talkinghead.models.liveportrait.fast.fold import channels_last
+from talkinghead.models.liveportrait.fast.generator import FastGenerator
+from talkinghead.models.liveportrait.fast.warping import FastWarping
 from talkinghead.models.liveportrait.fused.generator import FusedGenerator
 from talkinghead.models.liveportrait.fused.warping import FusedWarping
-from talkinghead.models.liveportrait.networks import WarpingModule
-from talkinghead.models.liveportrait.networks.warping import DenseMotion
+from talkinghead.models.liveportrait.networks.warping import DenseMotion, WarpingModule
 from tests.liveportrait import narrow
 
 

@@ -7,8 +7,11 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from talkinghead.models.liveportrait.fast import FastAppearance, FastGenerator, FastWarping, fold, sampling
+from talkinghead.models.liveportrait.fast import fold, sampling
+from talkinghead.models.liveportrait.fast.appearance import FastAppearance
+from talkinghead.models.liveportrait.fast.generator import FastGenerator
 from talkinghead.models.liveportrait.fast.upsampled import UpsampledConv
+from talkinghead.models.liveportrait.fast.warping import FastWarping
 from talkinghead.models.liveportrait.networks.blocks import SpectralConv2d
 from talkinghead.models.liveportrait.networks.warping import candidate_grids, heatmap, identity_grid, sample_candidates
 from talkinghead.models.liveportrait.weights import Models

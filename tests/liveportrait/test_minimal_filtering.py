@@ -12,10 +12,10 @@ from torch.nn import functional
 
 from talkinghead.core.renderer_options import Acceleration
 from talkinghead.models.liveportrait.engine import Engine
-from talkinghead.models.liveportrait.fast import FastGenerator, FastWarping
 from talkinghead.models.liveportrait.fast.filtered import FilteredModulation, filter_convolutions, joined, pays
-from talkinghead.models.liveportrait.fast.generator import Modulation
+from talkinghead.models.liveportrait.fast.generator import FastGenerator, Modulation
 from talkinghead.models.liveportrait.fast.minimal_filtering import FilteredConv, matrices
+from talkinghead.models.liveportrait.fast.warping import FastWarping
 from talkinghead.models.liveportrait.networks.generator import Spade
 from talkinghead.models.liveportrait.weights import Models
 from tests.liveportrait import narrow

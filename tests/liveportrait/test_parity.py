@@ -13,7 +13,8 @@ from talkinghead.core.errors import CheckpointError
 from talkinghead.core.renderer_options import LivePortraitOptions
 from talkinghead.core.types import Face, Image
 from talkinghead.models.liveportrait.engine import Engine
-from talkinghead.models.liveportrait.fast import FastGenerator, FastWarping
+from talkinghead.models.liveportrait.fast.generator import FastGenerator
+from talkinghead.models.liveportrait.fast.warping import FastWarping
 from talkinghead.models.liveportrait.weights import FILES, Models, load_models
 from talkinghead.motion.templates import load_template
 from talkinghead.renderers.liveportrait.renderer import LivePortraitRenderer

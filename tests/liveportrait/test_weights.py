@@ -12,13 +12,13 @@ import pytest
 import torch
 
 from talkinghead.core.errors import CheckpointError
-from talkinghead.models.liveportrait import networks
 from talkinghead.models.liveportrait.engine import Engine
+from talkinghead.models.liveportrait.networks.retargeting import lip_retargeting
 from talkinghead.models.liveportrait.weights import FILES, ModelFiles, filled, load_models
 
 
 def state() -> dict[str, torch.Tensor]:
-    return networks.lip_retargeting().state_dict()
+    return lip_retargeting().state_dict()
 
 
 def test_missing_folder_names_the_file_and_the_way_out(tmp_path: Path) -> None:
@@ -40,7 +40,7 @@ def test_damaged_files_are_told_when_their_network_is_asked_for(tmp_path: Path) 
 
 def test_state_is_taken_whole() -> None:
     given = state()
-    network = filled(networks.lip_retargeting, given, "lip.pth")
+    network = filled(lip_retargeting, given, "lip.pth")
     assert all(torch.equal(value, given[key]) for key, value in network.state_dict().items())
     assert not network.training
 
@@ -66,20 +66,21 @@ def test_other_keys_and_shapes_are_refused(spoil: Callable[[dict[str, object]], 
     given: dict[str, object] = dict(state())
     spoil(given)
     with pytest.raises(CheckpointError, match=r"lip\.pth is not LivePortrait's: .*mlp\.[08]\.bias") as caught:
-        filled(networks.lip_retargeting, given, "lip.pth")
+        filled(lip_retargeting, given, "lip.pth")
     assert "\n" not in str(caught.value)
 
 
 def test_half_precision_files_become_single() -> None:
     given = {key: value.half() for key, value in state().items()}
-    assert filled(networks.lip_retargeting, given, "lip.pth").mlp[0].weight.dtype == torch.float32
+    assert filled(lip_retargeting, given, "lip.pth").mlp[0].weight.dtype == torch.float32
 
 
 def test_networks_that_files_fill_are_built_without_pytorchs_compiler() -> None:
-    built = "networks.AppearanceExtractor(), networks.MotionExtractor(), networks.WarpingModule(), networks.Generator()"
+    modules = "appearance, generator, motion, retargeting, warping"
+    built = "appearance.AppearanceExtractor(), motion.MotionExtractor(), warping.WarpingModule(), generator.Generator()"
     code = (
-        "import sys, torch; from talkinghead.models.liveportrait import networks\n"
-        f"with torch.device('meta'): {built}, networks.stitching()\n"
+        f"import sys, torch; from talkinghead.models.liveportrait.networks import {modules}\n"
+        f"with torch.device('meta'): {built}, retargeting.stitching()\n"
         "print(sorted({'sympy', 'torch._dynamo'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

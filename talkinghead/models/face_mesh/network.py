@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from talkinghead.checkpoints.registry import data_folder
+from talkinghead.checkpoints import registry
 from talkinghead.core.errors import CheckpointError
 from talkinghead.core.types import Floats, Pixels
 from talkinghead.models.onnx_runtime import onnx_runtime
@@ -60,7 +60,7 @@ def _loaded(name: str, process: int) -> onnxruntime.InferenceSession:
 
     It has no threads of its own: it is small, and whoever wants two faces at once calls from two threads.
     """
-    path = data_folder() / FOLDER / f"{name}.onnx"
+    path = registry.data_folder() / FOLDER / f"{name}.onnx"
     if not path.is_file():
         raise CheckpointError(f"the embedded face mesh is missing ({path}): install talkinghead again")
     runtime = onnx_runtime()

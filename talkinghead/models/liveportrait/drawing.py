@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from talkinghead.core.errors import DeviceError
-from talkinghead.models.liveportrait.fast import FastGenerator, FastWarping
-from talkinghead.models.liveportrait.fast.warping import Source
+from talkinghead.models.liveportrait.fast.generator import FastGenerator
+from talkinghead.models.liveportrait.fast.warping import FastWarping, Source
 from talkinghead.models.liveportrait.graphs import Graphs
 from talkinghead.models.liveportrait.making import Draw, Making, fused, one_line
 from talkinghead.models.liveportrait.padding import in_powers_of_two

@@ -18,10 +18,11 @@ from talkinghead.core.errors import DeviceError
 from talkinghead.core.renderer_options import Acceleration
 from talkinghead.models.liveportrait.compiled import Compiled
 from talkinghead.models.liveportrait.drawing import EagerPainter, GraphPainter, Kernels, Networks, Painter
-from talkinghead.models.liveportrait.fast import FastAppearance, FastGenerator, FastWarping
+from talkinghead.models.liveportrait.fast.appearance import FastAppearance
 from talkinghead.models.liveportrait.fast.filtered import filter_convolutions
 from talkinghead.models.liveportrait.fast.fold import channels_last
-from talkinghead.models.liveportrait.fast.warping import Source
+from talkinghead.models.liveportrait.fast.generator import FastGenerator
+from talkinghead.models.liveportrait.fast.warping import FastWarping, Source
 from talkinghead.models.liveportrait.graphs import Graphs
 from talkinghead.models.liveportrait.kernels import CUDNN_FLAGS
 from talkinghead.models.liveportrait.networks.motion import RawMotion

@@ -27,9 +27,9 @@ from torch.nn import functional
 from talkinghead.core.errors import DependencyError, OutputError
 from talkinghead.models.liveportrait.fast import fold, sampling
 from talkinghead.models.liveportrait.fast.warping import gaussian
-from talkinghead.models.liveportrait.networks import RawMotion, WarpingModule
 from talkinghead.models.liveportrait.networks.blocks import ConvBlock2d, ConvBlock3d, ResBlock3d, SpectralConv2d
-from talkinghead.models.liveportrait.networks.warping import Decoder, DenseMotion, identity_grid, size_of
+from talkinghead.models.liveportrait.networks.motion import RawMotion
+from talkinghead.models.liveportrait.networks.warping import Decoder, DenseMotion, WarpingModule, identity_grid, size_of
 from talkinghead.models.liveportrait.weights import Models
 from talkinghead.models.onnx_runtime import onnx_runtime
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from talkinghead.models.liveportrait.fast import FastGenerator, FastWarping
-from talkinghead.models.liveportrait.fast.warping import Source
+from talkinghead.models.liveportrait.fast.generator import FastGenerator
+from talkinghead.models.liveportrait.fast.warping import FastWarping, Source
 from talkinghead.models.liveportrait.head import N_KEYPOINTS
 
 if TYPE_CHECKING:

@@ -12,7 +12,12 @@ from torch import Tensor, nn
 
 from talkinghead.core.errors import CheckpointError
 from talkinghead.core.safe_pickle import load_weights
-from talkinghead.models.liveportrait import networks
+from talkinghead.models.liveportrait.networks import retargeting
+from talkinghead.models.liveportrait.networks.appearance import AppearanceExtractor
+from talkinghead.models.liveportrait.networks.generator import Generator
+from talkinghead.models.liveportrait.networks.motion import MotionExtractor
+from talkinghead.models.liveportrait.networks.retargeting import Retargeting
+from talkinghead.models.liveportrait.networks.warping import WarpingModule
 
 # Where a checkpoint directory keeps its files, as the hub repository does.
 FILES = {
@@ -33,13 +38,13 @@ Module = TypeVar("Module", bound=nn.Module)
 class Models:
     """The seven networks, in inference mode, single precision, as their files describe them."""
 
-    appearance: networks.AppearanceExtractor
-    motion: networks.MotionExtractor
-    warping: networks.WarpingModule
-    generator: networks.Generator
-    stitching: networks.Retargeting
-    lip: networks.Retargeting
-    eye: networks.Retargeting
+    appearance: AppearanceExtractor
+    motion: MotionExtractor
+    warping: WarpingModule
+    generator: Generator
+    stitching: Retargeting
+    lip: Retargeting
+    eye: Retargeting
 
 
 class ModelFiles:
@@ -58,37 +63,37 @@ class ModelFiles:
         self._paths = _present(source)
 
     @property
-    def appearance(self) -> networks.AppearanceExtractor:
-        return self._whole("appearance_feature_extractor", networks.AppearanceExtractor)
+    def appearance(self) -> AppearanceExtractor:
+        return self._whole("appearance_feature_extractor", AppearanceExtractor)
 
     @property
-    def motion(self) -> networks.MotionExtractor:
-        return self._whole("motion_extractor", networks.MotionExtractor)
+    def motion(self) -> MotionExtractor:
+        return self._whole("motion_extractor", MotionExtractor)
 
     @property
-    def warping(self) -> networks.WarpingModule:
-        return self._whole("warping_module", networks.WarpingModule)
+    def warping(self) -> WarpingModule:
+        return self._whole("warping_module", WarpingModule)
 
     @property
-    def generator(self) -> networks.Generator:
-        return self._whole("spade_generator", networks.Generator)
+    def generator(self) -> Generator:
+        return self._whole("spade_generator", Generator)
 
     @property
-    def stitching(self) -> networks.Retargeting:
-        return self._part(STITCHING, networks.stitching)
+    def stitching(self) -> Retargeting:
+        return self._part(STITCHING, retargeting.stitching)
 
     @property
-    def lip(self) -> networks.Retargeting:
-        return self._part(LIP, networks.lip_retargeting)
+    def lip(self) -> Retargeting:
+        return self._part(LIP, retargeting.lip_retargeting)
 
     @property
-    def eye(self) -> networks.Retargeting:
-        return self._part(EYE, networks.eye_retargeting)
+    def eye(self) -> Retargeting:
+        return self._part(EYE, retargeting.eye_retargeting)
 
     def _whole(self, name: str, build: Callable[[], Module]) -> Module:
         return filled(build, load_weights(self._paths[name]), str(self._paths[name]))
 
-    def _part(self, entry: str, build: Callable[[], networks.Retargeting]) -> networks.Retargeting:
+    def _part(self, entry: str, build: Callable[[], Retargeting]) -> Retargeting:
         path = self._paths["stitching_retargeting_module"]
         state = load_weights(path).get(entry)
         if not isinstance(state, Mapping):

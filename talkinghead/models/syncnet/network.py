@@ -13,7 +13,7 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from talkinghead.checkpoints.verify import hash_file
+from talkinghead.checkpoints import verify
 from talkinghead.core.errors import CheckpointError
 from talkinghead.core.safe_pickle import load_weights
 
@@ -113,7 +113,7 @@ def check_file(path: Path, trusted: bool) -> str:
         CheckpointError: there is no such file, or it is another one.
     """
     try:
-        found = hash_file(path)
+        found = verify.hash_file(path)
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read ({error.strerror}): --syncnet names the file {NAME}") from None
     if found != SHA256 and not trusted:

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from talkinghead.core.types import Patch, Pixels, Portrait
-from talkinghead.faces.crop import integer_offset
+from talkinghead.faces import crop as cropping
 from talkinghead.faces.paste import Placement, feathered_placement
 
 
@@ -49,7 +49,7 @@ class Patcher:
 
 def patcher(portrait: Portrait, device: torch.device) -> Patcher | None:
     """What pastes on `device`, None where the CPU had better do it: beside a GPU, or a crop that is to be shrunk."""
-    if device.type != "cuda" or integer_offset(portrait.crop) is not None:
+    if device.type != "cuda" or cropping.integer_offset(portrait.crop) is not None:
         return None
     at = feathered_placement(portrait.crop, portrait.image.size_px)
     return None if at is None or at.shrunk_px is not None else Patcher(portrait, at, device)

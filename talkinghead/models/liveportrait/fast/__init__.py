@@ -6,9 +6,3 @@
 - on a CPU in single precision, convolutions with many channels filtered minimally (`filtered`, which `Engine` calls);
 - channels last and padded to multiples of 16, which matrix units want.
 """
-
-from talkinghead.models.liveportrait.fast.appearance import FastAppearance
-from talkinghead.models.liveportrait.fast.generator import FastGenerator
-from talkinghead.models.liveportrait.fast.warping import FastWarping
-
-__all__ = ["FastAppearance", "FastGenerator", "FastWarping"]

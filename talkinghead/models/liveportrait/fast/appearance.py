@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from talkinghead.models.liveportrait.fast import fold
-from talkinghead.models.liveportrait.networks import AppearanceExtractor
+from talkinghead.models.liveportrait.networks.appearance import AppearanceExtractor
 from talkinghead.models.liveportrait.networks.blocks import DownBlock2d, ResBlock3d
 
 

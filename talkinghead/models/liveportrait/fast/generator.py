@@ -8,8 +8,7 @@ from torch.nn import functional
 
 from talkinghead.models.liveportrait.fast import fold
 from talkinghead.models.liveportrait.fast.upsampled import UpsampledConv
-from talkinghead.models.liveportrait.networks import Generator
-from talkinghead.models.liveportrait.networks.generator import LEAK, Spade, SpadeResBlock
+from talkinghead.models.liveportrait.networks.generator import LEAK, Generator, Spade, SpadeResBlock
 
 
 def instance_norm(x: Tensor) -> Tensor:

@@ -11,9 +11,14 @@ from torch.nn import functional
 
 from talkinghead.models.liveportrait.fast import fold, sampling
 from talkinghead.models.liveportrait.fast.upsampled import UpsampledConv
-from talkinghead.models.liveportrait.networks import WarpingModule
 from talkinghead.models.liveportrait.networks.blocks import DownBlock3d, UpBlock3d
-from talkinghead.models.liveportrait.networks.warping import KEYPOINT_VARIANCE, DenseMotion, identity_grid, size_of
+from talkinghead.models.liveportrait.networks.warping import (
+    KEYPOINT_VARIANCE,
+    DenseMotion,
+    WarpingModule,
+    identity_grid,
+    size_of,
+)
 
 # The first upsampling steps see planes of 2 or 4 pixels and are bound by reading weights, of which phases have more.
 _STEPS_WITHOUT_PHASES = 2

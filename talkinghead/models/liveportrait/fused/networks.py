@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from talkinghead.models.liveportrait.fast import FastGenerator, FastWarping
-from talkinghead.models.liveportrait.fast.warping import Source
+from talkinghead.models.liveportrait.fast.generator import FastGenerator
+from talkinghead.models.liveportrait.fast.warping import FastWarping, Source
 from talkinghead.models.liveportrait.fused.generator import FusedGenerator
 from talkinghead.models.liveportrait.fused.warping import FusedWarping
 

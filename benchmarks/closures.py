@@ -25,7 +25,7 @@ import soundfile
 import talkinghead
 from audio2motion.evaluation.closures import silence_around, single_sounds
 from audio2motion.evaluation.probes import RATE_HZ, known_speech
-from talkinghead.quality.frame_meter import FrameMeter
+from talkinghead.quality import frame_meter
 from talkinghead.quality.selfcheck import OPEN_ABOVE
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -70,11 +70,7 @@ def sentences(folder: Path) -> Iterator[Speech]:
 def openings(picture: Path, audio: Path, emotion: str) -> tuple[npt.NDArray[np.float64], float]:
     """(T,) inner-lip gaps of the drawn frames, and the frame rate."""
     clip = talkinghead.speak(picture, audio, emotion=emotion)
-    meter = FrameMeter()
-    crops = (frame.drawn for frame in clip.pictures())
-    gaps = [meter.measure(crop.pixels, crop.portrait, None).opening for crop in crops]
-    meter.close()
-    return np.array(gaps), float(clip.fps)
+    return frame_meter.openings(frame.drawn for frame in clip.pictures()), float(clip.fps)
 
 
 def row(picture: Path, speeches: list[Speech], emotion: str) -> str:

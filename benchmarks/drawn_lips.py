@@ -20,16 +20,16 @@ from pathlib import Path
 import numpy as np
 
 from audio2motion import Predictor
+from audio2motion.corpus.video import SAMPLE_RATE_HZ
 from audio2motion.evaluation.clips import Clip, read_clips
 from audio2motion.evaluation.closures import RATE_HZ
 from audio2motion.evaluation.evaluate import as_mouth
 from audio2motion.evaluation.metrics import Trace, correlation
 from audio2motion.targets import opening_of
 from talkinghead import Avatar
-from talkinghead.quality.frame_meter import FrameMeter
+from talkinghead.quality.frame_meter import openings
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-SAMPLES_HZ = 16_000
 
 
 @dataclass
@@ -47,12 +47,9 @@ class Row:
 
 def drawn_gaps(avatar: Avatar, clip: Clip, low_latency: bool) -> Trace:
     """Inner-lip gaps of the frames that are drawn for a clip's sound, in distances of the outer eye corners."""
-    with avatar.session(rate_hz=SAMPLES_HZ, low_latency=low_latency) as session:
+    with avatar.session(rate_hz=SAMPLE_RATE_HZ, low_latency=low_latency) as session:
         frames = [*session.push_audio(clip.samples), *session.finish()]
-        meter = FrameMeter()
-        gaps = [meter.measure(frame.drawn.pixels, frame.drawn.portrait, None).opening for frame in frames]
-        meter.close()
-        return Trace(np.asarray(gaps, np.float64), float(session.fps))
+        return Trace(openings(frame.drawn for frame in frames), float(session.fps))
 
 
 def row(picture: Path, avatar: Avatar, clip: Clip, predicted: Trace, low_latency: bool) -> Row:

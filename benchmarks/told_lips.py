@@ -25,7 +25,7 @@ from talkinghead import Avatar
 from talkinghead.core.types import Frame
 from talkinghead.drivers.phone_track import PhoneTrack
 from talkinghead.media.image_writing import write_image
-from talkinghead.quality.frame_meter import FrameMeter
+from talkinghead.quality.frame_meter import openings
 from talkinghead.quality.selfcheck import OPEN_ABOVE
 from talkinghead.tts.engines import Engine, SpokenText, at_rate
 from talkinghead.tts.espeak import EspeakEngine
@@ -82,16 +82,14 @@ class Counts:
     """What was seen of several texts, drawn in one way."""
 
     def __init__(self, frames: Path | None) -> None:
-        self._meter, self._frames = FrameMeter(), frames
+        self._frames = frames
         self._closures: list[bool] = []
         self._ends: list[bool] = []
         self._vowels: list[float] = []
 
     def add(self, drawn: Iterable[Frame], text: Said, name: str) -> None:
         pictures = list(drawn)
-        gaps = np.array([
-            self._meter.measure(frame.drawn.pixels, frame.drawn.portrait, None).opening for frame in pictures
-        ])  # fmt: skip
+        gaps = openings(frame.drawn for frame in pictures)
         at, open_at = (np.minimum(np.round(times * FPS).astype(int), len(gaps) - 1)
                        for times in (text.closures, text.vowels))  # fmt: skip
         self._closures += (gaps[at] < OPEN_ABOVE).tolist()
@@ -102,7 +100,6 @@ class Counts:
                 write_image(self._frames / f"{name}-{number:03}.png", pictures[number].drawn.pixels, force=True)
 
     def row(self) -> str:
-        self._meter.close()
         counts = [f"{sum(seen)} of {len(seen)}" for seen in (self._closures, self._ends)]
         return " | ".join([*counts, f"{np.nanmedian(self._vowels):.3f}"])
 

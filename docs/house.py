@@ -10,6 +10,9 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
+
+When = Literal["at once", "called", "never"]
 
 ROOT = Path(__file__).parents[1]
 # From the top down. Rooms of one floor do not import each other.
@@ -66,22 +69,36 @@ HOLDS = {
 
 @dataclass(frozen=True)
 class Import:
-    """One imported name: `module` (dotted), `name` ("" for `import module`), the `line` it stands in."""
+    """One imported name: `module` (dotted), `name` ("" for `import module`), the `line` it stands in.
+
+    `when` it happens: "at once", with the file's own import; "called", with a function of it; "never", for type
+    checkers alone.
+    """
 
     module: str
     name: str
     line: int
+    when: When
 
 
 def imports(path: Path) -> Iterator[Import]:
     """Everything that a file imports, anywhere in it, also for type checkers alone; imports are absolute here."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from (Import(alias.name, "", node.lineno) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            if node.level:
-                raise ValueError(f"{path}:{node.lineno}: imports are absolute here")
-            yield from (Import(node.module or "", alias.name, node.lineno) for alias in node.names)
+    yield from _imports(path, ast.parse(path.read_text(encoding="utf-8")), "at once")
+
+
+def _imports(path: Path, node: ast.AST, when: When) -> Iterator[Import]:
+    if isinstance(node, ast.Import):
+        yield from (Import(alias.name, "", node.lineno, when) for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        if node.level:
+            raise ValueError(f"{path}:{node.lineno}: imports are absolute here")
+        yield from (Import(node.module or "", alias.name, node.lineno, when) for alias in node.names)
+    elif isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+        when = "never"
+    elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) and when == "at once":
+        when = "called"
+    for child in ast.iter_child_nodes(node):
+        yield from _imports(path, child, when)
 
 
 def files(package: str) -> list[Path]:

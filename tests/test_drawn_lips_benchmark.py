@@ -9,13 +9,12 @@ import numpy as np
 import pytest
 
 from audio2motion import Predictor
+from audio2motion.corpus.video import SAMPLE_RATE_HZ
 from audio2motion.evaluation.closures import RATE_HZ
 from audio2motion.evaluation.evaluate import as_mouth
 from audio2motion.targets import opening_of
 from talkinghead.media.sound import open_sound
 from tests.test_speed_benchmarks import load
-
-SAMPLES_HZ = 16_000
 
 
 @pytest.mark.parametrize(("late", "least", "most"), [(0.0, 0.9, 1.0), (1.0, -0.5, 0.5)])
@@ -23,7 +22,7 @@ def test_a_person_whose_lips_are_as_predicted_is_followed_and_one_who_is_late_is
     late: float, least: float, most: float, tmp_path: Path, examples: Path, capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    samples = np.concatenate([*open_sound(examples / "speech.wav").blocks(SAMPLES_HZ)])[: 4 * SAMPLES_HZ]
+    samples = np.concatenate([*open_sound(examples / "speech.wav").blocks(SAMPLE_RATE_HZ)])[: 4 * SAMPLE_RATE_HZ]
     lips = np.roll(opening_of(as_mouth(Predictor.load())(samples)), round(late * RATE_HZ))
     clip = tmp_path / "clip.npz"
     np.savez(clip, fps=RATE_HZ, audio16k=samples, aperture=0.4 * lips, width=np.ones(len(lips)))

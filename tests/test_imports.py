@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-import ast
 import subprocess
 import sys
-from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
 
-from docs.house import ROOT, files
+from docs.house import ROOT, Import, files, imports
 
 PACKAGES = ("talkinghead", "audio2motion")
-
-
-class Found(NamedTuple):
-    line: int
-    module: str
-    names: tuple[str, ...]
-    at_once: bool  # when the file is imported, not only when a function of it is called
 
 
 def test_what_a_package_imports_of_itself_is_taken_from_the_package() -> None:
@@ -33,7 +23,7 @@ def test_what_a_package_imports_of_itself_is_taken_from_the_package() -> None:
         inside = {name for name in reached(package) if name.startswith(f"{package}.")}
         for name, path in modules().items():
             if name != package and not name.startswith(f"{package}."):
-                wrong += [f"{path}:{found.line}: {found.module}" for found in imports(name) if found.module in inside]
+                wrong += [f"{path}:{found.line}: {found.module}" for found in happening(name) if found.module in inside]
     assert not wrong, "\n".join(wrong)
 
 
@@ -84,31 +74,18 @@ def modules() -> dict[str, Path]:
 
 
 @lru_cache
-def imports(name: str) -> tuple[Found, ...]:
+def happening(name: str) -> list[Import]:
     """What a module imports, but for what only type checkers read."""
-    return tuple(_imports(ast.parse(modules()[name].read_text(encoding="utf-8")), at_once=True))
-
-
-def _imports(node: ast.AST, at_once: bool) -> Iterator[Found]:
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING":
-            continue
-        if isinstance(child, ast.Import):
-            yield from (Found(child.lineno, alias.name, (), at_once) for alias in child.names)
-        elif isinstance(child, ast.ImportFrom):
-            yield Found(child.lineno, child.module or "", tuple(alias.name for alias in child.names), at_once)
-        else:
-            called = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
-            yield from _imports(child, at_once and not called)
+    return [found for found in imports(modules()[name]) if found.when != "never"]
 
 
 @lru_cache
 def needs(name: str) -> frozenset[str]:
     """The modules that importing a module imports itself, with the packages they are in; its own are there already."""
     needed = set()
-    for found in imports(name):
-        if found.at_once:
-            needed |= {found.module, *parents(found.module), *(f"{found.module}.{one}" for one in found.names)}
+    for found in happening(name):
+        if found.when == "at once":
+            needed |= {found.module, *parents(found.module), f"{found.module}.{found.name}"}
     return frozenset(needed & set(modules())) - parents(name) - {name}
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from talkinghead.core.types import Doubles, Floats, Pixels, Portrait
+from talkinghead.core.types import Doubles, DrawnCrop, Floats, Pixels, Portrait
 from talkinghead.faces import FaceTracker, crop, geometry, mesh
 
 # Grey levels are compared where the skin lies on bone, or nearly so, each patch aligned by its own points.
@@ -34,6 +36,13 @@ class Seen:
     wobble: float
     seam: float
     skin: float
+
+
+def openings(crops: Iterable[DrawnCrop]) -> Doubles:
+    """The mouth's opening (T,) in each of one clip's drawn crops, as in `Seen`; NaN where no face is found."""
+    with closing(FaceTracker()) as tracker:
+        faces = (tracker.track(drawn.pixels) for drawn in crops)
+        return np.array([geometry.mouth_opening(face.landmarks) if face else np.nan for face in faces], np.float64)
 
 
 class FrameMeter:
